@@ -1,0 +1,1 @@
+"""The words and the bytes: event classes, schemas, codec."""

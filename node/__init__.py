@@ -1,0 +1,1 @@
+"""One country's running node: the only place where parts are wired together."""

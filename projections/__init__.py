@@ -1,0 +1,1 @@
+"""What a country can ask: read models folded from events."""
