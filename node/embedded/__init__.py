@@ -1,0 +1,1 @@
+"""Real servers without Docker: Apache Kafka and PostgreSQL for the demo and the tests."""

