@@ -1,6 +1,7 @@
 # Needs Python >= 3.11 with venv, and make. Everything else comes from requirements.lock.
 PYTHON ?= python3
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 
 help:
 	@echo "make demo    two countries, a handoff, a race and a withdrawal on real servers"
@@ -39,20 +40,20 @@ venv:
 	  { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@lock=$$($(PYTHON) -c 'import hashlib; \
 	  print(hashlib.sha256(open("requirements.lock", "rb").read()).hexdigest())') && \
-	if [ "$$lock" != "$$(cat .venv/.ready 2>/dev/null)" ]; then \
+	if [ "$$lock" != "$$(cat $(VENV)/.ready 2>/dev/null)" ]; then \
 	  $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	    { echo "Python lacks venv: on Debian, install the package python3-venv" >&2; exit 1; }; \
-	  echo "making .venv (once, about half a minute)" >&2; \
-	  $(PYTHON) -m venv --clear .venv && \
+	  echo "making $(VENV) (once, about half a minute)" >&2; \
+	  $(PYTHON) -m venv --clear $(VENV) && \
 	  $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes \
 	    -r requirements.lock && \
 	  $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps \
 	    --no-build-isolation -e . && \
-	  echo "$$lock" > .venv/.ready; \
+	  echo "$$lock" > $(VENV)/.ready; \
 	fi
 
 clean:
-	@rm -rf .venv build dist .coverage* .hypothesis .import_linter_cache .mypy_cache \
+	@rm -rf $(VENV) build dist .coverage* .hypothesis .import_linter_cache .mypy_cache \
 	  .pytest_cache .ruff_cache
 
 .PHONY: help demo test soak check bench up venv clean

