@@ -1,1 +1,1 @@
-"""The words and the bytes: event classes, schemas, codec."""
+"""The words and the bytes: event classes, released schemas, codec, codes, the topic contract."""

@@ -1,0 +1,96 @@
+"""An agreement: the countries that share one ledger, its topics, and the keys of their logs.
+
+A node may take part in several. Log keys are pinned here and handed over out of band, so a
+signature never rests on first contact.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from events import contract
+from events.errors import Misconfigured
+
+_COUNTRY = re.compile(r"[A-Z]{2}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Country:
+    """One party of an agreement."""
+
+    code: str
+    #: IANA time zone in which its due dates and birthdays are read.
+    zone: str
+    #: Verifier keys of its log signer, C2SP signed-note form, oldest first.
+    log_keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """Countries, topics and pinned keys of one ledger."""
+
+    name: str
+    prefix: str
+    #: Partitions of every event topic; frozen, because another number moves cases.
+    partitions: int
+    countries: Mapping[str, Country]
+
+    @property
+    def shared_topic(self) -> str:
+        """The topic that all countries write."""
+        return contract.shared_topic(self.prefix)
+
+    def national_topic(self, country: str) -> str:
+        """The topic that only this country writes and reads."""
+        return contract.national_topic(self.prefix, country)
+
+    @classmethod
+    def load(cls, path: Path) -> Agreement:
+        """Read an agreement file (TOML); Misconfigured names what is wrong in it."""
+        try:
+            text = path.read_text()
+            return cls.parse(tomllib.loads(text))
+        except OSError as error:
+            raise Misconfigured(f"agreement file {path}: {error.strerror}") from None
+        except tomllib.TOMLDecodeError as error:
+            raise Misconfigured(f"agreement file {path}: {error}") from None
+        except (KeyError, TypeError, ValueError) as error:
+            raise Misconfigured(f"agreement file {path}: {error} is missing or wrong") from None
+
+    @classmethod
+    def parse(cls, table: Mapping[str, Any]) -> Agreement:
+        """Return the agreement of a parsed TOML table."""
+        countries = {
+            code: Country(code=code, zone=row["zone"], log_keys=tuple(row["log_keys"]))
+            for code, row in table["countries"].items()
+        }
+        if not countries or not all(_COUNTRY.fullmatch(code) for code in countries):
+            raise ValueError("countries (ISO 3166-1 alpha-2 codes)")
+        return cls(
+            name=table["name"],
+            prefix=table["prefix"],
+            partitions=int(table["partitions"]),
+            countries=countries,
+        )
+
+    def render(self) -> str:
+        """Return the text of the agreement file."""
+        lines = [
+            f'name = "{self.name}"',
+            f'prefix = "{self.prefix}"',
+            f"partitions = {self.partitions}",
+        ]
+        for country in self.countries.values():
+            keys = ", ".join(f'"{key}"' for key in country.log_keys)
+            lines += [
+                "",
+                f"[countries.{country.code}]",
+                f'zone = "{country.zone}"',
+                f"log_keys = [{keys}]",
+            ]
+        return "\n".join(lines) + "\n"

@@ -1,0 +1,93 @@
+"""National events of the work with the child; on shared topics none of them exists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from events.stamp import Event
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseShared(Event):
+    """The case had its first cross-border step.
+
+    From here on its handoffs, consents and neutral status are shared.
+    """
+
+    with_country: str
+    salt: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskAssessed(Event):
+    """The risk to the child was assessed; the level is sealed."""
+
+    assessment_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConcernRecorded(Event):
+    """A protection concern was recorded; which one is sealed."""
+
+    concern_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssessmentCompleted(Event):
+    """An assessment was completed; findings are sealed."""
+
+    assessment_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewsRecorded(Event):
+    """The child was heard; what she said is sealed."""
+
+    views_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseRouted(Event):
+    """The case was sent to the specialist that the rules or a person chose."""
+
+    routing_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseAssigned(Event):
+    """A caseworker was named for the case."""
+
+    assignee: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardianAppointed(Event):
+    """A guardian was appointed; who is sealed."""
+
+    guardian_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardianEnded(Event):
+    """A guardianship ended."""
+
+    guardian_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosureRequested(Event):
+    """A caseworker asked for closure; another person decides."""
+
+    closing: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusalRecorded(Event):
+    """A decision was refused in order to protect the child.
+
+    Kept so that a supervisor and an auditor see what was tried.
+    """
+
+    decision: str
+    rule: str

@@ -1,0 +1,81 @@
+"""Codes that stand in events: closed lists with an UNKNOWN for readers older than the writer."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class DataScope(StrEnum):
+    """A kind of data about the child, sealed and granted apart from the others (design §11)."""
+
+    UNKNOWN = "UNKNOWN"
+    IDENTITY = "identity"
+    CONTACT = "contact"
+    LOCATION = "location"
+    HEALTH = "health"
+    PROTECTION = "protection"
+    FAMILY = "family"
+    DOCUMENTS = "documents"
+    LEGAL_STATUS = "legal_status"
+    NARRATIVE = "narrative"
+    PHOTO = "photo"
+    PREVIEW = "preview"
+
+
+class NeutralStatus(StrEnum):
+    """Whether a case may be handed over, never why (design §7)."""
+
+    UNKNOWN = "UNKNOWN"
+    NOT_READY = "not_ready"
+    READY = "ready"
+
+
+class Outcome(StrEnum):
+    """Whether a referred service was given; why not is sealed."""
+
+    UNKNOWN = "UNKNOWN"
+    FULFILLED = "fulfilled"
+    UNFULFILLED = "unfulfilled"
+
+
+class Purpose(StrEnum):
+    """What data may be used for; national only."""
+
+    UNKNOWN = "UNKNOWN"
+    CASE_MANAGEMENT = "case_management"
+    SERVICE = "service"
+    TRANSFER = "transfer"
+    TRACING = "tracing"
+    REPORTING_NON_IDENTIFYING = "reporting_non_identifying"
+    UNHCR_SHARING = "unhcr_sharing"
+    RESEARCH = "research"
+
+
+class BasisKind(StrEnum):
+    """Why data may travel; national only."""
+
+    UNKNOWN = "UNKNOWN"
+    CONSENT = "consent"
+    OVERRIDE = "override"
+    LEGAL_DUTY = "legal_duty"
+
+
+class Role(StrEnum):
+    """Role held when deciding. The first six are neutral: only they stand on shared events."""
+
+    CASEWORKER = "caseworker"
+    SUPERVISOR = "supervisor"
+    FOCAL_POINT = "focal_point"
+    GUARDIAN = "guardian"
+    PROVIDER = "provider"
+    SYSTEM = "system"
+    PANEL_MEMBER = "panel_member"
+    BORDER_OFFICER = "border_officer"
+    CONSULAR_OFFICER = "consular_officer"
+    TRACING_AGENCY = "tracing_agency"
+    PROTECTION_OFFICER = "protection_officer"
+    DATA_PROTECTION_OFFICER = "data_protection_officer"
+    AUDITOR = "auditor"
+
+
+NEUTRAL_ROLES = frozenset(list(Role)[:6])

@@ -1,0 +1,88 @@
+"""The topic contract: names, partitions, headers, and what a log signature covers.
+
+Frozen: clients of other languages depend on every line. docs/wire-format.md is its prose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import sha256
+from typing import Final
+from uuid import UUID
+
+from events.stamp import Event
+
+#: Header that names the event type, so that a reader can skip what it does not know.
+CE_TYPE: Final = "ce_type"
+#: Header with 8 bytes log index (big endian) and the 64 bytes of the origin's Ed25519 signature.
+LOG: Final = "log"
+LOG_HEADER_BYTES: Final = 72
+
+_SIGNED: Final = b"referral/event/v1\0"
+
+#: Settings of every event topic: a permanent ledger, never compacted (reference/kafka.md §4.4).
+TOPIC_SETTINGS: Mapping[str, str] = {
+    "cleanup.policy": "delete",
+    "retention.ms": "-1",
+    "retention.bytes": "-1",
+    "compression.type": "gzip",
+    "max.message.bytes": "131072",
+    "message.timestamp.type": "CreateTime",
+    "unclean.leader.election.enable": "false",
+}
+
+
+def partition_of(case_id: UUID, partitions: int) -> int:
+    """Return the partition of a case: int(SHA-256(case_id's 16 bytes)[:8]) mod N.
+
+    Always passed explicitly, because the default partitioners of Kafka clients disagree.
+    """
+    return int.from_bytes(sha256(case_id.bytes).digest()[:8], "big") % partitions
+
+
+def shared_topic(prefix: str) -> str:
+    """Return the name of the topic that all countries of an agreement write."""
+    return f"{prefix}.ledger"
+
+
+def national_topic(prefix: str, country: str) -> str:
+    """Return the name of the topic that only one country writes and reads."""
+    return f"{prefix}.national.{country}"
+
+
+def log_name(topic: str, origin: str) -> str:
+    """Return the name of an origin's log of one topic; it stands in signatures and checkpoints."""
+    return f"{topic}/{origin}"
+
+
+def log_message(name: str, index: int, leaf: bytes) -> bytes:
+    """Return the bytes that an origin signs for one event of its log."""
+    return _SIGNED + name.encode() + index.to_bytes(8, "big") + leaf
+
+
+def log_header(index: int, signature: bytes) -> bytes:
+    """Return the value of the `log` header."""
+    return index.to_bytes(8, "big") + signature
+
+
+def split_log_header(value: bytes) -> tuple[int, bytes]:
+    """Return (log index, signature) of a `log` header of the right length."""
+    return int.from_bytes(value[:8], "big"), value[8:]
+
+
+def cloud_event(event: Event, *, topic: str) -> Mapping[str, str]:
+    """Return the CloudEvents 1.0 attributes of an event, for gateways that want them.
+
+    They never stand on the ledger topic itself: headers cost every reader CPU.
+    """
+    moment: datetime = event.recorded_at
+    return {
+        "specversion": "1.0",
+        "id": str(event.event_id),
+        "source": f"/{log_name(topic, event.origin)}",
+        "type": f"referral.events.{type(event).__name__}",
+        "subject": str(event.case_id),
+        "time": moment.isoformat().replace("+00:00", "Z"),
+        "datacontenttype": "application/avro",
+    }

@@ -1,0 +1,122 @@
+"""The part of the national work with the child that later decisions depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from events.care import (
+    AssessmentCompleted,
+    CaseAssigned,
+    CaseRouted,
+    CaseShared,
+    ClosureRequested,
+    ConcernRecorded,
+    GuardianAppointed,
+    GuardianEnded,
+    RefusalRecorded,
+    RiskAssessed,
+    ViewsRecorded,
+)
+from events.errors import NotAllowedNow
+from events.stamp import Event
+from ledger.case.effects import Effect
+from ledger.case.matter import Draft, Drafts, Matter
+from ledger.case.plane import Plane
+
+
+def _care(plane: Plane, **changes: Any) -> Plane:
+    return replace(plane, care=replace(plane.care, **changes))
+
+
+def _appointed(plane: Plane, event: GuardianAppointed) -> Plane:
+    return _care(plane, guardians=(*plane.care.guardians, event.guardian_id))
+
+
+def _ended(plane: Plane, event: GuardianEnded) -> Plane:
+    kept = tuple(one for one in plane.care.guardians if one != event.guardian_id)
+    return _care(plane, guardians=kept)
+
+
+def _shown_in_trail(plane: Plane, _event: Event) -> Plane:
+    return plane
+
+
+EFFECTS: Mapping[type[Event], Effect] = {
+    CaseShared: lambda plane, event: _care(plane, shared_with=event.with_country),
+    RiskAssessed: lambda plane, _event: _care(plane, risk_assessed=True),
+    ConcernRecorded: _shown_in_trail,
+    AssessmentCompleted: _shown_in_trail,
+    ViewsRecorded: lambda plane, _event: _care(plane, views_heard=True),
+    CaseRouted: _shown_in_trail,
+    CaseAssigned: lambda plane, event: _care(plane, assignee=event.assignee),
+    GuardianAppointed: _appointed,
+    GuardianEnded: _ended,
+    ClosureRequested: lambda plane, event: _care(
+        plane, closure_requested_by=event.actor.id, closure_requested=event.closing
+    ),
+    RefusalRecorded: _shown_in_trail,
+}
+
+
+def _national(matter: Matter, kind: type[Event], **fields: object) -> Drafts:
+    matter.require_known()
+    return (Draft(kind, fields),)
+
+
+def request_closure(matter: Matter, /) -> Drafts:
+    """Ask that the case be closed; another person decides."""
+    if matter.case.identity.state != "open":
+        raise NotAllowedNow(f"case {matter.case.case_id} is not open")
+    return _national(matter, ClosureRequested, closing=matter.case.identity.closures + 1)
+
+
+def assess_risk(matter: Matter, /, *, assessment_id: UUID | None = None) -> Drafts:
+    """Record that the risk to the child was assessed."""
+    return _national(matter, RiskAssessed, assessment_id=assessment_id or matter.new_id())
+
+
+def record_concern(matter: Matter, /, *, concern_id: UUID | None = None) -> Drafts:
+    """Record a protection concern."""
+    return _national(matter, ConcernRecorded, concern_id=concern_id or matter.new_id())
+
+
+def complete_assessment(matter: Matter, /, *, assessment_id: UUID | None = None) -> Drafts:
+    """Record that an assessment was completed."""
+    return _national(matter, AssessmentCompleted, assessment_id=assessment_id or matter.new_id())
+
+
+def record_views(matter: Matter, /, *, views_id: UUID | None = None) -> Drafts:
+    """Record that the child was heard."""
+    return _national(matter, ViewsRecorded, views_id=views_id or matter.new_id())
+
+
+def route_case(matter: Matter, /, *, routing_id: UUID | None = None) -> Drafts:
+    """Record that the case went to a specialist."""
+    return _national(matter, CaseRouted, routing_id=routing_id or matter.new_id())
+
+
+def assign_case(matter: Matter, /, *, assignee: str) -> Drafts:
+    """Name the caseworker, by pseudonym."""
+    return _national(matter, CaseAssigned, assignee=assignee)
+
+
+def appoint_guardian(matter: Matter, /, *, guardian_id: UUID | None = None) -> Drafts:
+    """Record that the child has a guardian."""
+    return _national(matter, GuardianAppointed, guardian_id=guardian_id or matter.new_id())
+
+
+def end_guardian(matter: Matter, /, *, guardian_id: UUID) -> Drafts:
+    """Record that a guardianship ended."""
+    if guardian_id not in matter.case.national.care.guardians:
+        raise NotAllowedNow(
+            f"case {matter.case.case_id} has no guardian {guardian_id}", rule="guardian_known"
+        )
+    return _national(matter, GuardianEnded, guardian_id=guardian_id)
+
+
+def record_refusal(matter: Matter, /, *, decision: str, rule: str) -> Drafts:
+    """Keep that a decision was refused in order to protect the child."""
+    return _national(matter, RefusalRecorded, decision=decision, rule=rule)

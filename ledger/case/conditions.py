@@ -1,0 +1,110 @@
+"""Who may take a step, and under which further conditions: the names that step rows use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from uuid import UUID
+
+from events.codes import NeutralStatus
+from events.stamp import Event
+from ledger.case.plane import Handoff, Plane, VoidReason
+
+Test = Callable[[Plane, Event], bool]
+
+
+def _handoff(plane: Plane, event: Event) -> Handoff | None:
+    handoff_id: UUID = event.handoff_id  # type: ignore[attr-defined]  # rows of handoffs only
+    return plane.handoff(handoff_id)
+
+
+def _party(plane: Plane, event: Event) -> bool:
+    return event.origin in plane.identity.parties
+
+
+def _responsible(plane: Plane, event: Event) -> bool:
+    return event.origin == plane.identity.responsible
+
+
+def _named_responsible(_plane: Plane, event: Event) -> bool:
+    return event.origin == event.responsible  # type: ignore[attr-defined,no-any-return]
+
+
+def _requester(_plane: Plane, event: Event) -> bool:
+    return event.origin != event.holder  # type: ignore[attr-defined,no-any-return]
+
+
+def _sender(plane: Plane, event: Event) -> bool:
+    handoff = _handoff(plane, event)
+    return handoff is not None and event.origin == handoff.sender
+
+
+def _receiver(plane: Plane, event: Event) -> bool:
+    handoff = _handoff(plane, event)
+    return handoff is not None and event.origin == handoff.receiver
+
+
+#: Who may take a step. On the national plane there is one origin, so the question does not arise.
+WHO: Mapping[str, Test] = {
+    "party": _party,
+    "responsible": _responsible,
+    "named_responsible": _named_responsible,
+    "requester": _requester,
+    "sender": _sender,
+    "receiver": _receiver,
+}
+
+
+def _case_open(plane: Plane, _event: Event) -> bool:
+    if plane.shared:
+        return plane.identity.state == "open"
+    # A country may work nationally with a child whose case another country opened.
+    return plane.identity.state in {"none", "open"}
+
+
+def _ready(plane: Plane, _event: Event) -> bool:
+    return plane.identity.status is NeutralStatus.READY
+
+
+def _basis_in_force(plane: Plane, event: Event) -> bool:
+    """The basis the event names covers the receiver and the scopes on the day of the decision.
+
+    Expiry is judged against `recorded_at`, never a clock, so every reader judges alike.
+    """
+    basis_id: UUID = event.basis_id  # type: ignore[attr-defined]
+    basis = plane.consents.get(basis_id)
+    if basis is None:
+        return False
+    handoff = _handoff(plane, event)
+    if handoff is not None:
+        recipient, scopes = handoff.receiver, handoff.scopes
+    else:
+        recipient, scopes = event.recipient, event.scopes  # type: ignore[attr-defined]
+    return basis.covers(recipient, scopes, event.recorded_at.date())
+
+
+def _no_open_transfer(plane: Plane, _event: Event) -> bool:
+    return not plane.open_transfers
+
+
+def _no_open_handoff(plane: Plane, _event: Event) -> bool:
+    return not plane.open_transfers and not any(r.open for r in plane.referrals.values())
+
+
+def _child_missing(plane: Plane, _event: Event) -> bool:
+    return plane.identity.missing
+
+
+def _own_earlier_version(_plane: Plane, event: Event) -> bool:
+    return 1 <= event.corrects_version < event.version  # type: ignore[attr-defined,no-any-return]
+
+
+#: Further conditions of a step, with the reason given when one does not hold.
+CONDITIONS: Mapping[str, tuple[Test, VoidReason]] = {
+    "case_open": (_case_open, VoidReason.CASE_NOT_OPEN),
+    "ready": (_ready, VoidReason.NOT_READY),
+    "basis_in_force": (_basis_in_force, VoidReason.NO_BASIS),
+    "no_open_transfer": (_no_open_transfer, VoidReason.HANDOFF_OPEN),
+    "no_open_handoff": (_no_open_handoff, VoidReason.HANDOFF_OPEN),
+    "child_missing": (_child_missing, VoidReason.NOT_MISSING),
+    "own_earlier_version": (_own_earlier_version, VoidReason.UNKNOWN_VERSION),
+}

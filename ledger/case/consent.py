@@ -1,0 +1,249 @@
+"""The part that says which data may go where: consents and overrides, alike to a reader."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from uuid import UUID
+
+from events.codes import BasisKind, DataScope, Purpose
+from events.consent import (
+    BasisRecorded,
+    ConsentGranted,
+    ConsentRefused,
+    ConsentWithdrawn,
+    OverrideApproved,
+    OverrideEnded,
+    OverrideReviewed,
+)
+from events.errors import CodeUnknown, NotAllowedNow, ProtectiveRefusal
+from events.stamp import Event
+from ledger.case.effects import Effect
+from ledger.case.identity import stopped
+from ledger.case.matter import Draft, Drafts, Matter
+from ledger.case.plane import NONE, Basis, Plane, Terms
+from ledger.case.steps import step_of
+
+
+def state(plane: Plane, event: Event) -> str:
+    """Return the state of the consent or override that the event is about."""
+    basis_id: UUID = getattr(event, step_of(event).subject)
+    basis = plane.consents.get(basis_id)
+    return NONE if basis is None else basis.state
+
+
+def _with(plane: Plane, basis_id: UUID, basis: Basis) -> Plane:
+    return replace(plane, consents={**plane.consents, basis_id: basis})
+
+
+def _granted(plane: Plane, event: ConsentGranted) -> Plane:
+    basis = Basis(
+        state="granted",
+        origin=event.origin,
+        recipient=event.recipient,
+        scopes=event.scopes,
+        expires_on=event.expires_on,
+    )
+    return _with(plane, event.consent_id, basis)
+
+
+def _approved(plane: Plane, event: OverrideApproved) -> Plane:
+    basis = Basis(
+        state="granted",
+        origin=event.origin,
+        override=True,
+        recipient=event.recipient,
+        scopes=event.scopes,
+        expires_on=event.expires_on,
+    )
+    return _with(plane, event.override_id, basis)
+
+
+def _refused(plane: Plane, event: ConsentRefused) -> Plane:
+    """A refusal stands for ever, also over a grant with the same id."""
+    basis = Basis(
+        state="refused", origin=event.origin, recipient=event.recipient, scopes=event.scopes
+    )
+    return _ended(_with(plane, event.consent_id, basis), event.consent_id)
+
+
+def _withdrawn(plane: Plane, event: ConsentWithdrawn) -> Plane:
+    return _taken_back(plane, event.consent_id, event.origin)
+
+
+def _override_ended(plane: Plane, event: OverrideEnded) -> Plane:
+    return _taken_back(plane, event.override_id, event.origin)
+
+
+def _taken_back(plane: Plane, basis_id: UUID, origin: str) -> Plane:
+    """Idempotent, and also for an id not known yet: a grant ordered after it finds it used up."""
+    before = plane.consents.get(basis_id)
+    if before is not None and before.state == "refused":
+        return plane
+    after = (
+        Basis(state="withdrawn", origin=origin)
+        if before is None
+        else replace(before, state="withdrawn")
+    )
+    return _ended(_with(plane, basis_id, after), basis_id)
+
+
+def _ended(plane: Plane, basis_id: UUID) -> Plane:
+    """Stop what is only proposed on this basis (design §11); what is accepted goes on hold.
+
+    Accepted referrals keep their state: withdrawal stops sharing, never care.
+    """
+    rests_on_it = any(
+        transfer.basis_id == basis_id and transfer.state in {"proposed", "previewed"}
+        for transfer in plane.transfers.values()
+    )
+    return stopped(plane) if rests_on_it else plane
+
+
+def _reviewed(plane: Plane, _event: OverrideReviewed) -> Plane:
+    return plane  # the trail shows it
+
+
+def _terms(plane: Plane, event: BasisRecorded) -> Plane:
+    terms = Terms(kind=event.kind, purpose=event.purpose, requested_by=event.requested_by)
+    care = replace(plane.care, terms={**plane.care.terms, event.basis_id: terms})
+    return replace(plane, care=care)
+
+
+EFFECTS: Mapping[type[Event], Effect] = {
+    ConsentGranted: _granted,
+    ConsentRefused: _refused,
+    ConsentWithdrawn: _withdrawn,
+    OverrideApproved: _approved,
+    OverrideEnded: _override_ended,
+    OverrideReviewed: _reviewed,
+    BasisRecorded: _terms,
+}
+
+
+def grant_consent(
+    matter: Matter,
+    /,
+    *,
+    recipient: str,
+    purpose: Purpose,
+    scopes: tuple[DataScope, ...],
+    expires_on: date,
+    consent_id: UUID | None = None,
+) -> Drafts:
+    """Record that data scopes of this case may go to a country for a purpose until a day."""
+    _require_terms(matter, recipient, purpose, scopes, expires_on)
+    consent_id = consent_id or matter.new_id()
+    granted = {
+        "consent_id": consent_id,
+        "recipient": recipient,
+        "scopes": scopes,
+        "expires_on": expires_on,
+    }
+    terms = _recorded_terms(consent_id, BasisKind.CONSENT, purpose, matter.by.id)
+    return (Draft(ConsentGranted, granted), terms)
+
+
+def refuse_consent(
+    matter: Matter,
+    /,
+    *,
+    recipient: str,
+    scopes: tuple[DataScope, ...],
+    consent_id: UUID | None = None,
+) -> Drafts:
+    """Record that permission was asked for and refused."""
+    matter.require_known()
+    matter.require_country(recipient)
+    matter.require_scopes(scopes)
+    refused = {
+        "consent_id": consent_id or matter.new_id(),
+        "recipient": recipient,
+        "scopes": scopes,
+    }
+    return (Draft(ConsentRefused, refused),)
+
+
+def withdraw_consent(matter: Matter, /, *, consent_id: UUID) -> Drafts:
+    """Take a permission back, at any time and without a reason. Stops sharing, never care."""
+    _require_basis(matter, consent_id, override=False)
+    return (Draft(ConsentWithdrawn, {"consent_id": consent_id}),)
+
+
+def approve_override(
+    matter: Matter,
+    /,
+    *,
+    recipient: str,
+    purpose: Purpose,
+    scopes: tuple[DataScope, ...],
+    expires_on: date,
+    requested_by: str,
+    legal_duty: bool = False,
+    override_id: UUID | None = None,
+) -> Drafts:
+    """Approve release without consent, as a second person (domain §b.3: requester != approver)."""
+    if requested_by == matter.by.id:
+        raise ProtectiveRefusal("who asked for an override cannot approve it", rule="four_eyes")
+    matter.require_supervising()
+    _require_terms(matter, recipient, purpose, scopes, expires_on)
+    override_id = override_id or matter.new_id()
+    approved = {
+        "override_id": override_id,
+        "recipient": recipient,
+        "scopes": scopes,
+        "expires_on": expires_on,
+    }
+    kind = BasisKind.LEGAL_DUTY if legal_duty else BasisKind.OVERRIDE
+    terms = _recorded_terms(override_id, kind, purpose, requested_by)
+    return (Draft(OverrideApproved, approved), terms)
+
+
+def end_override(matter: Matter, /, *, override_id: UUID) -> Drafts:
+    """End an override before its date."""
+    _require_basis(matter, override_id, override=True)
+    return (Draft(OverrideEnded, {"override_id": override_id}),)
+
+
+def review_override(matter: Matter, /, *, override_id: UUID, upheld: bool) -> Drafts:
+    """Look again at an override after the emergency."""
+    matter.require_supervising()
+    _require_basis(matter, override_id, override=True)
+    return (Draft(OverrideReviewed, {"override_id": override_id, "upheld": upheld}),)
+
+
+def basis_known(matter: Matter, basis_id: UUID) -> Basis | None:
+    """Return a consent or override from whichever plane knows it."""
+    case = matter.case
+    return case.ahead.consents.get(basis_id) or case.national.consents.get(basis_id)
+
+
+def _require_basis(matter: Matter, basis_id: UUID, *, override: bool) -> None:
+    matter.require_known()
+    basis = basis_known(matter, basis_id)
+    if basis is None or basis.override is not override:
+        what = "override" if override else "consent"
+        raise NotAllowedNow(
+            f"case {matter.case.case_id} has no {what} {basis_id}", rule="basis_known"
+        )
+
+
+def _require_terms(
+    matter: Matter,
+    recipient: str,
+    purpose: Purpose,
+    scopes: tuple[DataScope, ...],
+    expires_on: date,
+) -> None:
+    matter.require_known()
+    matter.require_country(recipient)
+    matter.require_scopes(scopes)
+    if purpose is Purpose.UNKNOWN:
+        raise CodeUnknown("a purpose has to be named", rule="purpose_known")
+    matter.require_day_ahead(expires_on, "the last day")
+
+
+def _recorded_terms(basis_id: UUID, kind: BasisKind, purpose: Purpose, asked_by: str) -> Draft:
+    fields = {"basis_id": basis_id, "kind": kind, "purpose": purpose, "requested_by": asked_by}
+    return Draft(BasisRecorded, fields)

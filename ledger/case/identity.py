@@ -1,0 +1,173 @@
+"""The part that says who answers for the case and whether it may be handed over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from uuid import UUID
+
+from events.case import (
+    CaseClosed,
+    CaseJoined,
+    CaseOpened,
+    CaseReopened,
+    ChildFound,
+    ChildMissing,
+    RecordCorrected,
+    StatusChanged,
+)
+from events.codes import NeutralStatus
+from events.errors import BadInput, CodeUnknown, NotAllowedNow, ProtectiveRefusal
+from events.stamp import Event
+from ledger.case.effects import Effect
+from ledger.case.matter import Draft, Drafts, Matter
+from ledger.case.plane import Identity, Plane
+
+
+def state(plane: Plane, _event: Event) -> str:
+    """Return the state of the case."""
+    return plane.identity.state
+
+
+def _opened(plane: Plane, event: CaseOpened) -> Plane:
+    identity = Identity(
+        state="open",
+        opened_on=event.opened_on,
+        opener=event.origin,
+        responsible=event.responsible,
+        status=event.status,
+        parties=(event.origin,),
+    )
+    return replace(plane, identity=identity)
+
+
+def _status_changed(plane: Plane, event: StatusChanged) -> Plane:
+    if event.status is NeutralStatus.READY:
+        return replace(plane, identity=replace(plane.identity, status=event.status))
+    return stopped(plane)
+
+
+def stopped(plane: Plane) -> Plane:
+    """Return the plane with the case not ready: transfers not yet accepted are revoked.
+
+    An accepted one waits: its move is void while the case is not ready.
+    """
+    transfers = {
+        handoff_id: replace(transfer, state="revoked")
+        if transfer.state in {"proposed", "previewed"}
+        else transfer
+        for handoff_id, transfer in plane.transfers.items()
+    }
+    identity = replace(plane.identity, status=NeutralStatus.NOT_READY)
+    return replace(plane, identity=identity, transfers=transfers)
+
+
+def _closed(plane: Plane, _event: CaseClosed) -> Plane:
+    closures = plane.identity.closures + 1
+    return replace(plane, identity=replace(plane.identity, state="closed", closures=closures))
+
+
+def _reopened(plane: Plane, _event: CaseReopened) -> Plane:
+    """A reopened case is not ready: plan and consent have to be confirmed again."""
+    identity = replace(plane.identity, state="open", status=NeutralStatus.NOT_READY, into_case=None)
+    return replace(plane, identity=identity)
+
+
+def _joined(plane: Plane, event: CaseJoined) -> Plane:
+    identity = replace(plane.identity, state="joined", into_case=event.into_case_id)
+    return replace(plane, identity=identity)
+
+
+def _missing(plane: Plane, _event: ChildMissing) -> Plane:
+    return replace(plane, identity=replace(plane.identity, missing=True))
+
+
+def _found(plane: Plane, _event: ChildFound) -> Plane:
+    return replace(plane, identity=replace(plane.identity, missing=False))
+
+
+def _corrected(plane: Plane, _event: RecordCorrected) -> Plane:
+    return plane  # the trail shows it; what it amends is sealed
+
+
+EFFECTS: Mapping[type[Event], Effect] = {
+    CaseOpened: _opened,
+    StatusChanged: _status_changed,
+    CaseClosed: _closed,
+    CaseReopened: _reopened,
+    CaseJoined: _joined,
+    ChildMissing: _missing,
+    ChildFound: _found,
+    RecordCorrected: _corrected,
+}
+
+
+def open_case(matter: Matter, /, *, opened_on: date | None = None) -> Drafts:
+    """Begin to answer for a child. The case is national until its first cross-border step."""
+    if matter.case.is_known:
+        raise NotAllowedNow(f"case {matter.case.case_id} exists already")
+    if opened_on is not None and opened_on > matter.today:
+        raise BadInput(f"a case cannot be opened on {opened_on}, which is still to come")
+    fields = {
+        "opened_on": opened_on or matter.today,
+        "responsible": matter.case.country,
+        "status": NeutralStatus.NOT_READY,
+    }
+    return (Draft(CaseOpened, fields),)
+
+
+def change_status(matter: Matter, /, *, status: NeutralStatus) -> Drafts:
+    """Say that the case may be handed over, or that it may not; never why."""
+    matter.require_known()
+    if status is NeutralStatus.UNKNOWN:
+        raise CodeUnknown("the neutral status is ready or not_ready", rule="status_known")
+    return (Draft(StatusChanged, {"status": status}),)
+
+
+def close_case(matter: Matter, /) -> Drafts:
+    """Close a case. Another person has asked for it (`request_closure`), and no handoff is open."""
+    matter.require_known()
+    matter.require_supervising()
+    care = matter.case.national.care
+    if care.closure_requested != matter.case.identity.closures + 1:
+        raise NotAllowedNow(
+            f"case {matter.case.case_id}: closure has not been requested; a caseworker asks first",
+            rule="four_eyes",
+        )
+    if care.closure_requested_by == matter.by.id:
+        raise ProtectiveRefusal("who asked for closure cannot close the case", rule="four_eyes")
+    return (Draft(CaseClosed),)
+
+
+def reopen_case(matter: Matter, /) -> Drafts:
+    """Work on a closed or joined case again. Plan and consents have to be confirmed again."""
+    matter.require_known()
+    return (Draft(CaseReopened),)
+
+
+def join_case(matter: Matter, /, *, into_case_id: UUID) -> Drafts:
+    """Let this case yield to another one about the same child."""
+    matter.require_known()
+    matter.require_supervising()
+    if into_case_id == matter.case.case_id:
+        raise BadInput("a case cannot be joined with itself")
+    return (Draft(CaseJoined, {"into_case_id": into_case_id}),)
+
+
+def report_missing(matter: Matter, /) -> Drafts:
+    """Raise the alarm that nobody knows where the child is."""
+    matter.require_known()
+    return (Draft(ChildMissing),)
+
+
+def report_found(matter: Matter, /) -> Drafts:
+    """Say that the missing child has been found."""
+    matter.require_known()
+    return (Draft(ChildFound),)
+
+
+def correct_record(matter: Matter, /, *, corrects_version: int) -> Drafts:
+    """Correct descriptive data of an earlier event of this country's own."""
+    matter.require_known()
+    return (Draft(RecordCorrected, {"corrects_version": corrects_version}),)

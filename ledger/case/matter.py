@@ -1,0 +1,103 @@
+"""What lies before a person who decides, and the drafts that a decision gives back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from events.codes import DataScope, Role
+from events.errors import BadInput, CaseUnknown, CodeUnknown, DecisionRefused, WrongRole
+from events.stamp import Actor, Event
+from ledger.case.case import Case
+
+#: Roles that may approve what another person asked for.
+SUPERVISING = frozenset({Role.SUPERVISOR, Role.FOCAL_POINT})
+#: A pseudonym or a code; no spaces and no other alphabet, so that it is hard to type a name.
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+#: No permission and no due date reaches further than this.
+LONGEST = timedelta(days=366)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An event without its stamp: what a decision wants to be recorded."""
+
+    kind: type[Event]
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    caused_by: UUID | None = None
+    #: Only for facts that any node would name alike (an expiry); otherwise a new id is drawn.
+    event_id: UUID | None = None
+
+
+#: What a decision returns: one or several events, recorded in one transaction or not at all.
+Drafts = tuple[Draft, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matter:
+    """The case, who decides, and when. Decisions are functions of a matter and their arguments."""
+
+    case: Case
+    by: Actor
+    at: datetime
+    #: Countries of this agreement.
+    countries: frozenset[str]
+    new_id: Callable[[], UUID]
+
+    def require_actor(self) -> None:
+        """Refuse an actor whose role is unknown or whose codes could be a name."""
+        if self.by.role not in set(Role):
+            raise CodeUnknown(f"role {self.by.role!r} is not on the list", rule="role_known")
+        if not (_CODE.fullmatch(self.by.id) and _CODE.fullmatch(self.by.organisation)):
+            raise CodeUnknown(
+                "the actor has to be a pseudonym: letters a-z, digits, dot, dash, underscore",
+                rule="pseudonym",
+            )
+
+    @property
+    def today(self) -> date:
+        """The day of the decision (UTC)."""
+        return self.at.date()
+
+    def require_known(self) -> None:
+        """Refuse unless this node knows the case."""
+        if not self.case.is_known:
+            raise CaseUnknown(f"case {self.case.case_id} is not known here")
+
+    def require_country(self, country: str) -> None:
+        """Refuse a country that is not part of the agreement."""
+        if country not in self.countries:
+            known = ", ".join(sorted(self.countries))
+            raise CodeUnknown(
+                f"country {country!r} is not part of this agreement ({known})", rule="country_known"
+            )
+
+    def require_abroad(self, country: str) -> None:
+        """Refuse anything but another country of the agreement."""
+        self.require_country(country)
+        if country == self.case.country:
+            raise DecisionRefused(
+                f"{country} is this country; a handoff to another country is needed here",
+                rule="abroad",
+            )
+
+    def require_scopes(self, scopes: tuple[DataScope, ...]) -> None:
+        """Refuse an empty or unknown list of data scopes."""
+        if not scopes or DataScope.UNKNOWN in scopes or len(set(scopes)) != len(scopes):
+            raise CodeUnknown("name each data scope once, and at least one", rule="scopes")
+
+    def require_day_ahead(self, day: date, what: str) -> None:
+        """Refuse a day in the past or more than a year ahead."""
+        if not self.today <= day <= self.today + LONGEST:
+            raise BadInput(
+                f"{what} {day} has to be between today and a year from now", rule="day_ahead"
+            )
+
+    def require_supervising(self) -> None:
+        """Refuse unless a supervisor or focal point decides."""
+        if self.by.role not in SUPERVISING:
+            raise WrongRole(f"a supervisor or focal point decides this, not a {self.by.role}")

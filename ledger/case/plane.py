@@ -1,0 +1,197 @@
+"""What one topic says about one case: the state that a fold builds, and nothing else.
+
+The shared plane is folded from the shared topic and is the same in every country at the same
+prefix. The national plane is folded from this country's own national events. They never read
+each other: two topics have no common order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from typing import ClassVar
+from uuid import UUID
+
+from events.codes import BasisKind, DataScope, NeutralStatus, Purpose
+from events.stamp import NOTHING_SEEN
+
+NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who answers for the case, and whether it may be handed over."""
+
+    state: str = NONE
+    opened_on: date | None = None
+    opener: str | None = None
+    responsible: str | None = None
+    status: NeutralStatus = NeutralStatus.NOT_READY
+    missing: bool = False
+    #: Opener and every country named as receiver by an effective handoff; only grows.
+    parties: tuple[str, ...] = ()
+    into_case: UUID | None = None
+    #: How often the case has been closed; a request for closure is for one of them.
+    closures: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """A consent or an override: which data scopes may go to which country, until when."""
+
+    state: str
+    origin: str
+    override: bool = False
+    recipient: str | None = None
+    scopes: tuple[DataScope, ...] = ()
+    expires_on: date | None = None
+
+    def covers(self, recipient: str, scopes: tuple[DataScope, ...], on: date) -> bool:
+        """Say whether it permits these scopes to go to this country on this day (UTC)."""
+        return (
+            self.state == "granted"
+            and self.recipient == recipient
+            and self.expires_on is not None
+            and on <= self.expires_on
+            and set(scopes) <= set(self.scopes)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handoff:
+    """A referral or a transfer on its way."""
+
+    state: str
+    #: Country that sent or asked; only it may revoke or let it expire.
+    sender: str
+    #: Country that has to answer.
+    receiver: str
+    #: Event that began it: what an answer is caused by.
+    began_with: UUID
+    due_on: date
+    basis_id: UUID | None = None
+    scopes: tuple[DataScope, ...] = ()
+
+    @property
+    def open(self) -> bool:
+        """Whether an answer or further steps are still expected."""
+        return self.state not in FINAL
+
+
+#: States after which a handoff never moves again.
+FINAL = frozenset({"rejected", "revoked", "expired", "completed"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a basis is for and who asked for it; national."""
+
+    kind: BasisKind
+    purpose: Purpose
+    requested_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Care:
+    """The national work with the child, as far as later decisions depend on it."""
+
+    terms: Mapping[UUID, Terms] = field(default_factory=dict)
+    closure_requested_by: str | None = None
+    #: Which closure of the case was asked for (1, 2, ...); 0 = none.
+    closure_requested: int = 0
+    assignee: str | None = None
+    guardians: tuple[UUID, ...] = ()
+    views_heard: bool = False
+    risk_assessed: bool = False
+    shared_with: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caution:
+    """Which protective events a permission must have known about.
+
+    `tail` holds the leaf hashes from the first protective event on, in topic order; `last` tells
+    for each origin where in it its latest protective event stands.
+    """
+
+    __pydantic_config__: ClassVar = {"ser_json_bytes": "hex", "val_json_bytes": "hex"}
+
+    tail: tuple[bytes, ...] = ()
+    last: Mapping[str, int] = field(default_factory=dict)
+
+    def ignored_by(self, origin: str, seen: bytes) -> bool:
+        """Say whether a decider who had seen this prefix missed another origin's protection."""
+        newest = max((at for other, at in self.last.items() if other != origin), default=-1)
+        return newest >= 0 and seen not in self.tail[newest:]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plane:
+    """One case on one topic."""
+
+    __pydantic_config__: ClassVar = {"ser_json_bytes": "hex", "val_json_bytes": "hex"}
+
+    shared: bool
+    case_id: UUID
+    #: Events admitted so far, effective or void.
+    count: int = 0
+    #: Leaf hash of the last of them: names this prefix.
+    head: bytes = NOTHING_SEEN
+    #: Highest version of each origin; a void event uses its version up.
+    versions: Mapping[str, int] = field(default_factory=dict)
+    identity: Identity = Identity()
+    consents: Mapping[UUID, Basis] = field(default_factory=dict)
+    referrals: Mapping[UUID, Handoff] = field(default_factory=dict)
+    transfers: Mapping[UUID, Handoff] = field(default_factory=dict)
+    care: Care = field(default_factory=Care)
+    caution: Caution = field(default_factory=Caution)
+
+    def handoff(self, handoff_id: UUID) -> Handoff | None:
+        """Return the referral or transfer with this id."""
+        return self.referrals.get(handoff_id) or self.transfers.get(handoff_id)
+
+    @property
+    def open_transfers(self) -> Mapping[UUID, Handoff]:
+        """Transfers that may still move responsibility; a mere request does not count."""
+        return {
+            handoff_id: transfer
+            for handoff_id, transfer in self.transfers.items()
+            if transfer.state in {"proposed", "previewed", "accepted"}
+        }
+
+    def in_force(self, basis_id: UUID | None, handoff: Handoff, on: date) -> bool:
+        """Say whether a basis permits this handoff's data to reach its receiver on this day."""
+        basis = self.consents.get(basis_id) if basis_id is not None else None
+        return basis is not None and basis.covers(handoff.receiver, handoff.scopes, on)
+
+
+class VoidReason(StrEnum):
+    """Why an event has no effect at its place; a code, so that the trail needs no words."""
+
+    NOT_PARTY = "not_party"
+    WRONG_COUNTRY = "wrong_country"
+    WRONG_STATE = "wrong_state"
+    CASE_NOT_OPEN = "case_not_open"
+    NOT_READY = "not_ready"
+    NO_BASIS = "no_basis"
+    UNSEEN_PROTECTION = "unseen_protection"
+    HANDOFF_OPEN = "handoff_open"
+    NOT_MISSING = "not_missing"
+    UNKNOWN_VERSION = "unknown_version"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the topic's order made of an event: effective, or void and why."""
+
+    void: VoidReason | None = None
+
+    @property
+    def effective(self) -> bool:
+        """Whether the event took effect."""
+        return self.void is None
+
+
+EFFECTIVE = Verdict()

@@ -1,0 +1,149 @@
+"""From drafts to events: stamp, topic, version, legality. Pure; the service encodes and stores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from uuid import UUID
+
+from events.care import CaseShared
+from events.case import CaseOpened
+from events.codes import NEUTRAL_ROLES
+from events.consent import ConsentGranted, OverrideApproved
+from events.errors import BasisMissing, DecisionRefused, NotAllowedNow, WrongCountry, WrongRole
+from events.referral import ReferralSent
+from events.registry import NEWEST
+from events.stamp import Actor, Event
+from events.transfer import TransferProposed
+from ledger.case.case import Case, Topic, topic
+from ledger.case.fold import effect, judge
+from ledger.case.matter import Draft, Drafts, Matter
+from ledger.case.plane import Basis, Plane, VoidReason
+
+_REFUSAL: dict[VoidReason, type[DecisionRefused]] = {
+    VoidReason.NOT_PARTY: WrongCountry,
+    VoidReason.WRONG_COUNTRY: WrongCountry,
+    VoidReason.NO_BASIS: BasisMissing,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event with the two places it gets in this country: its topic and its decision number."""
+
+    topic: Topic
+    number: int
+    event: Event
+
+
+def record(matter: Matter, drafts: Drafts, *, salt: bytes) -> tuple[Recorded, ...]:
+    """Return the events of a decision, in order; a DecisionRefused if one is not legal now.
+
+    `salt` (32 random bytes) is used if this is the first cross-border step.
+    """
+    matter.require_actor()
+    case = matter.case
+    recorded: list[Recorded] = []
+    for draft in _with_sharing(matter, drafts, salt):
+        event = _stamped(matter, draft, case)
+        on = topic(event, case)
+        plane = case.plane(on)
+        version = plane.versions.get(case.country, 0) + 1
+        event = replace(_neutral(event) if on is Topic.SHARED else event, version=version)
+        case = _advanced(case, on, _legal(plane, event))
+        recorded.append(Recorded(on, case.number, event))
+    return tuple(recorded)
+
+
+def _stamped(matter: Matter, draft: Draft, case: Case) -> Event:
+    recorded_at = max(matter.at, case.decided_at or matter.at)
+    return draft.kind(
+        event_id=draft.event_id or matter.new_id(),
+        case_id=case.case_id,
+        origin=case.country,
+        version=0,
+        seen=case.settled.head,
+        occurred_at=recorded_at,
+        recorded_at=recorded_at,
+        actor=matter.by,
+        caused_by=draft.caused_by,
+        schema_version=NEWEST[draft.kind.__name__].version,
+        **draft.fields,
+    )
+
+
+def _neutral(event: Event) -> Event:
+    """Return the event as another country may see it: by the day, by the focal point."""
+    if event.actor.role not in NEUTRAL_ROLES:
+        raise WrongRole(f"a {event.actor.role} takes no step that another country sees")
+    organisation = f"focal-point-{event.origin}"
+    actor = Actor(id=event.actor.id, role=event.actor.role, organisation=organisation)
+    midnight = datetime.combine(event.occurred_at.date(), datetime.min.time(), tzinfo=UTC)
+    return replace(event, actor=actor, occurred_at=midnight)
+
+
+def _legal(plane: Plane, event: Event) -> Plane:
+    verdict = judge(plane, event)
+    if verdict.void is not None:
+        kind = _REFUSAL.get(verdict.void, NotAllowedNow)
+        name = type(event).__name__
+        raise kind(f"case {event.case_id}: {name} refused: {verdict.void}", rule=verdict.void)
+    after = effect(plane, event)
+    return replace(
+        after, count=plane.count + 1, versions={**plane.versions, event.origin: event.version}
+    )
+
+
+def _advanced(case: Case, on: Topic, plane: Plane) -> Case:
+    case = replace(case, number=case.number + 1)
+    if on is Topic.SHARED:
+        return replace(case, ahead=plane)
+    return replace(case, national=plane)
+
+
+def _with_sharing(matter: Matter, drafts: Drafts, salt: bytes) -> Drafts:
+    """Put before a cross-border step what the other country needs for it, and no more."""
+    case = matter.case
+    step = next((draft for draft in drafts if _crosses_border(draft, case)), None)
+    if step is None:
+        return drafts
+    opening = () if case.is_shared else _opening(case, step.fields["recipient"], salt)
+    basis_id: UUID = step.fields["basis_id"]
+    basis = case.national.consents.get(basis_id)
+    unpublished = basis_id not in case.ahead.consents and basis is not None
+    bases = (
+        (_shared_basis(basis_id, basis),)
+        if unpublished and basis is not None and basis.state == "granted"
+        else ()
+    )
+    return (*opening, *bases, *drafts)
+
+
+def _crosses_border(draft: Draft, case: Case) -> bool:
+    handoff = draft.kind in {TransferProposed, ReferralSent}
+    return handoff and draft.fields["recipient"] != case.country
+
+
+def _opening(case: Case, with_country: str, salt: bytes) -> Drafts:
+    before = case.national.identity
+    if before.state != "open":
+        return ()
+    commitment = sha256(b"referral/history/v1\0" + salt + b"".join(case.national_leaves)).digest()
+    fields = {
+        "opened_on": before.opened_on,
+        "responsible": case.country,
+        "status": before.status,
+        "history_commitment": commitment,
+    }
+    return (
+        Draft(CaseShared, {"with_country": with_country, "salt": salt}),
+        Draft(CaseOpened, fields),
+    )
+
+
+def _shared_basis(basis_id: UUID, basis: Basis) -> Draft:
+    kind: type[Event] = OverrideApproved if basis.override else ConsentGranted
+    id_field = "override_id" if basis.override else "consent_id"
+    fields = {"recipient": basis.recipient, "scopes": basis.scopes, "expires_on": basis.expires_on}
+    return Draft(kind, {id_field: basis_id, **fields})

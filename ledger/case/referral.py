@@ -1,0 +1,218 @@
+"""The part of a referral: a service is sought elsewhere, responsibility stays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, timedelta
+from uuid import UUID, uuid5
+
+from events.codes import DataScope, Outcome, Purpose
+from events.errors import BasisMissing, CodeUnknown, NotAllowedNow
+from events.referral import (
+    ReferralAccepted,
+    ReferralCompleted,
+    ReferralExpired,
+    ReferralReceived,
+    ReferralRejected,
+    ReferralRevoked,
+    ReferralSent,
+    ReferralStarted,
+)
+from events.stamp import Event
+from ledger.case.consent import basis_known
+from ledger.case.effects import Effect
+from ledger.case.matter import Draft, Drafts, Matter
+from ledger.case.plane import NONE, Handoff, Plane
+from ledger.case.steps import step_of
+
+
+def state(plane: Plane, event: Event) -> str:
+    """Return the state of the referral that the event belongs to."""
+    return handoff_state(plane.referrals, plane.transfers, event)
+
+
+def handoff_state(
+    mine: Mapping[UUID, Handoff], others: Mapping[UUID, Handoff], event: Event
+) -> str:
+    """Return the state of a handoff of one kind; an id of the other kind is never legal."""
+    handoff_id: UUID = event.handoff_id  # type: ignore[attr-defined]  # rows of handoffs only
+    if handoff_id in others:
+        return "of_other_kind"
+    handoff = mine.get(handoff_id)
+    return NONE if handoff is None else handoff.state
+
+
+def with_party(plane: Plane, country: str) -> Plane:
+    """Return the plane with a country among those that may speak in this case."""
+    if country in plane.identity.parties:
+        return plane
+    parties = (*plane.identity.parties, country)
+    return replace(plane, identity=replace(plane.identity, parties=parties))
+
+
+def _sent(plane: Plane, event: ReferralSent) -> Plane:
+    referral = Handoff(
+        state="sent",
+        sender=event.origin,
+        receiver=event.recipient,
+        began_with=event.event_id,
+        due_on=event.due_on,
+        basis_id=event.basis_id,
+        scopes=event.scopes,
+    )
+    after = replace(plane, referrals={**plane.referrals, event.handoff_id: referral})
+    return with_party(after, event.recipient)
+
+
+def _moved_on(plane: Plane, event: ReferralReceived) -> Plane:
+    handoff = plane.referrals[event.handoff_id]
+    after = replace(
+        handoff,
+        state=step_of(event).to_state,
+        basis_id=getattr(event, "basis_id", handoff.basis_id),
+    )
+    return replace(plane, referrals={**plane.referrals, event.handoff_id: after})
+
+
+EFFECTS: Mapping[type[Event], Effect] = {
+    ReferralSent: _sent,
+    ReferralReceived: _moved_on,
+    ReferralAccepted: _moved_on,
+    ReferralRejected: _moved_on,
+    ReferralStarted: _moved_on,
+    ReferralCompleted: _moved_on,
+    ReferralRevoked: _moved_on,
+    ReferralExpired: _moved_on,
+}
+
+
+#: How long after its due day a handoff may still be answered before the sender lets it expire.
+GRACE = timedelta(days=1)
+_SERVICE = frozenset({Purpose.SERVICE, Purpose.CASE_MANAGEMENT})
+
+
+def send_referral(
+    matter: Matter,
+    /,
+    *,
+    recipient: str,
+    basis_id: UUID,
+    scopes: tuple[DataScope, ...],
+    due_on: date,
+    handoff_id: UUID | None = None,
+) -> Drafts:
+    """Seek a service from another country's focal point, or from an organisation of one's own."""
+    matter.require_known()
+    matter.require_country(recipient)
+    matter.require_scopes(scopes)
+    matter.require_day_ahead(due_on, "the due day")
+    require_basis_for(matter, basis_id, recipient, scopes, purposes=_SERVICE)
+    fields = {
+        "handoff_id": handoff_id or matter.new_id(),
+        "recipient": recipient,
+        "basis_id": basis_id,
+        "scopes": scopes,
+        "due_on": due_on,
+    }
+    return (Draft(ReferralSent, fields),)
+
+
+def receive_referral(matter: Matter, /, *, handoff_id: UUID) -> Drafts:
+    """Say that the referral has arrived and is looked at."""
+    return answer(matter, ReferralReceived, handoff_id)
+
+
+def accept_referral(matter: Matter, /, *, handoff_id: UUID, basis_id: UUID | None = None) -> Drafts:
+    """Take the referral on, resting on the sender's basis or on a newer one."""
+    return accepted(matter, ReferralAccepted, handoff_id, basis_id)
+
+
+def reject_referral(matter: Matter, /, *, handoff_id: UUID) -> Drafts:
+    """Do not take the referral on."""
+    return answer(matter, ReferralRejected, handoff_id)
+
+
+def start_referral(matter: Matter, /, *, handoff_id: UUID) -> Drafts:
+    """Say that the service began."""
+    return answer(matter, ReferralStarted, handoff_id)
+
+
+def complete_referral(matter: Matter, /, *, handoff_id: UUID, outcome: Outcome) -> Drafts:
+    """Say that the service ended, and whether it was given."""
+    if outcome is Outcome.UNKNOWN:
+        raise CodeUnknown("the outcome is fulfilled or unfulfilled", rule="outcome_known")
+    return answer(matter, ReferralCompleted, handoff_id, outcome=outcome)
+
+
+def revoke_referral(matter: Matter, /, *, handoff_id: UUID) -> Drafts:
+    """Take the referral back."""
+    return answer(matter, ReferralRevoked, handoff_id)
+
+
+def expire_referral(matter: Matter, /, *, handoff_id: UUID) -> Drafts:
+    """Stop waiting for an answer, after the due day and the grace after it."""
+    return expired(matter, ReferralExpired, handoff_id)
+
+
+def standing(matter: Matter, handoff_id: UUID) -> Handoff:
+    """Return a handoff this node knows, or refuse."""
+    matter.require_known()
+    case = matter.case
+    handoff = case.ahead.handoff(handoff_id) or case.national.handoff(handoff_id)
+    if handoff is None:
+        raise NotAllowedNow(
+            f"case {case.case_id} has no handoff {handoff_id}", rule="handoff_known"
+        )
+    return handoff
+
+
+def answer(matter: Matter, kind: type[Event], handoff_id: UUID, **fields: object) -> Drafts:
+    """Return one step of a handoff, caused by the event that began it."""
+    handoff = standing(matter, handoff_id)
+    return (Draft(kind, {"handoff_id": handoff_id, **fields}, caused_by=handoff.began_with),)
+
+
+def accepted(matter: Matter, kind: type[Event], handoff_id: UUID, basis_id: UUID | None) -> Drafts:
+    """Return an acceptance that names the basis it rests on."""
+    cited = basis_id or standing(matter, handoff_id).basis_id
+    if cited is None:
+        raise BasisMissing(f"handoff {handoff_id} names no basis; name one")
+    return answer(matter, kind, handoff_id, basis_id=cited)
+
+
+def expired(matter: Matter, kind: type[Event], handoff_id: UUID) -> Drafts:
+    """Return an expiry; its event id follows from the handoff, so that it is recorded once."""
+    handoff = standing(matter, handoff_id)
+    if matter.today <= handoff.due_on + GRACE:
+        raise NotAllowedNow(
+            f"handoff {handoff_id} may be answered until {handoff.due_on + GRACE}", rule="due_on"
+        )
+    event_id = uuid5(handoff_id, kind.__name__)
+    return (Draft(kind, {"handoff_id": handoff_id}, handoff.began_with, event_id),)
+
+
+def require_basis_for(
+    matter: Matter,
+    basis_id: UUID,
+    recipient: str,
+    scopes: tuple[DataScope, ...],
+    *,
+    purposes: frozenset[Purpose],
+) -> None:
+    """Refuse unless a consent, override or legal duty covers recipient, purpose and scopes today.
+
+    Purpose is national: a basis whose purpose this country did not record permits nothing here.
+    """
+    basis = basis_known(matter, basis_id)
+    terms = matter.case.national.care.terms.get(basis_id)
+    if basis is None or not basis.covers(recipient, scopes, matter.today):
+        raise BasisMissing(
+            f"case {matter.case.case_id}: {basis_id} does not permit these scopes to go to"
+            f" {recipient} today"
+        )
+    if terms is None or terms.purpose not in purposes:
+        raise BasisMissing(
+            f"case {matter.case.case_id}: {basis_id} was not given for this purpose",
+            rule="purpose",
+        )

@@ -1,0 +1,192 @@
+"""The part of a transfer: responsibility for the case moves to another country."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from uuid import UUID
+
+from events.codes import DataScope, NeutralStatus, Purpose
+from events.errors import BasisMissing
+from events.stamp import Event
+from events.transfer import (
+    HandoverCompleted,
+    ResponsibilityMoved,
+    TransferAccepted,
+    TransferExpired,
+    TransferPreviewed,
+    TransferProposed,
+    TransferRejected,
+    TransferRequested,
+    TransferRevoked,
+)
+from ledger.case.effects import Effect
+from ledger.case.matter import Draft, Drafts, Matter
+from ledger.case.plane import Handoff, Plane
+from ledger.case.referral import (
+    accepted,
+    answer,
+    expired,
+    handoff_state,
+    require_basis_for,
+    standing,
+    with_party,
+)
+from ledger.case.steps import step_of
+
+
+def state(plane: Plane, event: Event) -> str:
+    """Return the state of the transfer that the event belongs to."""
+    return handoff_state(plane.transfers, plane.referrals, event)
+
+
+def _requested(plane: Plane, event: TransferRequested) -> Plane:
+    """The asker does not become a party: asking discloses nothing and gives no voice."""
+    request = Handoff(
+        state="requested",
+        sender=event.origin,
+        receiver=event.holder,
+        began_with=event.event_id,
+        due_on=event.due_on,
+    )
+    return replace(plane, transfers={**plane.transfers, event.handoff_id: request})
+
+
+def _proposed(plane: Plane, event: TransferProposed) -> Plane:
+    transfer = Handoff(
+        state="proposed",
+        sender=event.origin,
+        receiver=event.recipient,
+        began_with=event.event_id,
+        due_on=event.due_on,
+        basis_id=event.basis_id,
+        scopes=event.scopes,
+    )
+    transfers = {**plane.transfers, event.handoff_id: transfer}
+    asked = plane.transfers.get(event.request_id) if event.request_id is not None else None
+    if asked is not None and event.request_id is not None and asked.state == "requested":
+        transfers[event.request_id] = replace(asked, state="completed")
+    return with_party(replace(plane, transfers=transfers), event.recipient)
+
+
+def _moved_on(plane: Plane, event: TransferPreviewed) -> Plane:
+    handoff = plane.transfers[event.handoff_id]
+    after = replace(
+        handoff,
+        state=step_of(event).to_state,
+        basis_id=getattr(event, "basis_id", handoff.basis_id),
+    )
+    return replace(plane, transfers={**plane.transfers, event.handoff_id: after})
+
+
+def _responsibility_moved(plane: Plane, event: ResponsibilityMoved) -> Plane:
+    """Towards everybody else the case starts again as not ready, now held by the receiver."""
+    after = _moved_on(plane, event)  # type: ignore[arg-type]  # same two fields
+    identity = replace(after.identity, responsible=event.origin, status=NeutralStatus.NOT_READY)
+    return replace(after, identity=identity)
+
+
+EFFECTS: Mapping[type[Event], Effect] = {
+    TransferRequested: _requested,
+    TransferProposed: _proposed,
+    TransferPreviewed: _moved_on,
+    TransferAccepted: _moved_on,
+    TransferRejected: _moved_on,
+    TransferRevoked: _moved_on,
+    TransferExpired: _moved_on,
+    ResponsibilityMoved: _responsibility_moved,
+    HandoverCompleted: _moved_on,
+}
+
+
+def request_transfer(
+    matter: Matter, /, *, holder: str, due_on: date, handoff_id: UUID | None = None
+) -> Drafts:
+    """Ask another country to hand a case over, known here or not. Discloses nothing."""
+    matter.require_abroad(holder)
+    matter.require_day_ahead(due_on, "the due day")
+    fields = {"handoff_id": handoff_id or matter.new_id(), "holder": holder, "due_on": due_on}
+    return (Draft(TransferRequested, fields),)
+
+
+def propose_transfer(
+    matter: Matter,
+    /,
+    *,
+    recipient: str,
+    basis_id: UUID,
+    scopes: tuple[DataScope, ...],
+    due_on: date,
+    handoff_id: UUID | None = None,
+    request_id: UUID | None = None,
+) -> Drafts:
+    """Propose that another country take over responsibility for a case that is ready."""
+    matter.require_known()
+    matter.require_abroad(recipient)
+    matter.require_scopes(scopes)
+    matter.require_day_ahead(due_on, "the due day")
+    require_basis_for(matter, basis_id, recipient, scopes, purposes=frozenset({Purpose.TRANSFER}))
+    fields = {
+        "handoff_id": handoff_id or matter.new_id(),
+        "recipient": recipient,
+        "basis_id": basis_id,
+        "scopes": scopes,
+        "due_on": due_on,
+        "request_id": request_id,
+    }
+    return (Draft(TransferProposed, fields),)
+
+
+def preview_transfer(matter: Matter, /, *, handoff_id: UUID) -> Drafts:
+    """Look at the preview of a proposed transfer."""
+    return answer(matter, TransferPreviewed, handoff_id)
+
+
+def accept_transfer(matter: Matter, /, *, handoff_id: UUID, basis_id: UUID | None = None) -> Drafts:
+    """Agree to take responsibility; it moves later, at `move_responsibility`."""
+    return accepted(matter, TransferAccepted, handoff_id, basis_id)
+
+
+def reject_transfer(matter: Matter, /, *, handoff_id: UUID) -> Drafts:
+    """Say no to a proposed transfer, or to a request for one."""
+    return answer(matter, TransferRejected, handoff_id)
+
+
+def revoke_transfer(matter: Matter, /, *, handoff_id: UUID) -> Drafts:
+    """Take a transfer back; impossible once responsibility has moved."""
+    return answer(matter, TransferRevoked, handoff_id)
+
+
+def expire_transfer(matter: Matter, /, *, handoff_id: UUID) -> Drafts:
+    """Stop waiting for a transfer, after the due day and the grace after it."""
+    return expired(matter, TransferExpired, handoff_id)
+
+
+def move_responsibility(
+    matter: Matter,
+    /,
+    *,
+    handoff_id: UUID,
+    basis_id: UUID | None = None,
+    child_is_here: bool = False,
+) -> Drafts:
+    """Answer for the case from here on, as the country that accepted it.
+
+    Without a basis in force the transfer is on hold and the move is refused, unless the child is
+    already here: then protection goes first (design §11).
+    """
+    handoff = standing(matter, handoff_id)
+    cited = basis_id or handoff.basis_id
+    if cited is None:
+        raise BasisMissing(f"handoff {handoff_id} names no basis; name one")
+    if not child_is_here and not matter.case.ahead.in_force(cited, handoff, matter.today):
+        raise BasisMissing(
+            f"handoff {handoff_id} is on hold: its basis is no longer in force", rule="on_hold"
+        )
+    return answer(matter, ResponsibilityMoved, handoff_id, basis_id=cited)
+
+
+def complete_handover(matter: Matter, /, *, handoff_id: UUID) -> Drafts:
+    """Say that the receiving country has met the child and has what it needs."""
+    return answer(matter, HandoverCompleted, handoff_id)
