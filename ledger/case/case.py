@@ -13,8 +13,7 @@ from events.referral import ReferralSent
 from events.registry import BY_NAME
 from events.stamp import Event
 from events.transfer import TransferProposed, TransferRequested
-from ledger.case.fold import empty
-from ledger.case.plane import NONE, Identity, Plane
+from ledger.case.plane import NONE, Identity, Plane, empty
 from ledger.case.steps import step_of
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from uuid import UUID
 
 from events.stamp import Event
 from ledger.case import care, consent, identity, referral, transfer
@@ -22,7 +21,7 @@ _STATE: Mapping[str, Callable[[Plane, Event], str]] = {
     "consent": consent.state,
     "referral": referral.state,
     "transfer": transfer.state,
-    "care": care.state,
+    "care": identity.state,  # national work follows the state of the case
 }
 EFFECTS: Mapping[type[Event], Effect] = {
     **identity.EFFECTS,
@@ -31,11 +30,6 @@ EFFECTS: Mapping[type[Event], Effect] = {
     **transfer.EFFECTS,
     **care.EFFECTS,
 }
-
-
-def empty(case_id: UUID, *, shared: bool) -> Plane:
-    """Return a case of which this topic has said nothing yet."""
-    return Plane(shared=shared, case_id=case_id)
 
 
 def judge(plane: Plane, event: Event) -> Verdict:

@@ -167,6 +167,11 @@ class Plane:
         return basis is not None and basis.covers(handoff.receiver, handoff.scopes, on)
 
 
+def empty(case_id: UUID, *, shared: bool) -> Plane:
+    """Return a case of which this topic has said nothing yet."""
+    return Plane(shared=shared, case_id=case_id)
+
+
 class VoidReason(StrEnum):
     """Why an event has no effect at its place; a code, so that the trail needs no words."""
 
