@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -24,11 +23,11 @@ from events.errors import NotAllowedNow
 from events.stamp import Event
 from ledger.case.effects import Effect
 from ledger.case.matter import Draft, Drafts, Matter
-from ledger.case.plane import Plane
+from ledger.case.plane import Plane, changed
 
 
 def _care(plane: Plane, **changes: Any) -> Plane:
-    return replace(plane, care=replace(plane.care, **changes))
+    return changed(plane, care=changed(plane.care, **changes))
 
 
 def _appointed(plane: Plane, event: GuardianAppointed) -> Plane:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
@@ -22,7 +21,7 @@ from events.stamp import Event
 from ledger.case.effects import Effect
 from ledger.case.identity import stopped
 from ledger.case.matter import Draft, Drafts, Matter
-from ledger.case.plane import NONE, Basis, Plane, Terms
+from ledger.case.plane import NONE, Basis, Plane, Terms, changed
 from ledger.case.steps import step_of
 
 
@@ -34,7 +33,7 @@ def state(plane: Plane, event: Event) -> str:
 
 
 def _with(plane: Plane, basis_id: UUID, basis: Basis) -> Plane:
-    return replace(plane, consents={**plane.consents, basis_id: basis})
+    return changed(plane, consents={**plane.consents, basis_id: basis})
 
 
 def _granted(plane: Plane, event: ConsentGranted) -> Plane:
@@ -84,7 +83,7 @@ def _taken_back(plane: Plane, basis_id: UUID, origin: str) -> Plane:
     after = (
         Basis(state="withdrawn", origin=origin)
         if before is None
-        else replace(before, state="withdrawn")
+        else changed(before, state="withdrawn")
     )
     return _ended(_with(plane, basis_id, after), basis_id)
 
@@ -107,8 +106,8 @@ def _reviewed(plane: Plane, _event: OverrideReviewed) -> Plane:
 
 def _terms(plane: Plane, event: BasisRecorded) -> Plane:
     terms = Terms(kind=event.kind, purpose=event.purpose, requested_by=event.requested_by)
-    care = replace(plane.care, terms={**plane.care.terms, event.basis_id: terms})
-    return replace(plane, care=care)
+    care = changed(plane.care, terms={**plane.care.terms, event.basis_id: terms})
+    return changed(plane, care=care)
 
 
 EFFECTS: Mapping[type[Event], Effect] = {

@@ -7,13 +7,12 @@ is void: kept with the reason, without effect, its version used up.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 
 from events.stamp import Event
 from ledger.case import care, consent, identity, referral, transfer
 from ledger.case.conditions import CONDITIONS, WHO
 from ledger.case.effects import Effect
-from ledger.case.plane import EFFECTIVE, Caution, Plane, Verdict, VoidReason
+from ledger.case.plane import EFFECTIVE, Caution, Plane, Verdict, VoidReason, changed
 from ledger.case.steps import Kind, Step, step_of
 
 _STATE: Mapping[str, Callable[[Plane, Event], str]] = {
@@ -73,7 +72,7 @@ def fold(plane: Plane, event: Event, leaf: bytes) -> tuple[Plane, Verdict]:
     after = effect(plane, event) if verdict.effective else plane
     protective = verdict.effective and step_of(event).kind_of(event) is Kind.PROTECTIVE
     return (
-        replace(
+        changed(
             after,
             count=plane.count + 1,
             head=leaf,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
@@ -22,7 +21,7 @@ from events.errors import BadInput, CodeUnknown, NotAllowedNow, ProtectiveRefusa
 from events.stamp import Event
 from ledger.case.effects import Effect
 from ledger.case.matter import Draft, Drafts, Matter
-from ledger.case.plane import Identity, Plane
+from ledger.case.plane import Identity, Plane, changed
 
 
 def state(plane: Plane, _event: Event) -> str:
@@ -39,12 +38,12 @@ def _opened(plane: Plane, event: CaseOpened) -> Plane:
         status=event.status,
         parties=(event.origin,),
     )
-    return replace(plane, identity=identity)
+    return changed(plane, identity=identity)
 
 
 def _status_changed(plane: Plane, event: StatusChanged) -> Plane:
     if event.status is NeutralStatus.READY:
-        return replace(plane, identity=replace(plane.identity, status=event.status))
+        return changed(plane, identity=changed(plane.identity, status=event.status))
     return stopped(plane)
 
 
@@ -54,37 +53,37 @@ def stopped(plane: Plane) -> Plane:
     An accepted one waits: its move is void while the case is not ready.
     """
     transfers = {
-        handoff_id: replace(transfer, state="revoked")
+        handoff_id: changed(transfer, state="revoked")
         if transfer.state in {"proposed", "previewed"}
         else transfer
         for handoff_id, transfer in plane.transfers.items()
     }
-    identity = replace(plane.identity, status=NeutralStatus.NOT_READY)
-    return replace(plane, identity=identity, transfers=transfers)
+    identity = changed(plane.identity, status=NeutralStatus.NOT_READY)
+    return changed(plane, identity=identity, transfers=transfers)
 
 
 def _closed(plane: Plane, _event: CaseClosed) -> Plane:
     closures = plane.identity.closures + 1
-    return replace(plane, identity=replace(plane.identity, state="closed", closures=closures))
+    return changed(plane, identity=changed(plane.identity, state="closed", closures=closures))
 
 
 def _reopened(plane: Plane, _event: CaseReopened) -> Plane:
     """A reopened case is not ready: plan and consent have to be confirmed again."""
-    identity = replace(plane.identity, state="open", status=NeutralStatus.NOT_READY, into_case=None)
-    return replace(plane, identity=identity)
+    identity = changed(plane.identity, state="open", status=NeutralStatus.NOT_READY, into_case=None)
+    return changed(plane, identity=identity)
 
 
 def _joined(plane: Plane, event: CaseJoined) -> Plane:
-    identity = replace(plane.identity, state="joined", into_case=event.into_case_id)
-    return replace(plane, identity=identity)
+    identity = changed(plane.identity, state="joined", into_case=event.into_case_id)
+    return changed(plane, identity=identity)
 
 
 def _missing(plane: Plane, _event: ChildMissing) -> Plane:
-    return replace(plane, identity=replace(plane.identity, missing=True))
+    return changed(plane, identity=changed(plane.identity, missing=True))
 
 
 def _found(plane: Plane, _event: ChildFound) -> Plane:
-    return replace(plane, identity=replace(plane.identity, missing=False))
+    return changed(plane, identity=changed(plane.identity, missing=False))
 
 
 def _corrected(plane: Plane, _event: RecordCorrected) -> Plane:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
 from events.codes import BasisKind, DataScope, NeutralStatus, Purpose
@@ -19,8 +19,24 @@ from events.stamp import NOTHING_SEEN
 
 NONE = "none"
 
+S = TypeVar("S", bound="Identity | Basis | Handoff | Care | Plane")
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+def changed(state: S, /, **changes: Any) -> S:
+    """Return a copy of a frozen state with some fields changed.
+
+    What `dataclasses.replace` does, five times faster: a rebuild folds millions of events. That
+    is also why states have no slots.
+    """
+    after = object.__new__(type(state))
+    values = after.__dict__
+    values.update(state.__dict__)
+    values.update(changes)
+    assert len(values) == len(state.__dict__), f"no such field among {changes.keys()}"
+    return after
+
+
+@dataclass(frozen=True, kw_only=True)
 class Identity:
     """Who answers for the case, and whether it may be handed over."""
 
@@ -37,7 +53,7 @@ class Identity:
     closures: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Basis:
     """A consent or an override: which data scopes may go to which country, until when."""
 
@@ -59,7 +75,7 @@ class Basis:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Handoff:
     """A referral or a transfer on its way."""
 
@@ -84,7 +100,7 @@ class Handoff:
 FINAL = frozenset({"rejected", "revoked", "expired", "completed"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Terms:
     """What a basis is for and who asked for it; national."""
 
@@ -93,7 +109,7 @@ class Terms:
     requested_by: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Care:
     """The national work with the child, as far as later decisions depend on it."""
 
@@ -108,7 +124,7 @@ class Care:
     shared_with: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Caution:
     """Which protective events a permission must have known about.
 
@@ -127,7 +143,7 @@ class Caution:
         return newest >= 0 and seen not in self.tail[newest:]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Plane:
     """One case on one topic."""
 

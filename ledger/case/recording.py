@@ -19,7 +19,7 @@ from events.transfer import TransferProposed
 from ledger.case.case import Case, Topic, topic
 from ledger.case.fold import effect, judge
 from ledger.case.matter import Draft, Drafts, Matter
-from ledger.case.plane import Basis, Plane, VoidReason
+from ledger.case.plane import Basis, Plane, VoidReason, changed
 
 _REFUSAL: dict[VoidReason, type[DecisionRefused]] = {
     VoidReason.NOT_PARTY: WrongCountry,
@@ -90,7 +90,7 @@ def _legal(plane: Plane, event: Event) -> Plane:
         name = type(event).__name__
         raise kind(f"case {event.case_id}: {name} refused: {verdict.void}", rule=verdict.void)
     after = effect(plane, event)
-    return replace(
+    return changed(
         after, count=plane.count + 1, versions={**plane.versions, event.origin: event.version}
     )
 

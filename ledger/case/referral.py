@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date, timedelta
 from uuid import UUID, uuid5
 
@@ -23,7 +22,7 @@ from events.stamp import Event
 from ledger.case.consent import basis_known
 from ledger.case.effects import Effect
 from ledger.case.matter import Draft, Drafts, Matter
-from ledger.case.plane import NONE, Handoff, Plane
+from ledger.case.plane import NONE, Handoff, Plane, changed
 from ledger.case.steps import step_of
 
 
@@ -48,7 +47,7 @@ def with_party(plane: Plane, country: str) -> Plane:
     if country in plane.identity.parties:
         return plane
     parties = (*plane.identity.parties, country)
-    return replace(plane, identity=replace(plane.identity, parties=parties))
+    return changed(plane, identity=changed(plane.identity, parties=parties))
 
 
 def _sent(plane: Plane, event: ReferralSent) -> Plane:
@@ -61,18 +60,18 @@ def _sent(plane: Plane, event: ReferralSent) -> Plane:
         basis_id=event.basis_id,
         scopes=event.scopes,
     )
-    after = replace(plane, referrals={**plane.referrals, event.handoff_id: referral})
+    after = changed(plane, referrals={**plane.referrals, event.handoff_id: referral})
     return with_party(after, event.recipient)
 
 
 def _moved_on(plane: Plane, event: ReferralReceived) -> Plane:
     handoff = plane.referrals[event.handoff_id]
-    after = replace(
+    after = changed(
         handoff,
         state=step_of(event).to_state,
         basis_id=getattr(event, "basis_id", handoff.basis_id),
     )
-    return replace(plane, referrals={**plane.referrals, event.handoff_id: after})
+    return changed(plane, referrals={**plane.referrals, event.handoff_id: after})
 
 
 EFFECTS: Mapping[type[Event], Effect] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
@@ -23,7 +22,7 @@ from events.transfer import (
 )
 from ledger.case.effects import Effect
 from ledger.case.matter import Draft, Drafts, Matter
-from ledger.case.plane import Handoff, Plane
+from ledger.case.plane import Handoff, Plane, changed
 from ledger.case.referral import (
     accepted,
     answer,
@@ -50,7 +49,7 @@ def _requested(plane: Plane, event: TransferRequested) -> Plane:
         began_with=event.event_id,
         due_on=event.due_on,
     )
-    return replace(plane, transfers={**plane.transfers, event.handoff_id: request})
+    return changed(plane, transfers={**plane.transfers, event.handoff_id: request})
 
 
 def _proposed(plane: Plane, event: TransferProposed) -> Plane:
@@ -66,25 +65,25 @@ def _proposed(plane: Plane, event: TransferProposed) -> Plane:
     transfers = {**plane.transfers, event.handoff_id: transfer}
     asked = plane.transfers.get(event.request_id) if event.request_id is not None else None
     if asked is not None and event.request_id is not None and asked.state == "requested":
-        transfers[event.request_id] = replace(asked, state="completed")
-    return with_party(replace(plane, transfers=transfers), event.recipient)
+        transfers[event.request_id] = changed(asked, state="completed")
+    return with_party(changed(plane, transfers=transfers), event.recipient)
 
 
 def _moved_on(plane: Plane, event: TransferPreviewed) -> Plane:
     handoff = plane.transfers[event.handoff_id]
-    after = replace(
+    after = changed(
         handoff,
         state=step_of(event).to_state,
         basis_id=getattr(event, "basis_id", handoff.basis_id),
     )
-    return replace(plane, transfers={**plane.transfers, event.handoff_id: after})
+    return changed(plane, transfers={**plane.transfers, event.handoff_id: after})
 
 
 def _responsibility_moved(plane: Plane, event: ResponsibilityMoved) -> Plane:
     """Towards everybody else the case starts again as not ready, now held by the receiver."""
     after = _moved_on(plane, event)  # type: ignore[arg-type]  # same two fields
-    identity = replace(after.identity, responsible=event.origin, status=NeutralStatus.NOT_READY)
-    return replace(after, identity=identity)
+    identity = changed(after.identity, responsible=event.origin, status=NeutralStatus.NOT_READY)
+    return changed(after, identity=identity)
 
 
 EFFECTS: Mapping[type[Event], Effect] = {
