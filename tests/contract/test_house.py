@@ -36,7 +36,7 @@ REGISTRIES = [
         ("quay", "io"),
     ]
 ]
-MACHINE_PATH = re.compile(r"(?<![\w.$}/])/(?:home|root|work|Users|mnt|opt)/\w")
+MACHINE_PATH = re.compile(r"(?<![\w.$}/])/(?:home|root|work|Users|mnt)/\w")
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
