@@ -1,0 +1,137 @@
+"""Every step, from every state, by everybody: the whole table, as a file a person can read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from events.codes import BasisKind, DataScope, NeutralStatus, Outcome, Purpose
+from events.registry import SCHEMAS
+from events.stamp import NOTHING_SEEN, Actor, Event
+from ledger.case.fold import judge
+from ledger.case.plane import Basis, Handoff, Identity, Plane
+from ledger.case.steps import STEPS
+
+CASE = UUID("00000000-0000-4000-8000-000000000001")
+SUBJECT = UUID("00000000-0000-4000-8000-000000000002")
+BASIS = UUID("00000000-0000-4000-8000-000000000003")
+DAY = date(2026, 11, 24)
+MOMENT = datetime(2026, 11, 24, 12, tzinfo=UTC)
+GOLDEN = Path(__file__).parents[1] / "golden" / "step_matrix.txt"
+
+#: KZ opened the case and answers for it; KG is named as receiver; UZ has nothing to do with it.
+COUNTRIES = ("KZ", "KG", "UZ")
+CASE_STATES = ("none", "open", "closed", "joined")
+CONSENT_STATES = ("none", "granted", "refused", "withdrawn")
+REFERRAL_STATES = (
+    "none", "sent", "received", "accepted", "started",
+    "completed", "rejected", "revoked", "expired",
+)  # fmt: skip
+TRANSFER_STATES = (
+    "none", "requested", "proposed", "previewed", "accepted",
+    "moved", "completed", "rejected", "revoked", "expired",
+)  # fmt: skip
+STATES = {
+    "case": CASE_STATES,
+    "care": CASE_STATES,
+    "consent": CONSENT_STATES,
+    "referral": REFERRAL_STATES,
+    "transfer": TRANSFER_STATES,
+}
+VALUES: dict[str, Any] = {
+    "opened_on": DAY, "responsible": "KZ", "status": NeutralStatus.READY,
+    "history_commitment": None, "into_case_id": BASIS, "corrects_version": 1,
+    "consent_id": SUBJECT, "override_id": SUBJECT, "basis_id": BASIS, "handoff_id": SUBJECT,
+    "recipient": "KG", "holder": "KG", "scopes": (DataScope.IDENTITY,), "expires_on": DAY,
+    "due_on": DAY, "request_id": None, "outcome": Outcome.FULFILLED, "upheld": True,
+    "kind": BasisKind.CONSENT, "purpose": Purpose.TRANSFER, "requested_by": "cw-1",
+    "with_country": "KG", "salt": bytes(32), "assessment_id": SUBJECT, "concern_id": SUBJECT,
+    "views_id": SUBJECT, "routing_id": SUBJECT, "assignee": "cw-1", "guardian_id": SUBJECT,
+    "closing": 1, "decision": "approve_override", "rule": "four_eyes",
+}  # fmt: skip
+
+
+def _event(event_class: type[Event], origin: str, version: int, **changes: Any) -> Event:
+    stamp: dict[str, Any] = {
+        "event_id": SUBJECT, "case_id": CASE, "origin": origin, "version": 2,
+        "seen": NOTHING_SEEN, "occurred_at": MOMENT, "recorded_at": MOMENT,
+        "actor": Actor(id="a", role="supervisor", organisation="o"), "schema_version": version,
+    }  # fmt: skip
+    own = {f.name: VALUES[f.name] for f in fields(event_class) if f.name in VALUES}
+    return event_class(**{**stamp, **own, **changes})
+
+
+def _plane(part: str, state: str, *, shared: bool) -> Plane:
+    """Return a plane with the subject in a state, and every further condition fulfilled."""
+    case_state = state if part in {"case", "care"} else "open"
+    opened = case_state != "none"
+    granted = Basis(
+        state="granted", origin="KZ", recipient="KG", scopes=(DataScope.IDENTITY,), expires_on=DAY
+    )
+    consents = {BASIS: granted}
+    if part == "consent" and state != "none":
+        consents[SUBJECT] = Basis(
+            state=state, origin="KZ", recipient="KG", scopes=granted.scopes, expires_on=DAY
+        )
+    sender, receiver = ("KG", "KZ") if state == "requested" else ("KZ", "KG")
+    handoff = {
+        SUBJECT: Handoff(
+            state=state, sender=sender, receiver=receiver, began_with=SUBJECT, due_on=DAY,
+            basis_id=BASIS, scopes=granted.scopes,
+        )
+    }  # fmt: skip
+    return Plane(
+        shared=shared,
+        case_id=CASE,
+        identity=Identity(
+            state=case_state, opened_on=DAY, opener="KZ" if opened else None,
+            responsible="KZ" if opened else None, status=NeutralStatus.READY, missing=opened,
+            parties=("KZ", "KG") if opened else (),
+        ),
+        consents=consents,
+        referrals=handoff if part == "referral" and state != "none" else {},
+        transfers=handoff if part == "transfer" and state != "none" else {},
+    )  # fmt: skip
+
+
+def _matrix() -> Iterator[str]:
+    for schema in sorted(SCHEMAS, key=lambda s: (s.step["part"], s.name, s.version)):
+        part = schema.step["part"]
+        shared = schema.visibility == "shared"
+        for state in STATES[part]:
+            verdicts = []
+            for origin in COUNTRIES if shared else COUNTRIES[:1]:
+                event = _event(schema.event_class, origin, schema.version)
+                verdict = judge(_plane(part, state, shared=shared), event)
+                verdicts.append(f"{origin}:{verdict.void or 'effective'}")
+            yield f"{part:9}{schema.name}.v{schema.version} from {state}: {'  '.join(verdicts)}"
+
+
+def test_every_step_from_every_state_by_everybody() -> None:
+    """A changed cell changes what history means; it needs a new schema version, not an edit."""
+    assert GOLDEN.read_text().splitlines() == list(_matrix())
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=lambda step: f"{step.event}.v{step.version}")
+def test_a_step_is_possible_for_somebody(step: Any) -> None:
+    """A row nobody can ever take is a mistake in the table."""
+    cells = [line for line in _matrix() if f"{step.event}.v{step.version} " in line]
+
+    assert any("effective" in cell for cell in cells)
+
+
+def test_each_state_named_in_a_row_exists() -> None:
+    """A row that names a state nothing leads to would never be legal."""
+    for step in STEPS.values():
+        assert step.from_states <= set(STATES[step.part]), step.event
+        assert step.to_state in {*STATES[step.part], "same"}, step.event
+
+
+if __name__ == "__main__":  # the deliberate way to write the file: python -m tests.unit.test_…
+    GOLDEN.write_text("\n".join(_matrix()) + "\n")
