@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from events.case import CaseOpened
+from events.case import CaseOpened, ChildFound
 from events.consent import ConsentGranted, ConsentRefused, OverrideApproved
 from events.referral import ReferralSent
 from events.registry import BY_NAME
@@ -100,6 +100,8 @@ def _crosses_border(event: Event, case: Case) -> bool:
             return event.recipient != case.country
         case CaseOpened():  # the second one, at the first cross-border step
             return case.national.identity.state != NONE
+        case ChildFound():  # where the alarm was raised
+            return case.ahead.identity.missing
         case ConsentGranted() | ConsentRefused() | OverrideApproved():
             return case.is_shared and event.recipient != case.country
         case _:
