@@ -1,1 +1,1 @@
-"""Deciding and recording."""
+"""Deciding and recording: cases, decisions, the store, and the relay to the topic."""

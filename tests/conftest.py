@@ -1,0 +1,119 @@
+"""Real servers for every test that needs them, one of each per run, nothing shared between tests.
+
+`LEDGER_PG` (a superuser's DSN) and `LEDGER_KAFKA` (host:port) use servers that run already.
+A test gets a database of its own, cloned from one that was migrated once, and topics under a
+prefix of its own.
+"""
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import psycopg
+import pytest
+from psycopg.sql import SQL, Identifier
+
+from ledger import database as databases
+from node.embedded.kafka import EmbeddedKafka
+from node.embedded.postgres import EmbeddedPostgres
+
+TEMPLATE = "ledger_template"
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory) -> Iterator[str]:
+    """A superuser's DSN of a PostgreSQL server."""
+    given = os.environ.get("LEDGER_PG")
+    if given:
+        yield given
+        return
+    # No test cuts the power, and a killed server loses nothing that the system has in memory.
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), settings={"fsync": "off"})
+    server.start()
+    try:
+        yield server.dsn()
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory) -> Iterator[str]:
+    """The bootstrap address of a Kafka broker."""
+    given = os.environ.get("LEDGER_KAFKA")
+    if given:
+        yield given
+        return
+    server = EmbeddedKafka(tmp_path_factory.mktemp("kafka"))
+    server.start()
+    try:
+        yield server.bootstrap
+    finally:
+        server.stop()
+
+
+@dataclass(frozen=True)
+class Database:
+    """One country's database, as each of its programs sees it."""
+
+    name: str
+    #: The owner's DSN: for arranging and looking, never for the program under test.
+    dsn: str
+    _logins: dict[str, str] = field(default_factory=dict)
+
+    def as_role(self, role: str) -> str:
+        """Return the DSN of a login in one of the roles: append, relay, project, audit."""
+        if role not in self._logins:
+            user, password = f"{self.name}_{role}", secrets.token_hex(8)
+            self._logins[role] = databases.admit(
+                self.dsn, self.name, user=user, role=f"ledger_{role}", password=password
+            )
+        return self._logins[role]
+
+    def run(self, statement: str, *parameters) -> list[tuple]:
+        """Run a statement as the owner; return its rows."""
+        with psycopg.connect(self.dsn, autocommit=True) as connection:
+            cursor = connection.execute(statement, parameters)
+            return cursor.fetchall() if cursor.description else []
+
+
+@pytest.fixture(scope="session")
+def template(postgres) -> Iterator[str]:
+    """The name of a migrated database that nobody connects to."""
+    name = f"{TEMPLATE}_{secrets.token_hex(4)}"
+    databases.prepare(postgres, name)
+    yield name
+    with psycopg.connect(postgres, autocommit=True) as server:
+        server.execute(SQL("DROP DATABASE {}").format(Identifier(name)))
+
+
+@pytest.fixture
+def new_database(postgres, template) -> Iterator[Callable[[], Database]]:
+    """Make databases of countries; all of them are gone after the test."""
+    made: list[Database] = []
+
+    def make() -> Database:
+        name = f"t_{secrets.token_hex(6)}"
+        made.append(Database(name, databases.prepare(postgres, name, template=template)))
+        return made[-1]
+
+    yield make
+    with psycopg.connect(postgres, autocommit=True) as server:
+        for database in made:
+            drop = SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+            server.execute(drop.format(Identifier(database.name)))
+            for role in database._logins:
+                login = Identifier(f"{database.name}_{role}")
+                server.execute(SQL("DROP ROLE IF EXISTS {}").format(login))
+
+
+@pytest.fixture
+def database(new_database) -> Database:
+    """One country's database."""
+    return new_database()
+
+
+@pytest.fixture
+def prefix() -> str:
+    """A topic prefix that no other test uses."""
+    return f"t{secrets.token_hex(6)}"
