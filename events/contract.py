@@ -18,6 +18,8 @@ CE_TYPE: Final = "ce_type"
 #: Header with 8 bytes log index (big endian) and the 64 bytes of the origin's Ed25519 signature.
 LOG: Final = "log"
 LOG_HEADER_BYTES: Final = 72
+#: `ce_type` of every national event: on that topic the real type is nobody's business (design §7).
+NATIONAL_EVENT: Final = "NationalEvent"
 
 _SIGNED: Final = b"referral/event/v1\0"
 
@@ -59,6 +61,11 @@ def log_name(topic: str, origin: str) -> str:
 def log_message(name: str, index: int, leaf: bytes) -> bytes:
     """Return the bytes that an origin signs for one event of its log."""
     return _SIGNED + name.encode() + index.to_bytes(8, "big") + leaf
+
+
+def ce_type(event: Event, *, shared: bool) -> str:
+    """Return the value of the `ce_type` header of an event on a shared or national topic."""
+    return type(event).__name__ if shared else NATIONAL_EVENT
 
 
 def log_header(index: int, signature: bytes) -> bytes:

@@ -71,24 +71,32 @@ def fold(plane: Plane, event: Event, leaf: bytes) -> tuple[Plane, Verdict]:
     verdict = judge(plane, event)
     after = effect(plane, event) if verdict.effective else plane
     protective = verdict.effective and step_of(event).kind_of(event) is Kind.PROTECTIVE
-    return (
-        changed(
-            after,
-            count=plane.count + 1,
-            head=leaf,
-            versions={**plane.versions, event.origin: event.version},
-            caution=_caution(plane, event, leaf, protective=protective),
-        ),
-        verdict,
+    return _placed(plane, after, event.origin, event.version, leaf, protective), verdict
+
+
+def pass_over(plane: Plane, origin: str, version: int, leaf: bytes) -> Plane:
+    """Return the plane after an admitted record that is no readable event: its version is used."""
+    return _placed(plane, plane, origin, version, leaf, protective=False)
+
+
+def _placed(
+    before: Plane, after: Plane, origin: str, version: int, leaf: bytes, protective: bool
+) -> Plane:
+    return changed(
+        after,
+        count=before.count + 1,
+        head=leaf,
+        versions={**before.versions, origin: version},
+        caution=_caution(before, origin, leaf, protective=protective),
     )
 
 
-def _caution(plane: Plane, event: Event, leaf: bytes, *, protective: bool) -> Caution:
+def _caution(plane: Plane, origin: str, leaf: bytes, *, protective: bool) -> Caution:
     before = plane.caution
     if not plane.shared or not (before.tail or protective):
         return before
     tail = (*before.tail, leaf)
-    last = {**before.last, event.origin: len(tail) - 1} if protective else before.last
+    last = {**before.last, origin: len(tail) - 1} if protective else before.last
     return Caution(tail=tail, last=last)
 
 

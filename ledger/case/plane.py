@@ -201,6 +201,12 @@ class VoidReason(StrEnum):
     HANDOFF_OPEN = "handoff_open"
     NOT_MISSING = "not_missing"
     UNKNOWN_VERSION = "unknown_version"
+    #: Signed and in order, but its bytes are no event of the schema that they name.
+    UNREADABLE = "unreadable"
+    #: Its schema may not stand on this topic.
+    WRONG_TOPIC = "wrong_topic"
+    #: The `ce_type` header names another type: readers that skip by it would disagree with us.
+    MISNAMED = "misnamed"
 
 
 @dataclass(frozen=True, slots=True)

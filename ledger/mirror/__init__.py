@@ -1,0 +1,26 @@
+"""The mirror: this country's verified copy of the topics, in the topics' order.
+
+Workers append to it, in the transaction that moves their positions; everybody else reads. A
+case's history in order of effect is what decisions, folds and as-of questions start from.
+"""
+
+from ledger.mirror.reading import Placed, held, history, records_of, standings
+from ledger.mirror.standing import Said, Standing, Waiting
+from ledger.mirror.writing import Record, Release, Stray, append, put_aside, release
+
+__all__ = [
+    "Placed",
+    "Record",
+    "Release",
+    "Said",
+    "Standing",
+    "Stray",
+    "Waiting",
+    "append",
+    "held",
+    "history",
+    "put_aside",
+    "records_of",
+    "release",
+    "standings",
+]
