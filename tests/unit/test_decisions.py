@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from uuid import uuid4
 
@@ -21,7 +22,10 @@ from events.errors import (
 )
 from events.referral import ReferralExpired
 from events.stamp import Actor
+from events.transfer import TransferProposed
 from ledger.case import care, consent, identity, referral, transfer
+from ledger.case.matter import Draft
+from ledger.case.recording import record
 from tests.given import (
     CASEWORKER,
     NOON,
@@ -30,6 +34,7 @@ from tests.given import (
     SUPERVISOR,
     Story,
     consented,
+    matter,
     opened,
     proposed,
     ready,
@@ -367,11 +372,6 @@ def test_a_border_officer_takes_no_step_that_another_country_sees() -> None:
 
 def test_decisions_of_one_case_are_never_dated_back() -> None:
     """A clock that was set back does not make history run backwards."""
-    from dataclasses import replace
-
-    from ledger.case.recording import record
-    from tests.given import matter
-
     story = opened()
     case = replace(story["KZ"].case, decided_at=NOON)
     before = matter(case, at=NOON - timedelta(hours=1))
@@ -379,3 +379,37 @@ def test_decisions_of_one_case_are_never_dated_back() -> None:
     (entry,) = record(before, care.record_views(before), salt=bytes(32))
 
     assert entry.event.recorded_at == NOON
+
+
+def test_a_consent_of_the_other_country_starts_nothing_here() -> None:
+    """What it was given for stands in the other country's national history only (ADR 0011)."""
+    story = opened("KZ", "KG", "UZ")
+    basis = consented(story)
+    ready(story)
+    handoff = proposed(story, basis)
+    onward = consented(story, to="UZ")
+    story.did("KG", transfer.accept_transfer, handoff_id=handoff)
+    story.did("KG", transfer.move_responsibility, handoff_id=handoff)
+    ready(story, "KG")
+
+    with pytest.raises(BasisMissing, match="not given for this purpose"):
+        story["KG"].decide(
+            transfer.propose_transfer, recipient="UZ", basis_id=onward, scopes=SCOPES[:1],
+            due_on=SOON,
+        )  # fmt: skip
+
+
+def test_what_was_taken_back_is_never_published_as_granted() -> None:
+    """Even for a decision without guards: the step then has no basis and is refused."""
+    story = opened()
+    basis = consented(story)
+    ready(story)
+    story.did("KZ", consent.withdraw_consent, consent_id=basis)
+    fields = {
+        "handoff_id": uuid4(), "recipient": "KG", "basis_id": basis, "scopes": SCOPES,
+        "due_on": SOON,
+    }  # fmt: skip
+
+    with pytest.raises(BasisMissing):
+        story["KZ"].decide(lambda _matter: (Draft(TransferProposed, fields),))
+    assert story["KZ"].case.national.care.shared_with is None

@@ -269,3 +269,54 @@ def test_a_plane_survives_being_written_down() -> None:
 
     assert plane_from_json(plane_to_json(plane)) == plane
     assert state_hash(plane) == state_hash(story["KG"].settled)
+
+
+def test_falling_back_to_not_ready_revokes_what_is_only_looked_at() -> None:
+    """A previewed transfer is not accepted yet; it ends like a proposed one."""
+    story, _, handoff = _transfer_story()
+    story.did("KG", transfer.preview_transfer, handoff_id=handoff)
+
+    story.did("KZ", identity.change_status, status=NeutralStatus.NOT_READY)
+
+    assert story["KG"].settled.transfers[handoff].state == "revoked"
+
+
+def test_a_refusal_stays_a_refusal() -> None:
+    """Withdrawing what was refused does not turn the child's no into something weaker."""
+    story, _, _ = _transfer_story()
+    refused = uuid4()
+    story.did("KZ", consent.refuse_consent, recipient="KG", scopes=SCOPES, consent_id=refused)
+
+    story.did("KZ", consent.withdraw_consent, consent_id=refused)
+
+    assert story["KG"].settled.consents[refused].state == "refused"
+
+
+def test_the_receiver_of_a_referral_may_withdraw_for_the_child() -> None:
+    """Named in a handoff, a country is a party: the child may speak through either (design §11)."""
+    story = opened()
+    basis = consented(story, purpose=Purpose.SERVICE)
+    story.did(
+        "KZ", referral.send_referral, recipient="KG", basis_id=basis, scopes=SCOPES, due_on=SOON
+    )
+
+    withdrawn = story.did("KG", consent.withdraw_consent, consent_id=basis)
+
+    assert story.verdict(withdrawn).effective
+    assert story["KZ"].settled.consents[basis].state == "withdrawn"
+
+
+def test_seen_names_what_the_topic_had_settled_never_what_waits() -> None:
+    """Else a country's own waiting event would hide a withdrawal ordered before it."""
+    story, basis, handoff = _transfer_story()
+    story.did("KG", transfer.accept_transfer, handoff_id=handoff)
+    settled = story["KG"].settled.head
+    story["KZ"].decide(consent.withdraw_consent, consent_id=basis)
+    story.publish("KZ")
+    (missing,) = story["KG"].decide(identity.report_missing)
+    (moved,) = story["KG"].decide(transfer.move_responsibility, handoff_id=handoff)
+
+    story.settle()
+
+    assert missing.seen == moved.seen == settled
+    assert story.verdict(moved).void is VoidReason.UNSEEN_PROTECTION

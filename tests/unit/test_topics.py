@@ -146,3 +146,17 @@ def test_an_alarm_goes_where_the_case_is() -> None:
     story.did("KZ", identity.report_found)
     assert _types(story)[-1] == "ChildFound"
     assert not story["KZ"].national.identity.missing
+
+
+def test_a_consent_for_use_at_home_stays_at_home() -> None:
+    """Also in a case that is shared."""
+    story = opened()
+    needed = consented(story)
+    ready(story)
+    proposed(story, needed)
+    before = len(story.topic)
+
+    at_home = consented(story, to="KZ", purpose=Purpose.SERVICE)
+
+    assert len(story.topic) == before
+    assert at_home in story["KZ"].national.consents
