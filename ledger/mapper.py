@@ -36,6 +36,10 @@ class AvroMapper(Mapper[UUID]):
 
     def to_domain_event(self, stored_event: StoredEvent) -> Any:
         """Read a row back; RecordRejected if it is not what was written."""
-        topic = Topic(stored_event.topic.partition("/")[0])
-        event = decode(bytes(stored_event.state))
-        return Recorded(topic, stored_event.originator_version, event)
+        number, state = stored_event.originator_version, bytes(stored_event.state)
+        return self.read(number, stored_event.topic, state)
+
+    @staticmethod
+    def read(number: int, topic: str, state: bytes) -> Recorded:
+        """Return the event of a row of the store."""
+        return Recorded(Topic(topic.partition("/")[0]), number, decode(state))

@@ -1,0 +1,135 @@
+"""The door for whoever decides: one command reads the case, decides, and records, or refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Concatenate, ParamSpec, Self
+from uuid import UUID
+
+from events.agreement import Agreement
+from events.errors import Misconfigured
+from events.stamp import Actor
+from ledger.bulk import Answer, record_many
+from ledger.case.case import Case
+from ledger.case.matter import Drafts, Matter
+from ledger.commands import Commands
+from ledger.deciding import Decider
+from ledger.history import Histories
+from ledger.receipt import Receipt
+from ledger.request import Request, decision
+from ledger.store import Store
+
+P = ParamSpec("P")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerSettings:
+    """What a ledger needs to know; `node/` reads it from files and the environment."""
+
+    #: Database of the country, as a login of role `ledger_append`.
+    dsn: str
+    country: str
+    agreement: Agreement
+    #: Most connections to PostgreSQL at a time.
+    connections: int = 8
+    #: Cases whose history is kept in memory.
+    histories: int = 1_000
+    clock: Callable[[], datetime] = _now
+
+
+def open_ledger(settings: LedgerSettings) -> Ledger:
+    """Return the ledger of a country. Misconfigured, ServiceUnavailable."""
+    if settings.country not in settings.agreement.countries:
+        raise Misconfigured(f"{settings.country} is no party to {settings.agreement.name}")
+    return Ledger(settings, Store(settings.dsn, connections=settings.connections))
+
+
+class Ledger:
+    """Decides and records for one country. Safe to share between threads."""
+
+    def __init__(self, settings: LedgerSettings, store: Store) -> None:
+        decider = Decider(store, frozenset(settings.agreement.countries), settings.clock)
+        histories = Histories(settings.country, most=settings.histories)
+        partitions = settings.agreement.partitions
+        self._commands = Commands(store, histories, decider, partitions=partitions)
+
+    def close(self) -> None:
+        """Close every connection; whoever waits for an outcome stops waiting."""
+        self._commands.verdicts.close()
+        self._commands.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def on(
+        self,
+        case_id: UUID | None,
+        *,
+        by: Actor,
+        key: str | None = None,
+        expected_number: int | None = None,
+        retries: int = 0,
+    ) -> Door:
+        """Return the door to one decision on a case; see Request for the arguments.
+
+        `retries` says how often to decide again when somebody else decided first.
+        """
+        asked = Request(
+            by=by, decisions=(), case_id=case_id, key=key, expected_number=expected_number
+        )
+        return Door(self, asked, retries)
+
+    def open(self, *, by: Actor, key: str | None = None) -> Door:
+        """Return the door to the first decision on a new case, under a random pseudonym.
+
+        Repeating the request under its key gives the case that was opened the first time.
+        """
+        return self.on(None, by=by, key=key)
+
+    def record(self, request: Request, *, retries: int = 0) -> Receipt:
+        """Decide and record. DecisionRefused, Overtaken, ServiceUnavailable, RecordRejected."""
+        return self._commands.record(request, retries=retries)
+
+    def record_many(self, requests: Iterable[Request]) -> Iterator[Answer]:
+        """Decide and record many requests, some hundreds per transaction; one answer for each.
+
+        Each is recorded completely or not at all; a refused one is answered by its error and
+        leaves the others alone.
+        """
+        return record_many(self._commands, requests)
+
+    def case(self, case_id: UUID) -> Case:
+        """Return the case as this country would decide on it now."""
+        return self._commands.reader.read(case_id).history.case
+
+    def outcome(self, receipt: Receipt, timeout_s: float) -> Receipt:
+        """Return the receipt as soon as its topics have judged every event of it.
+
+        After `timeout_s` seconds it is returned as it is: what is still pending says so.
+        """
+        return self._commands.verdicts.outcome(receipt, timeout_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One decision, about to be taken."""
+
+    ledger: Ledger
+    asked: Request
+    retries: int
+
+    def decide(
+        self, take: Callable[Concatenate[Matter, P], Drafts], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Receipt:
+        """Take this decision with these arguments: `decide(consent.grant_consent, scopes=...)`."""
+        taken = decision(take, *args, **kwargs)
+        return self.ledger.record(replace(self.asked, decisions=(taken,)), retries=self.retries)
