@@ -1,0 +1,110 @@
+"""From typed words to the arguments of decisions: what a person types, and what a file holds.
+
+A message names the argument and its rule, never the value: a name may stand where a code belongs.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from datetime import date
+from enum import StrEnum
+from functools import cache
+from types import NoneType
+from typing import Any, get_args, get_type_hints
+from uuid import UUID
+
+from events.codes import DataScope
+from events.errors import BadInput, CodeUnknown
+from ledger.case import care, consent, identity, referral, transfer
+from ledger.case.matter import Drafts
+
+Decision = Callable[..., Drafts]
+
+_TRUE = frozenset({"1", "true", "yes", "x"})
+_FALSE = frozenset({"0", "false", "no"})
+
+
+def _is_decision(found: object) -> bool:
+    """A decision takes its matter by position only, and everything else by name only."""
+    if not inspect.isfunction(found):
+        return False
+    first = next(iter(inspect.signature(found).parameters.values()), None)
+    return first is not None and (first.name, first.kind) == ("matter", first.POSITIONAL_ONLY)
+
+
+#: Every decision by its name: `open_case`, `grant_consent`, ...
+DECISIONS: Mapping[str, Decision] = {
+    name: found
+    for part in (identity, consent, referral, transfer, care)
+    for name, found in vars(part).items()
+    if _is_decision(found) and name != "record_refusal"  # the service's own
+}
+
+
+def decision_named(name: str) -> Decision:
+    """Return a decision; CodeUnknown if there is none of this name."""
+    if name not in DECISIONS:
+        raise CodeUnknown(f"there is no decision {name!r}", rule="decision_known")
+    return DECISIONS[name]
+
+
+@cache
+def arguments_of(decision: Decision) -> Mapping[str, Any]:
+    """Return argument -> its type, without None."""
+    hints = get_type_hints(decision)
+    names = [name for name in inspect.signature(decision).parameters if name != "matter"]
+    return {name: _without_none(hints[name]) for name in names}
+
+
+def required_of(decision: Decision) -> frozenset[str]:
+    """Return the arguments that a decision cannot do without."""
+    parameters = inspect.signature(decision).parameters.values()
+    return frozenset(p.name for p in parameters if p.default is p.empty) - {"matter"}
+
+
+def parse(text: str, kind: Any, *, name: str) -> Any:
+    """Return the value of an argument; BadInput or CodeUnknown says what it has to be."""
+    if kind is UUID:
+        return _of(UUID, text, name, "an id such as 3f2b6c1e-…")
+    if kind is date:
+        return _of(date.fromisoformat, text, name, "a day such as 2027-01-31")
+    if kind is int:
+        return _of(int, text, name, "a whole number")
+    if kind is bool:
+        return _yes_or_no(text, name)
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return code(text, kind, name=name)
+    if kind == tuple[DataScope, ...]:
+        parts = text.replace(";", ",").split(",")
+        return tuple(code(part.strip(), DataScope, name=name) for part in parts if part.strip())
+    assert kind is str, f"no way to type a {kind}"
+    return text
+
+
+def code(text: str, kind: type[StrEnum], *, name: str) -> Any:
+    """Return a code of a closed list; CodeUnknown lists it."""
+    known = [member.value for member in kind if member.value != "UNKNOWN"]
+    if text not in known:
+        rule = f"{kind.__name__.lower()}_known"
+        raise CodeUnknown(f"{name} has to be one of: {', '.join(known)}", rule=rule)
+    return kind(text)
+
+
+def _of(read: Callable[[str], Any], text: str, name: str, wanted: str) -> Any:
+    try:
+        return read(text.strip())
+    except ValueError:
+        raise BadInput(f"{name} has to be {wanted}") from None
+
+
+def _yes_or_no(text: str, name: str) -> bool:
+    word = text.strip().lower()
+    if word not in _TRUE | _FALSE:
+        raise BadInput(f"{name} has to be yes or no")
+    return word in _TRUE
+
+
+def _without_none(hint: Any) -> Any:
+    kinds = [kind for kind in get_args(hint) if kind is not NoneType]
+    return kinds[0] if NoneType in get_args(hint) else hint

@@ -1,0 +1,125 @@
+"""What a person need not type: the one consent, override or handoff that can be meant.
+
+The choice is made inside the decision, on the case as it lies before it, so a repeated request
+is the same request whatever has happened since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from events.codes import Purpose
+from events.errors import BadInput, BasisMissing, NotAllowedNow
+from ledger.case import referral, transfer
+from ledger.case.case import Case
+from ledger.case.matter import Drafts, Matter
+from ledger.case.plane import Basis, Handoff
+from node.arguments import Decision, required_of
+
+Given = Mapping[str, Any]
+
+#: What a basis has to be for, by the decision that rests on it.
+_PURPOSES: Mapping[Decision, frozenset[Purpose]] = {
+    referral.send_referral: frozenset({Purpose.SERVICE, Purpose.CASE_MANAGEMENT}),
+    transfer.propose_transfer: frozenset({Purpose.TRANSFER}),
+}
+
+
+def choosing(take: Decision, chosen: dict[str, UUID]) -> Decision:
+    """Return the decision, able to fill in ids it was not given; `chosen` receives them."""
+
+    @wraps(take)
+    def filled(matter: Matter, /, **given: Any) -> Drafts:
+        for name in sorted(required_of(take) - set(given)):
+            if name not in _CHOICES:
+                raise BadInput(f"{take.__name__} needs {name}")
+            chosen[name] = _CHOICES[name](matter, take, given)
+            given[name] = chosen[name]
+        return take(matter, **given)
+
+    return filled
+
+
+def can_choose(name: str) -> bool:
+    """Say whether this argument may be left out."""
+    return name in _CHOICES
+
+
+def bases_of(case: Case) -> Mapping[UUID, Basis]:
+    """Return every consent and override that this country knows of."""
+    return {**case.national.consents, **case.ahead.consents}
+
+
+def handoffs_of(case: Case, take: Decision) -> Mapping[UUID, Handoff]:
+    """Return the handoffs of the kind that a decision is about."""
+    planes = (case.national, case.ahead)
+    found: dict[UUID, Handoff] = {}
+    for plane in planes:
+        found |= plane.transfers if take.__module__ == transfer.__name__ else plane.referrals
+    return found
+
+
+def _basis(matter: Matter, take: Decision, given: Given) -> UUID:
+    case, day = matter.case, matter.today
+    purposes, terms = _PURPOSES[take], case.national.care.terms
+    fitting = [
+        basis_id
+        for basis_id, basis in bases_of(case).items()
+        if basis.covers(given["recipient"], given["scopes"], day)
+        and basis_id in terms
+        and terms[basis_id].purpose in purposes
+    ]
+    if not fitting:
+        wanted = " or ".join(sorted(purposes))
+        raise BasisMissing(
+            f"case {case.case_id}: no consent or override for {wanted} lets these scopes go to"
+            f" {given['recipient']} today"
+        )
+    return _only(fitting, case, "basis", "--basis")
+
+
+def _handoff(matter: Matter, take: Decision, _given: Given) -> UUID:
+    kind = "transfer" if take.__module__ == transfer.__name__ else "referral"
+    open_ones = [key for key, handoff in handoffs_of(matter.case, take).items() if handoff.open]
+    return _only(open_ones, matter.case, f"open {kind}", "its id")
+
+
+def _consent(matter: Matter, _take: Decision, _given: Given) -> UUID:
+    return _only(_granted(matter.case, override=False), matter.case, "consent in force", "its id")
+
+
+def _override(matter: Matter, _take: Decision, _given: Given) -> UUID:
+    return _only(_granted(matter.case, override=True), matter.case, "override in force", "its id")
+
+
+def _guardian(matter: Matter, _take: Decision, _given: Given) -> UUID:
+    return _only(list(matter.case.national.care.guardians), matter.case, "guardian", "the id")
+
+
+def _granted(case: Case, *, override: bool) -> list[UUID]:
+    return [
+        basis_id
+        for basis_id, basis in bases_of(case).items()
+        if basis.override is override and basis.state == "granted"
+    ]
+
+
+def _only(found: list[UUID], case: Case, what: str, how: str) -> UUID:
+    if not found:
+        raise NotAllowedNow(f"case {case.case_id} has no {what}", rule="nothing_to_choose")
+    if len(found) > 1:
+        ids = ", ".join(map(str, found))
+        raise BadInput(f"case {case.case_id} has more than one {what}: give {how}, one of {ids}")
+    return found[0]
+
+
+_CHOICES: Mapping[str, Callable[[Matter, Decision, Given], UUID]] = {
+    "basis_id": _basis,
+    "handoff_id": _handoff,
+    "consent_id": _consent,
+    "override_id": _override,
+    "guardian_id": _guardian,
+}

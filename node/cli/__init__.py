@@ -1,0 +1,40 @@
+"""`ledger`: noun, then verb. Exit codes are a contract: docs/reference.md lists them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+#: Ctrl-C, as a shell says it.
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the program of this process's arguments, and exit with its code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; return its exit code."""
+    import typer
+
+    from events.errors import BadInput, LedgerError
+    from node.cli import output
+    from node.cli.app import UsageError, command
+    from node.ownership import require_sole_owner
+
+    as_json = "--json" in arguments
+    try:
+        require_sole_owner()
+        command().main(list(arguments), prog_name="ledger", standalone_mode=False)
+    except LedgerError as error:
+        output.error(error, as_json=as_json)
+        return error.exit_code
+    except UsageError as error:
+        output.error(BadInput(error.format_message(), rule="usage"), as_json=as_json)
+        return BadInput.exit_code
+    except typer.Exit as ended:
+        return ended.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    return 0

@@ -1,0 +1,96 @@
+"""The tree of nouns. A noun's module is imported when it is used, so `ledger --help` is quick."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+#: What is wrong with a command line; typer keeps click's class in a place of its own.
+UsageError: Any = typer.BadParameter.__base__
+
+#: Noun -> what it is about. Each is a module of this package, named alike.
+NOUNS: Mapping[str, str] = {
+    "up": "Run the nodes of one or more countries on this machine, until told to stop.",
+    "demo": "Two countries, a handoff, a race and a withdrawal, on real servers.",
+    "case": "A child's matter, known by a pseudonym.",
+    "consent": "Permission to share data scopes of a case with a country until a day.",
+    "override": "Release without consent: a second person, a reason, an end.",
+    "referral": "A service is sought elsewhere; responsibility stays.",
+    "transfer": "Responsibility for a case moves to another country.",
+    "care": "The national work with the child; other countries do not see it.",
+    "import": "Decisions from the rows of a CSV or JSON Lines file.",
+    "projections": "Read models: how far they are, build them anew, check them.",
+    "mirror": "This country's verified copy of the topic.",
+    "quarantine": "Events that wait, and records that are none.",
+    "events": "The types of events, and what their bytes say.",
+    "doctor": "What is wrong with this node, and how to repair it.",
+    "relay": "The program that puts this country's events on the topic.",
+    "worker": "The program that mirrors the topic and projects it.",
+    "bench": "This project measured against the tools it stands on.",
+}
+#: `import` is a word of Python.
+_MODULES = {"import": "importing"}
+
+
+class _Nouns(TyperGroup):
+    """Knows every noun, loads one."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the library's signature
+        return list(NOUNS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+        if cmd_name not in NOUNS:
+            return None
+        module = import_module(f"node.cli.{_MODULES.get(cmd_name, cmd_name)}")
+        found: Any = typer.main.get_command(module.app)
+        found.name = cmd_name
+        found.help = found.help or NOUNS[cmd_name]
+        return found
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        with formatter.section("Nouns"):
+            formatter.write_dl(list(NOUNS.items()))
+
+
+def noun(name: str) -> typer.Typer:
+    """Return an empty noun, for its module to fill with verbs."""
+    return typer.Typer(
+        name=name,
+        help=NOUNS[name],
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        add_completion=False,
+    )
+
+
+app = typer.Typer(
+    cls=_Nouns,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="The cross-border referral ledger. Data goes to stdout, words to stderr.",
+)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"referral-ledger {version('referral-ledger')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _ledger(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say which.")
+    ] = False,
+) -> None:
+    pass
+
+
+def command() -> Any:
+    """Return the whole program as a command that can be run."""
+    return typer.main.get_command(app)

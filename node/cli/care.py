@@ -1,0 +1,17 @@
+"""`ledger care`: the national work with the child; other countries do not see it."""
+
+from __future__ import annotations
+
+from node.cli.app import noun
+from node.cli.deciding import verb
+
+app = noun("care")
+
+verb(app, "assess-risk", "assess_risk")
+verb(app, "concern", "record_concern")
+verb(app, "assessment", "complete_assessment")
+verb(app, "views", "record_views")
+verb(app, "route", "route_case")
+verb(app, "assign", "assign_case")
+verb(app, "appoint-guardian", "appoint_guardian")
+verb(app, "end-guardian", "end_guardian")

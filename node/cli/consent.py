@@ -1,0 +1,12 @@
+"""`ledger consent`: permission to share data scopes of a case with a country until a day."""
+
+from __future__ import annotations
+
+from node.cli.app import noun
+from node.cli.deciding import verb
+
+app = noun("consent")
+
+verb(app, "grant", "grant_consent")
+verb(app, "refuse", "refuse_consent")
+verb(app, "withdraw", "withdraw_consent")

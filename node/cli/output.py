@@ -1,0 +1,87 @@
+"""What a verb prints: data on stdout, words on stderr; one JSON document with --json."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import date, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from events.errors import LedgerError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+#: Width of a table that goes to a file or a pipe: ids are never cut.
+_WIDE = 160
+
+
+@cache
+def console() -> Console:
+    """Return the console for data. NO_COLOR and a pipe are honoured by rich itself."""
+    from rich.console import Console
+
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON knows it: ids and days as text, bytes as hex."""
+    match value:
+        case UUID() | date() | datetime():
+            return value.isoformat() if isinstance(value, date) else str(value)
+        case bytes() | memoryview():
+            return bytes(value).hex()
+        case Mapping():
+            return {str(key): plain(item) for key, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [plain(item) for item in value]
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            return plain(asdict(value))
+        case _:
+            return value
+
+
+def document(value: Any) -> None:
+    """Print one JSON document on stdout."""
+    sys.stdout.write(json.dumps(plain(value), ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.flush()
+
+
+def line(text: str) -> None:
+    """Print one line of data on stdout."""
+    sys.stdout.write(text + "\n")
+
+
+def say(words: str) -> None:
+    """Say something to a person, on stderr."""
+    sys.stderr.write(words + "\n")
+    sys.stderr.flush()
+
+
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None
+) -> None:
+    """Print rows for a person, on stdout."""
+    from rich import box
+    from rich.table import Table
+
+    drawn = Table(*columns, title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for column in drawn.columns:
+        column.overflow = "fold"
+    for row in rows:
+        drawn.add_row(*("" if cell is None else str(plain(cell)) for cell in row))
+    console().print(drawn)
+
+
+def error(found: LedgerError, *, as_json: bool) -> None:
+    """Say why nothing was done: one line, or one JSON document, on stderr."""
+    if as_json:
+        kind = type(found).__name__
+        said = {"error": {"type": kind, "rule": found.rule, "message": str(found)}}
+        say(json.dumps(said, ensure_ascii=False))
+    else:
+        say(f"ledger: {found} [{found.rule}]")

@@ -1,0 +1,18 @@
+"""`ledger transfer`: responsibility for a case moves to another country."""
+
+from __future__ import annotations
+
+from node.cli.app import noun
+from node.cli.deciding import verb
+
+app = noun("transfer")
+
+verb(app, "request", "request_transfer")
+verb(app, "propose", "propose_transfer")
+verb(app, "preview", "preview_transfer")
+verb(app, "accept", "accept_transfer", waits=True)
+verb(app, "reject", "reject_transfer")
+verb(app, "revoke", "revoke_transfer", waits=True)
+verb(app, "expire", "expire_transfer")
+verb(app, "move", "move_responsibility", waits=True)
+verb(app, "complete", "complete_handover")

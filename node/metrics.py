@@ -1,0 +1,88 @@
+"""How a running program is: /metrics for Prometheus, /health/* for whoever starts and stops it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from events.errors import Misconfigured
+
+#: What a program still waits for, in words; empty when it is ready.
+Waiting = Callable[[], Mapping[str, str]]
+
+_Answer = tuple[HTTPStatus, str, bytes]
+
+
+def _json(status: HTTPStatus, body: Any) -> _Answer:
+    return status, "application/json", json.dumps(body).encode() + b"\n"
+
+
+class Health:
+    """Answers the three questions."""
+
+    def __init__(self, waiting: Waiting, registry: CollectorRegistry = REGISTRY) -> None:
+        self._waiting = waiting
+        self._registry = registry
+
+    def answer(self, path: str) -> _Answer:
+        """Return status, content type and body for a path."""
+        match path.partition("?")[0]:
+            case "/metrics":
+                return HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(self._registry)
+            case "/health/live":
+                return _json(HTTPStatus.OK, {"live": True})
+            case "/health/ready":
+                reasons = dict(self._waiting())
+                status = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
+                return _json(status, {"ready": not reasons, "waiting_for": reasons})
+            case _:
+                return _json(
+                    HTTPStatus.NOT_FOUND, {"paths": ["/metrics", "/health/live", "/health/ready"]}
+                )
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], health: Health) -> None:
+        super().__init__(address, _Handler)
+        self.health = health
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_GET(self) -> None:
+        """Answer."""
+        status, content_type, body = self.server.health.answer(self.path)
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the library's name
+        """Say nothing: a scrape every few seconds is no event."""
+
+
+@contextmanager
+def served(health: Health, host: str, port: int) -> Iterator[int]:
+    """Serve until the block ends; gives the port. Misconfigured if it is taken."""
+    try:
+        server = _Server((host, port), health)
+    except OSError as error:
+        raise Misconfigured(f"metrics address {host}:{port}: {error.strerror}") from None
+    threading.Thread(target=server.serve_forever, name="serves metrics", daemon=True).start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()

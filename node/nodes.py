@@ -1,0 +1,179 @@
+"""The nodes of one machine, running: servers, and a relay and workers for every country."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+from events.errors import ServiceUnavailable
+from node.embedded.folder import ServerFolder
+from node.home import CountryFolder, Home, write_private
+from node.program import PythonProgram
+from node.provision import ensure_agreement, ensure_database, ensure_topics
+from node.servers import KafkaServer, PostgresServer
+from node.settings import UpSettings
+from node.supervisor import Supervisor
+
+#: A start that fails says so at once; this is for a machine that is busy with something else.
+_READY_SECONDS = 120.0
+
+
+@dataclass
+class CountryPrograms:
+    """The programs of one country."""
+
+    relay: PythonProgram
+    workers: list[PythonProgram]
+    #: Connection URL of the database's owner.
+    database: str
+
+    @property
+    def all(self) -> list[PythonProgram]:
+        """Every program."""
+        return [self.relay, *self.workers]
+
+
+@dataclass
+class Nodes:
+    """Everything that `ledger up` runs, in one folder that it holds alone."""
+
+    home: Home
+    settings: UpSettings
+    prefix: str = "referral"
+    workers: int = 1
+    say: Callable[[str], None] = print
+    _programs: dict[str, CountryPrograms] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        self._folder = ServerFolder(self.home.path)
+        self._kafka = KafkaServer(self.home.path / "kafka", self.settings)
+        self._postgres = PostgresServer(self.home.path / "postgresql", self.settings)
+        self._supervisor = Supervisor(self.say, changed=self._write_running)
+
+    def start(self, countries: Sequence[str]) -> Mapping[str, Any]:
+        """Start everything; return what runs once every program is ready."""
+        self._folder.hold()
+        agreement = ensure_agreement(self.home, countries, prefix=self.prefix)
+        chosen = tuple(countries) or tuple(agreement.countries)
+        with ThreadPoolExecutor() as pool:
+            kafka = pool.submit(self._start_kafka)
+            databases = pool.submit(self._start_postgres, chosen).result()
+            kafka.result()
+            ensure_topics(agreement, self._kafka.bootstrap, self.settings.client)
+            for country in chosen:
+                self._programs[country] = self._country(country, databases[country])
+            list(pool.map(self._launch, self._all()))
+        self._wait_until_ready()
+        self._write_running()
+        return self._describe()
+
+    def stop(self) -> None:
+        """Stop everything, programs first, and let go of the folder."""
+        self.home.running_file.unlink(missing_ok=True)
+        self._supervisor.stop()
+        self._folder.release()
+
+    def _start_kafka(self) -> None:
+        self._kafka.start()
+        if self._kafka.broker is not None:
+            self._supervisor.keep("Kafka", self._kafka.broker, is_server=True)
+
+    def _start_postgres(self, countries: Sequence[str]) -> Mapping[str, str]:
+        self._postgres.start()
+        if self._postgres.server is not None:
+            self._supervisor.keep("PostgreSQL", self._postgres.server, is_server=True)
+        owner = self._postgres.owner_dsn
+        return {
+            country: ensure_database(self.home.country(country), owner, prefix=self.prefix)
+            for country in countries
+        }
+
+    def _country(self, country: str, database: str) -> CountryPrograms:
+        folder = self.home.country(country)
+        folder.write(
+            agreement=str(self.home.agreement_file.absolute()), kafka=self._kafka.bootstrap
+        )
+        relay = self._program(folder, "relay", "relay", "relay")
+        workers = [
+            self._program(folder, f"worker-{number}", "worker", "project")
+            for number in range(1, self.workers + 1)
+        ]
+        return CountryPrograms(relay, workers, database)
+
+    def _launch(self, program: PythonProgram) -> None:
+        program.start()
+        self._supervisor.keep(program.what, program)
+
+    def _program(self, folder: CountryFolder, name: str, noun: str, role: str) -> PythonProgram:
+        passed = {key: value for key, value in os.environ.items() if key.startswith("LEDGER_KAFKA")}
+        environment = {
+            **passed,
+            "LEDGER_COUNTRY": folder.country,
+            "LEDGER_AGREEMENT": str(self.home.agreement_file.absolute()),
+            "LEDGER_KAFKA": self._kafka.bootstrap,
+            "LEDGER_PG_FILE": str(folder.dsn_file(role).absolute()),
+            "LEDGER_INSECURE_DEV": str(int(self.settings.insecure_dev)),
+        }
+        if noun == "relay":
+            environment["LEDGER_LOG_KEY_FILE"] = str(folder.log_key.absolute())
+        module = f"node.run_{noun}"
+        what = f"{folder.country} {name}"
+        return PythonProgram(what, folder.path / name, module, environment)
+
+    def _all(self) -> list[PythonProgram]:
+        return [program for programs in self._programs.values() for program in programs.all]
+
+    def _wait_until_ready(self) -> None:
+        end = time.monotonic() + _READY_SECONDS
+        for program in self._all():
+            while (waiting := waits_for(program.address)) is not None:
+                if time.monotonic() > end:
+                    raise ServiceUnavailable(
+                        f"{program.what} is not ready ({waiting}); its log is {program.log}"
+                    )
+                time.sleep(0.03)
+
+    def _write_running(self) -> None:
+        write_private(self.home.running_file, json.dumps(self._describe(), indent=2) + "\n")
+
+    def _describe(self) -> Mapping[str, Any]:
+        return {
+            "pid": os.getpid(),
+            "dir": str(self.home.path.absolute()),
+            "kafka": self._kafka.describe(),
+            "postgresql": self._postgres.describe(),
+            "countries": {
+                country: {
+                    "postgresql": programs.database,
+                    "relay": _program_entry(programs.relay),
+                    "worker": _program_entry(programs.workers[0]),
+                    "workers": [_program_entry(worker) for worker in programs.workers],
+                }
+                for country, programs in self._programs.items()
+            },
+        }
+
+
+def _program_entry(program: PythonProgram) -> Mapping[str, Any]:
+    return {"metrics": f"{program.address}/metrics", "pid": program.pid, "log": str(program.log)}
+
+
+def waits_for(address: str) -> str | None:
+    """Return None if the program at this address is ready, else what it says it waits for."""
+    try:
+        with urlopen(f"{address}/health/ready", timeout=5):  # noqa: S310 - our own address
+            return None
+    except HTTPError as refused:
+        with refused:
+            reasons = json.loads(refused.read()).get("waiting_for", {})
+        return ", ".join(f"{name}: {why}" for name, why in reasons.items())
+    except (OSError, HTTPException):
+        return "it does not answer yet"

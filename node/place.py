@@ -1,0 +1,117 @@
+"""Which node a verb works on, and who decides there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from events.agreement import Agreement
+from events.codes import Role
+from events.errors import BadInput, CodeUnknown, Misconfigured, ServiceUnavailable
+from events.stamp import Actor
+from node.home import Home, default_dir
+from node.settings import VerbSettings
+
+_ACTOR = re.compile(r"(?P<role>[a-z_]+):(?P<id>[^@\s]+)@(?P<organisation>\S+)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """One country's node: its agreement and how to reach its servers."""
+
+    country: str
+    agreement: Agreement
+    kafka: str | None
+    #: Arguments about security for Kafka clients.
+    client: Mapping[str, Any]
+    national_kafka: str | None = None
+    #: Folder of the node, if `ledger up` made it.
+    home: Home | None = None
+    _dsn: str | None = None
+
+    def dsn(self, role: str) -> str:
+        """Return the connection URL for a role of node/home.py in the country's database."""
+        if self.home is None:
+            assert self._dsn is not None
+            return self._dsn
+        path = self.home.country(self.country).dsn_file(role)
+        try:
+            return path.read_text()
+        except OSError as error:
+            raise Misconfigured(f"{path}: {error.strerror}") from None
+
+    def require_kafka(self) -> str:
+        """Return Kafka's bootstrap servers."""
+        if self.kafka is None:
+            raise Misconfigured("this verb reads the topic: set LEDGER_KAFKA")
+        return self.kafka
+
+
+def find(directory: Path | None, country: str | None) -> Place:
+    """Return the node that the options and settings name.
+
+    A folder named by `--dir` or LEDGER_DIR goes first, then LEDGER_AGREEMENT with LEDGER_PG,
+    then the default folder.
+    """
+    settings = VerbSettings.read()
+    folder = directory or settings.dir
+    wanted = country or settings.country
+    if folder is None and settings.agreement is not None:
+        return _of_settings(settings, settings.agreement, wanted)
+    return _of_folder(Home(folder or default_dir()), wanted, settings.client)
+
+
+def _of_settings(settings: VerbSettings, file: Path, country: str | None) -> Place:
+    if settings.pg is None:
+        raise Misconfigured("LEDGER_AGREEMENT is set, so LEDGER_PG has to be set too")
+    agreement = Agreement.load(file)
+    return Place(
+        country=_chosen(country, agreement),
+        agreement=agreement,
+        kafka=settings.kafka,
+        client=settings.client,
+        _dsn=settings.pg.get_secret_value(),
+    )
+
+
+def _of_folder(home: Home, country: str | None, client: Mapping[str, Any]) -> Place:
+    agreement = home.agreement()
+    if agreement is None:
+        raise ServiceUnavailable(
+            f"no nodes in {home.path}: start them with `ledger up --dir {home.path}`"
+        )
+    chosen = _chosen(country, agreement)
+    said = home.country(chosen).read()
+    return Place(
+        country=chosen, agreement=agreement, kafka=str(said["kafka"]), client=client, home=home
+    )
+
+
+def _chosen(country: str | None, agreement: Agreement) -> str:
+    known = ", ".join(agreement.countries)
+    if country is None:
+        if len(agreement.countries) > 1:
+            raise BadInput(f"which country? --country or LEDGER_COUNTRY: {known}")
+        return next(iter(agreement.countries))
+    if country.upper() not in agreement.countries:
+        raise CodeUnknown(
+            f"country {country!r} is not part of this agreement ({known})", rule="country_known"
+        )
+    return country.upper()
+
+
+def actor(text: str | None, *, country: str, role: Role) -> Actor:
+    """Return who decides: `text`, or LEDGER_ACTOR, or a pseudonym of the command line itself."""
+    said = text or VerbSettings.read().actor
+    if said is None:
+        # Two roles are two people here, or nobody could try a decision that needs four eyes.
+        return Actor(id=f"cli-{role}", role=role, organisation=f"cli-{country}")
+    found = _ACTOR.fullmatch(said)
+    if found is None:
+        raise BadInput(f"who decides is written ROLE:PSEUDONYM@ORGANISATION, not {said!r}")
+    if found["role"] not in set(Role):
+        raise CodeUnknown(f"role {found['role']!r} is not on the list", rule="role_known")
+    return Actor(id=found["id"], role=found["role"], organisation=found["organisation"])

@@ -1,0 +1,100 @@
+"""What a node needs before its programs can start: agreement, log keys, database, topics.
+
+Every step finds what an earlier run made, so a run that was killed halfway is simply run again.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+
+from events import contract
+from events.agreement import Agreement, Country
+from events.errors import CodeUnknown, Misconfigured
+from ledger.log.signature import LogSigner
+from node.home import ROLES, CountryFolder, Home, write_private
+
+#: Enough for a few workers per country on one machine; production agrees on its own number.
+PARTITIONS = 6
+
+
+@cache
+def _zones() -> Mapping[str, str]:
+    """Return country -> its first time zone, from the tz database's own table."""
+    text = (files("tzdata") / "zoneinfo" / "zone.tab").read_text()
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            code, _, zone = line.split("\t")[:3]
+            found.setdefault(code, zone)
+    return found
+
+
+def parse_countries(text: str) -> tuple[str, ...]:
+    """Return the country codes of `KZ,KG`; CodeUnknown names one that does not exist."""
+    codes = tuple(dict.fromkeys(part.strip().upper() for part in text.split(",") if part.strip()))
+    for code in codes:
+        if code not in _zones():
+            raise CodeUnknown(f"{code!r} is no ISO 3166-1 country code", rule="country_known")
+    return codes
+
+
+def ensure_agreement(home: Home, countries: Sequence[str], *, prefix: str) -> Agreement:
+    """Return the folder's agreement, made or extended so that it has these countries."""
+    home.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    before = home.agreement()
+    if before is not None and before.prefix != prefix:
+        raise Misconfigured(f"{home.path} holds an agreement with prefix {before.prefix!r}")
+    there = dict(before.countries) if before else {}
+    for code in countries:
+        if code not in there:
+            key = _log_key(home.country(code)).verifier.render()
+            there[code] = Country(code=code, zone=_zones()[code], log_keys=(key,))
+    if len(there) < 2:
+        raise Misconfigured("an agreement needs two countries: --countries KZ,KG")
+    partitions = before.partitions if before else PARTITIONS
+    name = f"{prefix}.local"
+    after = Agreement(name=name, prefix=prefix, partitions=partitions, countries=there)
+    if after != before:
+        write_private(home.agreement_file, after.render())
+    return after
+
+
+def _log_key(folder: CountryFolder) -> LogSigner:
+    folder.path.mkdir(exist_ok=True, mode=0o700)
+    if folder.log_key.exists():
+        return LogSigner.load(folder.log_key)
+    return LogSigner.create(f"{folder.country}-log", folder.log_key)
+
+
+def ensure_database(folder: CountryFolder, owner: str, *, prefix: str) -> str:
+    """Make one country's database with its roles; return the owner's connection URL to it.
+
+    `owner` is the URL of a role that may create databases and roles. Passwords are drawn anew at
+    every start: whoever read an old file cannot use it.
+    """
+    from ledger import database
+
+    name = f"{prefix}_{folder.country}".lower()
+    target = database.prepare(owner, name, packages=("ledger", "projections"))
+    for role, group in ROLES.items():
+        password = secrets.token_urlsafe(24)
+        user = f"{name}_{role}"
+        dsn = database.admit(owner, name, user=user, role=group, password=password)
+        write_private(folder.dsn_file(role), dsn)
+    return target
+
+
+def ensure_topics(agreement: Agreement, bootstrap: str, client: Mapping[str, object]) -> None:
+    """Make the topics of an agreement that do not exist; refuse one with other settings."""
+    from ledger import topics
+
+    names = [agreement.shared_topic, *map(agreement.national_topic, agreement.countries)]
+    topics.ensure(bootstrap, names, agreement.partitions, contract.TOPIC_SETTINGS, **client)
+
+
+def of_agreement(agreement: Agreement, wanted: Iterable[str]) -> tuple[str, ...]:
+    """Return the countries to run: those wanted, or all of the agreement."""
+    return tuple(wanted) or tuple(agreement.countries)

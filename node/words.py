@@ -1,0 +1,24 @@
+"""What codes mean, in words for people who do not know the code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ledger.case.plane import VoidReason
+
+#: Why an event has no effect.
+VOID_WORDS: Mapping[str, str] = {
+    VoidReason.NOT_PARTY: "that country is no party to the case",
+    VoidReason.WRONG_COUNTRY: "another country has to take this step",
+    VoidReason.WRONG_STATE: "another step came first, and after it this one was no longer possible",
+    VoidReason.CASE_NOT_OPEN: "the case is not open",
+    VoidReason.NOT_READY: "the case was not ready to be handed over",
+    VoidReason.NO_BASIS: "no consent in force permitted it",
+    VoidReason.UNSEEN_PROTECTION: "decided without knowing that permission had been taken back",
+    VoidReason.HANDOFF_OPEN: "another handoff was still open",
+    VoidReason.NOT_MISSING: "the child was not reported missing",
+    VoidReason.UNKNOWN_VERSION: "there is no such earlier event to correct",
+    VoidReason.UNREADABLE: "its bytes are no event",
+    VoidReason.WRONG_TOPIC: "it may not stand on this topic",
+    VoidReason.MISNAMED: "its header names another type",
+}
