@@ -52,23 +52,34 @@ BEGIN
         SELECT array_agg(c.owner) INTO known
         FROM unnest(keyed, keys) AS c (owner, key) JOIN ledger.command USING (key);
     END IF;
-    SELECT array_agg(DISTINCT e.owner) INTO taken
-    FROM unnest(owners, cases, numbers) AS e (owner, case_id, number)
-    JOIN ledger.ledger_events AS there
-        ON there.originator_id = e.case_id AND there.originator_version = e.number
-    WHERE known IS NULL OR e.owner <> ALL (known);
-    refused := coalesce(known, '{}') || coalesce(taken, '{}');
-
-    WITH added AS (
-        INSERT INTO ledger.ledger_events (originator_id, originator_version, topic, state)
-        SELECT e.case_id, e.number, e.topic, e.state
-        FROM unnest(owners, cases, numbers, topics, states) WITH ORDINALITY
-            AS e (owner, case_id, number, topic, state, place)
-        WHERE e.owner <> ALL (refused)
-        ORDER BY e.place
-        RETURNING notification_id
-    )
-    SELECT array_agg(notification_id ORDER BY notification_id) INTO recorded FROM added;
+    refused := coalesce(known, '{}');
+    -- Almost no number is taken, and to ask first costs as much as to add: so add, and ask only
+    -- after a violation. The second one would be the caller's own doing, and is raised.
+    FOR attempt IN 1..2 LOOP
+        BEGIN
+            WITH added AS (
+                INSERT INTO ledger.ledger_events (originator_id, originator_version, topic, state)
+                SELECT e.case_id, e.number, e.topic, e.state
+                FROM unnest(owners, cases, numbers, topics, states) WITH ORDINALITY
+                    AS e (owner, case_id, number, topic, state, place)
+                WHERE e.owner <> ALL (refused)
+                ORDER BY e.place
+                RETURNING notification_id
+            )
+            SELECT array_agg(notification_id ORDER BY notification_id) INTO recorded FROM added;
+            EXIT;
+        EXCEPTION WHEN unique_violation THEN
+            IF attempt = 2 THEN
+                RAISE;
+            END IF;
+            SELECT array_agg(DISTINCT e.owner) INTO taken
+            FROM unnest(owners, cases, numbers) AS e (owner, case_id, number)
+            JOIN ledger.ledger_events AS there
+                ON there.originator_id = e.case_id AND there.originator_version = e.number
+            WHERE e.owner <> ALL (refused);
+            refused := refused || coalesce(taken, '{}');
+        END;
+    END LOOP;
 
     IF cardinality(keyed) > 0 THEN
         INSERT INTO ledger.command (key, request_hash, case_id, event_ids)
