@@ -6,8 +6,10 @@ A message names the argument and its rule, never the value: a name may stand whe
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, timedelta
 from enum import StrEnum
 from functools import cache
 from types import NoneType
@@ -20,6 +22,20 @@ from ledger.case import care, consent, identity, referral, transfer
 from ledger.case.matter import Drafts
 
 Decision = Callable[..., Drafts]
+
+_AHEAD = re.compile(r"\+(\d{1,4})d")
+
+
+@dataclass(frozen=True, slots=True)
+class DaysAhead:
+    """A day counted from the day of the decision; a repeated request stays the same request."""
+
+    days: int
+
+    def after(self, today: date) -> date:
+        """Return the day that is meant."""
+        return today + timedelta(days=self.days)
+
 
 _TRUE = frozenset({"1", "true", "yes", "x"})
 _FALSE = frozenset({"0", "false", "no"})
@@ -68,7 +84,7 @@ def parse(text: str, kind: Any, *, name: str) -> Any:
     if kind is UUID:
         return _of(UUID, text, name, "an id such as 3f2b6c1e-…")
     if kind is date:
-        return _of(date.fromisoformat, text, name, "a day such as 2027-01-31")
+        return _of(_day, text, name, "a day such as 2027-01-31, or +30d for 30 days from now")
     if kind is int:
         return _of(int, text, name, "a whole number")
     if kind is bool:
@@ -89,6 +105,11 @@ def code(text: str, kind: type[StrEnum], *, name: str) -> Any:
         rule = f"{kind.__name__.lower()}_known"
         raise CodeUnknown(f"{name} has to be one of: {', '.join(known)}", rule=rule)
     return kind(text)
+
+
+def _day(text: str) -> date | DaysAhead:
+    ahead = _AHEAD.fullmatch(text)
+    return DaysAhead(int(ahead[1])) if ahead else date.fromisoformat(text)
 
 
 def _of(read: Callable[[str], Any], text: str, name: str, wanted: str) -> Any:

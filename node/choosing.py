@@ -17,7 +17,7 @@ from ledger.case import referral, transfer
 from ledger.case.case import Case
 from ledger.case.matter import Drafts, Matter
 from ledger.case.plane import Basis, Handoff
-from node.arguments import Decision, required_of
+from node.arguments import DaysAhead, Decision, required_of
 
 Given = Mapping[str, Any]
 
@@ -29,10 +29,11 @@ _PURPOSES: Mapping[Decision, frozenset[Purpose]] = {
 
 
 def choosing(take: Decision, chosen: dict[str, UUID]) -> Decision:
-    """Return the decision, able to fill in ids it was not given; `chosen` receives them."""
+    """Return the decision, able to fill in what it was not given; `chosen` receives the ids."""
 
     @wraps(take)
-    def filled(matter: Matter, /, **given: Any) -> Drafts:
+    def filled(matter: Matter, /, **typed: Any) -> Drafts:
+        given = {name: _dated(value, matter) for name, value in typed.items()}
         for name in sorted(required_of(take) - set(given)):
             if name not in _CHOICES:
                 raise BadInput(f"{take.__name__} needs {name}")
@@ -41,6 +42,10 @@ def choosing(take: Decision, chosen: dict[str, UUID]) -> Decision:
         return take(matter, **given)
 
     return filled
+
+
+def _dated(value: Any, matter: Matter) -> Any:
+    return value.after(matter.today) if isinstance(value, DaysAhead) else value
 
 
 def can_choose(name: str) -> bool:

@@ -6,11 +6,12 @@ Every step finds what an earlier run made, so a run that was killed halfway is s
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
+from typing import Any
+from urllib.parse import quote
 
-from events import contract
 from events.agreement import Agreement, Country
 from events.errors import CodeUnknown, Misconfigured
 from ledger.log.signature import LogSigner
@@ -84,17 +85,20 @@ def ensure_database(folder: CountryFolder, owner: str, *, prefix: str) -> str:
         user = f"{name}_{role}"
         dsn = database.admit(owner, name, user=user, role=group, password=password)
         write_private(folder.dsn_file(role), dsn)
-    return target
+    return as_url(target)
 
 
-def ensure_topics(agreement: Agreement, bootstrap: str, client: Mapping[str, object]) -> None:
-    """Make the topics of an agreement that do not exist; refuse one with other settings."""
+def ensure_topics(agreement: Agreement, bootstrap: str, client: Mapping[str, Any]) -> None:
+    """Make the topics of an agreement that do not exist; refuse one that breaks the contract."""
     from ledger import topics
 
-    names = [agreement.shared_topic, *map(agreement.national_topic, agreement.countries)]
-    topics.ensure(bootstrap, names, agreement.partitions, contract.TOPIC_SETTINGS, **client)
+    topics.ensure_topics(bootstrap, agreement, countries=agreement.countries, client=client)
 
 
-def of_agreement(agreement: Agreement, wanted: Iterable[str]) -> tuple[str, ...]:
-    """Return the countries to run: those wanted, or all of the agreement."""
-    return tuple(wanted) or tuple(agreement.countries)
+def as_url(dsn: str) -> str:
+    """Return a connection string as a URL, which more programs understand."""
+    from psycopg.conninfo import conninfo_to_dict
+
+    said = {name: quote(str(value), safe="") for name, value in conninfo_to_dict(dsn).items()}
+    login = f"{said.get('user', '')}:{said.get('password', '')}"
+    return f"postgresql://{login}@{said.get('host')}:{said.get('port')}/{said.get('dbname')}"

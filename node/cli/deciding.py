@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
@@ -21,6 +21,9 @@ from node.choosing import can_choose, choosing
 from node.cli import output
 from node.cli.options import By, CountryOption, Dir, IfNumber, Json, Key, Wait
 from node.words import VOID_WORDS
+
+if TYPE_CHECKING:
+    from ledger.service import Ledger
 
 #: How long a verb waits for a verdict; a person would have looked elsewhere by then.
 PATIENCE_S = 30.0
@@ -106,16 +109,14 @@ def verb(
     app.command(name, help=text, short_help=text.partition("\n")[0])(run)
 
 
-def decide(request: Request, where: place.Place, *, wait: bool) -> Receipt:
-    """Record one request at a node, and wait for its verdicts if asked to."""
+def ledger_of(where: place.Place) -> Ledger:
+    """Open the ledger of a node, for as many connections as a verb needs."""
     from ledger.service import LedgerSettings, open_ledger
 
     settings = LedgerSettings(
         dsn=where.dsn("append"), country=where.country, agreement=where.agreement, connections=2
     )
-    with open_ledger(settings) as ledger:
-        receipt = ledger.record(request)
-        return ledger.outcome(receipt, PATIENCE_S) if wait else receipt
+    return open_ledger(settings)
 
 
 def _decide(
@@ -130,7 +131,10 @@ def _decide(
         key=context["key"],
         expected_number=context["if_number"],
     )
-    receipt = decide(request, where, wait=context["wait"])
+    with ledger_of(where) as ledger:
+        receipt = ledger.record(request)
+        if context["wait"]:
+            receipt = ledger.outcome(receipt, PATIENCE_S)
     for name, found in chosen.items():
         output.say(f"{name.removesuffix('_id')}: {found} (the only one that fits)")
     show(receipt, as_json=context["json"], chosen=chosen)

@@ -11,14 +11,40 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from events.errors import BadInput
-from node.arguments import DECISIONS, arguments_of, decision_named
+from node.arguments import DECISIONS, arguments_of, decision_named, parse
 from node.importing.rows import Row
 
-_TABLES = {"about", "case", "only", "decide", "withheld", "ignored"}
-_STEP = {"decision", "when", "with"}
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _From(_Table):
+    column: str
+
+
+class _Decide(_Table):
+    """`[[decide]]`: one decision, in the order of the file."""
+
+    decision: str
+    when: dict[str, str] = {}
+    arguments: dict[str, str | _From] = Field({}, alias="with")
+
+
+class _File(_Table):
+    """A mapping file."""
+
+    about: str = ""
+    case: str | None = None
+    only: dict[str, str] = {}
+    decide: list[_Decide]
+    #: By the reason why: personal, special.
+    withheld: dict[str, list[str]] = {}
+    ignored: list[str] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +69,8 @@ class Step:
         """Say whether the row leads to this decision."""
         if any(row.values.get(column) != value for column, value in self.when.items()):
             return False
+        if self.decision in self.if_filled and self.decision in row.values:
+            return bool(parse(row.values[self.decision], bool, name=self.decision))
         return not self.if_filled or not self.if_filled.isdisjoint(row.values)
 
     def words(self, row: Row) -> Mapping[str, str]:
@@ -101,39 +129,34 @@ def of_words(columns: Sequence[str]) -> Mapped:
 def load(path: Path, columns: Sequence[str]) -> Mapped:
     """Read a mapping for a file with these columns; BadInput says what is wrong or left out."""
     try:
-        table = tomllib.loads(path.read_text())
+        table = _File.model_validate(tomllib.loads(path.read_text()))
     except OSError as error:
         raise BadInput(f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: {error}") from None
-    _require_words(table, _TABLES, f"{path}")
+    except ValidationError as error:
+        raise BadInput(f"{path}: {_explain(error)}") from None
     mapped = Mapped(
-        steps=tuple(_step(row, path) for row in table.get("decide", ())),
-        only={name: str(value) for name, value in table.get("only", {}).items()},
-        withheld=frozenset(name for names in table.get("withheld", {}).values() for name in names),
-        case=table.get("case"),
+        steps=tuple(_step(one) for one in table.decide),
+        only=table.only,
+        withheld=frozenset(name for names in table.withheld.values() for name in names),
+        case=table.case,
     )
-    _require_every_column(mapped, columns, frozenset(table.get("ignored", ())), path)
+    _require_every_column(mapped, columns, frozenset(table.ignored), path)
     return _checked(mapped)
 
 
-def _step(row: Mapping[str, Any], path: Path) -> Step:
-    _require_words(row, _STEP, f"{path}: a decision")
-    if "decision" not in row:
-        raise BadInput(f"{path}: each [[decide]] names a decision")
-    given = row.get("with", {})
+def _step(table: _Decide) -> Step:
     arguments = {
-        name: Column(value["column"]) if isinstance(value, Mapping) else str(value)
-        for name, value in given.items()
+        name: Column(value.column) if isinstance(value, _From) else value
+        for name, value in table.arguments.items()
     }
-    when = {name: str(value) for name, value in row.get("when", {}).items()}
-    return Step(row["decision"], arguments, when)
+    return Step(table.decision, arguments, table.when)
 
 
-def _require_words(table: Mapping[str, Any], known: set[str], where: str) -> None:
-    strange = sorted(set(table) - known)
-    if strange:
-        raise BadInput(f"{where}: {', '.join(strange)} is none of {', '.join(sorted(known))}")
+def _explain(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
 
 
 def _require_every_column(

@@ -56,11 +56,13 @@ class Source:
         yield from self._json_lines() if self.is_json_lines else self._csv()
 
     def _csv_header(self) -> list[str]:
-        with self.path.open(newline="", encoding="utf-8-sig") as opened:
+        with self.path.open(newline="", encoding="utf-8-sig", errors="replace") as opened:
             try:
                 header = next(csv.reader(opened), [])
-            except (csv.Error, UnicodeDecodeError):
-                raise BadInput(f"{self.path} is not CSV in UTF-8") from None
+            except csv.Error:
+                raise BadInput(f"{self.path} is not CSV") from None
+        if any("\ufffd" in name for name in header):
+            raise BadInput(f"{self.path}: the header is not UTF-8")
         if len(set(header)) != len(header):
             raise BadInput(f"{self.path}: two columns have the same name")
         return header
