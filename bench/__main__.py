@@ -1,0 +1,67 @@
+"""`python -m bench [NAME…]`, and what `ledger bench` calls: figures on stdout, words on stderr."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
+
+from bench.harness import Effort, Figure, say
+from bench.servers import Servers
+
+Run = Callable[[Servers, Effort], Iterator[Figure]]
+
+#: Where each benchmark is; a module is imported when it is run.
+BENCHMARKS: Mapping[str, str] = {
+    "append": "append:one_each",
+    "append-16": "append:sixteen",
+    "append-raw": "append:raw",
+    "command": "command:run",
+    "import": "importing:run",
+    "codec": "codec:run",
+}
+#: Only run when named: it takes longer and measures no speed.
+NAMED_ONLY = frozenset({"kills"})
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the named benchmarks, or all; return 0 if each could be run."""
+    parser = argparse.ArgumentParser(prog="ledger bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each contender")
+    parser.add_argument("--events", type=int, help="events of a run, instead of each one's own")
+    parser.add_argument("--kills", type=int, default=100, help="how often `kills` kills")
+    parser.add_argument("--quick", action="store_true", help="does it run? figures mean nothing")
+    given = parser.parse_args(arguments)
+    unknown = sorted(set(given.names) - set(BENCHMARKS))
+    if unknown:
+        parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+    effort = Effort(
+        quick=given.quick,
+        rounds=1 if given.quick else given.rounds,
+        events=given.events,
+        kills=given.kills,
+    )
+    return run(given.names or [name for name in BENCHMARKS if name not in NAMED_ONLY], effort)
+
+
+def run(names: Sequence[str], effort: Effort) -> int:
+    """Run benchmarks on one pair of servers, printing each figure as soon as it is known."""
+    with Servers() as servers:
+        for name in names:
+            say(f"-- {name}")
+            for figure in load(name)(servers, effort):
+                print(figure.line(), flush=True)
+    return 0
+
+
+def load(name: str) -> Run:
+    """Return the function that runs a benchmark."""
+    module, _, function = BENCHMARKS[name].partition(":")
+    found: Run = getattr(import_module(f"bench.{module}"), function)
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())
