@@ -1,0 +1,71 @@
+"""What the relay counts. National types stand under one label: their frequency tells too much."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+
+
+class RelayMetrics:
+    """The relay's metrics of one country."""
+
+    def __init__(self, origin: str, registry: CollectorRegistry = REGISTRY) -> None:
+        self.origin = origin
+        self.published = Counter(
+            "ledger_relay_published_total",
+            "Events that were committed to a topic.",
+            ["origin", "topic", "event_type"],
+            registry=registry,
+        )
+        self.recovered = Counter(
+            "ledger_relay_recovered_total",
+            "Events found on a topic beyond the hint: duplicates that the scan prevented.",
+            ["origin", "topic"],
+            registry=registry,
+        )
+        self.copied_back = Counter(
+            "ledger_relay_copied_back_total",
+            "Events found on a topic that the store lacked.",
+            ["origin"],
+            registry=registry,
+        )
+        self.transaction_seconds = Histogram(
+            "ledger_relay_transaction_seconds",
+            "From the beginning of a transaction to its commit.",
+            ["origin"],
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+            registry=registry,
+        )
+        self.pending = Gauge(
+            "ledger_outbox_pending_events",
+            "Events in the store that are not known to be on their topic.",
+            ["origin"],
+            registry=registry,
+        )
+        self._oldest = Gauge(
+            "ledger_relay_oldest_unpublished_seconds",
+            "Age of the oldest event that is not known to be on its topic; 0 if there is none.",
+            ["origin"],
+            registry=registry,
+        )
+        self.index = Gauge(
+            "ledger_relay_log_index",
+            "Events of this country's log that are on the topic.",
+            ["origin", "topic"],
+            registry=registry,
+        )
+
+    def age_by(self, oldest: Callable[[], float | None]) -> None:
+        """Let the age be computed when asked: it grows while the relay is stuck.
+
+        `oldest` gives the moment (seconds since 1970) at which the oldest waiting event was
+        recorded, or None.
+        """
+
+        def age() -> float:
+            moment = oldest()
+            return 0.0 if moment is None else max(0.0, time.time() - moment)
+
+        self._oldest.labels(self.origin).set_function(age)

@@ -1,0 +1,118 @@
+"""The topics of an agreement: made once, and checked by whoever writes to them.
+
+A topic with another number of partitions would put cases elsewhere; one that forgets would lose
+what was decided. Neither is repaired silently: it is refused by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+
+from kafka import IsolationLevel, KafkaAdminClient, OffsetSpec, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+
+from events.agreement import Agreement
+from events.contract import TOPIC_SETTINGS
+from events.errors import Misconfigured, ServiceUnavailable
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+_TIMEOUT_MS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A topic as the cluster has it."""
+
+    name: str
+    topic_id: UUID
+    partitions: int
+
+    @property
+    def places(self) -> list[TopicPartition]:
+        """Its partitions, as the client names them."""
+        return [TopicPartition(self.name, number) for number in range(self.partitions)]
+
+
+def ensure_topics(
+    bootstrap: str,
+    agreement: Agreement,
+    *,
+    countries: Iterable[str],
+    shared: bool = True,
+    replication: int = 1,
+    client: Mapping[str, Any] = _NOTHING,
+) -> None:
+    """Make the event topics that are missing, and refuse one that breaks the contract.
+
+    The national topics of `countries`, and the shared one unless that stands on another cluster.
+    `client` is what every Kafka client needs to be let in. Misconfigured, ServiceUnavailable.
+    """
+    names = [agreement.national_topic(country) for country in countries]
+    names += [agreement.shared_topic] if shared else []
+    with admin(bootstrap, client) as cluster:
+        for name in names:
+            wanted = {
+                "num_partitions": agreement.partitions,
+                "replication_factor": replication,
+                "configs": dict(TOPIC_SETTINGS),
+            }
+            try:
+                cluster.create_topics({name: wanted})
+            except TopicAlreadyExistsError:
+                continue
+        cluster.wait_for_topics(names, timeout_ms=_TIMEOUT_MS)
+        for name in names:
+            require_topic(cluster, name, partitions=agreement.partitions)
+
+
+def require_topic(cluster: KafkaAdminClient, name: str, *, partitions: int) -> Found:
+    """Return a topic that keeps the contract; Misconfigured says what is wrong with it."""
+    (topic,) = cluster.describe_topics([name])
+    if topic["error_code"] != 0 or topic["topic_id"] is None:
+        raise Misconfigured(f"there is no topic {name}, or this program may not see it")
+    found = Found(name, UUID(str(topic["topic_id"])), len(topic["partitions"]))
+    if found.partitions != partitions:
+        raise Misconfigured(
+            f"topic {name} has {found.partitions} partitions; the agreement says {partitions}"
+        )
+    resource = ConfigResource(ConfigResourceType.TOPIC, name)
+    described = cluster.describe_configs([resource], config_filter="all")["topic"][name]
+    for key, value in TOPIC_SETTINGS.items():
+        has = described[key]["value"]
+        if has != value:
+            raise Misconfigured(f"topic {name} has {key}={has}; the contract says {value}")
+    return found
+
+
+def ends(cluster: KafkaAdminClient, topic: Found) -> Mapping[int, int]:
+    """Return the high watermark of each partition.
+
+    Not the last stable offset: another relay's open transaction must not hide our own records.
+    """
+    asked = dict.fromkeys(topic.places, OffsetSpec.LATEST)
+    found = cluster.list_partition_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED)
+    return {place.partition: answer.offset for place, answer in found.items()}
+
+
+@contextmanager
+def admin(bootstrap: str, client: Mapping[str, Any] = _NOTHING) -> Iterator[KafkaAdminClient]:
+    """Give an admin client; its errors are raised as ours."""
+    try:
+        cluster = KafkaAdminClient(
+            bootstrap_servers=bootstrap,
+            request_timeout_ms=_TIMEOUT_MS,
+            bootstrap_timeout_ms=_TIMEOUT_MS,
+            **client,
+        )
+        try:
+            yield cluster
+        finally:
+            cluster.close()
+    except KafkaError as error:
+        raise ServiceUnavailable(f"Kafka: {type(error).__name__}") from error
