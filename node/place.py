@@ -115,3 +115,20 @@ def actor(text: str | None, *, country: str, role: Role) -> Actor:
     if found["role"] not in set(Role):
         raise CodeUnknown(f"role {found['role']!r} is not on the list", rule="role_known")
     return Actor(id=found["id"], role=found["role"], organisation=found["organisation"])
+
+
+def settings_of(program: str, directory: Path | None, country: str | None) -> Mapping[str, Any]:
+    """Return the settings of a program that a folder of nodes gives; none without `--dir`."""
+    if directory is None:
+        return {} if country is None else {"country": country}
+    where = find(directory, country)
+    assert where.home is not None
+    role = {"relay": "relay", "worker": "project"}[program]
+    given = {
+        "country": where.country,
+        "agreement": where.home.agreement_file,
+        "kafka": where.kafka,
+        "pg": where.dsn(role),
+    }
+    key = {"log_key": where.home.country(where.country).log_key}
+    return given | key if program == "relay" else given

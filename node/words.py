@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
 
 from ledger.case.plane import VoidReason
 
@@ -22,3 +24,15 @@ VOID_WORDS: Mapping[str, str] = {
     VoidReason.WRONG_TOPIC: "it may not stand on this topic",
     VoidReason.MISNAMED: "its header names another type",
 }
+
+
+@cache
+def _country_names() -> Mapping[str, str]:
+    text = (files("tzdata") / "zoneinfo" / "iso3166.tab").read_text()
+    lines = (line.split("\t") for line in text.splitlines() if not line.startswith("#"))
+    return {code: name for code, name, *_ in lines}
+
+
+def country_name(code: str) -> str:
+    """Return the English name of a country."""
+    return _country_names().get(code, code)

@@ -1,0 +1,158 @@
+"""The plots: what happens to a case between two countries. Each is told to the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+from events.codes import DataScope, NeutralStatus, Outcome, Purpose
+from events.errors import DecisionRefused
+from ledger.case import care, consent, identity, referral, transfer
+from ledger.receipt import Receipt
+from node.arguments import DaysAhead, Decision
+from node.demo.desk import Desk
+from node.demo.story import Plot, Story
+from node.words import country_name
+
+_SCOPES = (DataScope.PREVIEW, DataScope.IDENTITY, DataScope.HEALTH)
+_ANSWER_IN = DaysAhead(14)
+_PERMITTED_FOR = DaysAhead(180)
+#: Two people who decide at the same moment sometimes do not; then they are asked again.
+_RACES = 5
+
+
+def stays_at_home(story: Story) -> None:
+    """A child who needs nobody abroad."""
+    story.title = "A case that needs nobody abroad"
+    story.opens("opens a case")
+    story.takes(story.here, "listens to the child", care.record_views)
+    story.takes(story.here, "looks at the risks", care.assess_risk)
+    story.ending = f"{country_name(story.there.country)} never learns that this child exists."
+
+
+def handed_over(story: Story) -> None:
+    """Responsibility moves, in three deliberate steps."""
+    story.title = "A handover, from beginning to end"
+    _proposed(story)
+    here, there = country_name(story.here.country), country_name(story.there.country)
+    story.takes(story.there, "looks at the preview", transfer.preview_transfer)
+    story.takes(story.there, f"accepts; {here} still answers for her", transfer.accept_transfer)
+    story.takes(
+        story.there, "takes over: from here on it answers for her", transfer.move_responsibility
+    )
+    story.takes(story.there, "has met the child", transfer.complete_handover)
+    story.ending = f"{there} answers for the child. At no moment did two countries, or none."
+
+
+def served_abroad(story: Story) -> None:
+    """A referral: a service abroad, responsibility at home."""
+    story.title = "A service abroad"
+    _referred(story)
+    story.takes(story.there, "has received it", referral.receive_referral)
+    story.takes(story.there, "accepts", referral.accept_referral)
+    story.takes(story.there, "begins", referral.start_referral)
+    story.takes(story.there, "has done it", referral.complete_referral, outcome=Outcome.FULFILLED)
+    story.ending = f"{country_name(story.here.country)} answered for her all the time."
+
+
+def rejected(story: Story) -> None:
+    """The other country cannot take the case."""
+    story.title = "The other country says no"
+    _proposed(story)
+    story.takes(story.there, "cannot take her", transfer.reject_transfer)
+    story.ending = f"{country_name(story.here.country)} still answers for her, and looks further."
+
+
+def raced(story: Story) -> None:
+    """Accept and revoke at the same moment, each on its own view: one order decides."""
+    story.title = "Two decisions at the same moment"
+    for _ in range(_RACES):
+        story.lines.clear()
+        _proposed(story)
+        try:
+            accepted, revoked = _at_once(story)
+        except DecisionRefused:  # one of them had heard of the other: that is no race
+            continue
+        break
+    accepted = story.heard(story.there, "accepts, not knowing of the other decision", accepted)
+    revoked = story.heard(story.here, "takes the proposal back, not knowing either", revoked)
+    assert _effective(accepted) != _effective(revoked), "exactly one of the two takes effect"
+    first = "the acceptance" if _effective(accepted) else "taking it back"
+    story.ending = f"Both ledgers say the same: {first} came first, and the other has no effect."
+
+
+def withdrawn(story: Story) -> None:
+    """Consent is taken back while the answer is on its way."""
+    story.title = "Consent taken back in time"
+    _referred(story)
+    story.takes(story.there, "has received it", referral.receive_referral)
+    with story.there.deaf():
+        withdrawal = story.here.decide(story.case_id, consent.withdraw_consent)
+        withdrawal = story.here.outcome(withdrawal)
+        acceptance = story.there.decide(story.case_id, referral.accept_referral)
+    story.heard(story.here, "the child takes her consent back", withdrawal)
+    story.heard(story.there, "accepts, before it has heard of that", acceptance)
+    story.ending = "A permission decided in ignorance of a withdrawal never takes effect."
+
+
+#: The first ones, in this order; the rest of the cases are taken from PLAIN in turn.
+PLOTS: tuple[Plot, ...] = (handed_over, served_abroad, rejected, raced, withdrawn, stays_at_home)
+#: Plots that can happen beside others.
+PLAIN: tuple[Plot, ...] = (stays_at_home, served_abroad, handed_over, rejected)
+
+
+def _permitted(story: Story, purpose: Purpose) -> None:
+    story.opens("opens a case")
+    there = country_name(story.there.country)
+    story.takes(
+        story.here,
+        f"records her consent: {there} may learn who she is, and her health",
+        consent.grant_consent,
+        recipient=story.there.country,
+        purpose=purpose,
+        scopes=_SCOPES,
+        expires_on=_PERMITTED_FOR,
+    )
+
+
+def _referred(story: Story) -> None:
+    _permitted(story, Purpose.SERVICE)
+    there = country_name(story.there.country)
+    _asks(story, f"asks {there} for a service", referral.send_referral)
+
+
+def _proposed(story: Story) -> None:
+    _permitted(story, Purpose.TRANSFER)
+    there = country_name(story.there.country)
+    ready = {"status": NeutralStatus.READY}
+    story.takes(story.here, "says that she may travel", identity.change_status, **ready)
+    _asks(story, f"proposes that {there} take over", transfer.propose_transfer)
+
+
+def _asks(story: Story, words: str, take: Decision) -> None:
+    asked: Mapping[str, Any] = {
+        "recipient": story.there.country,
+        "scopes": _SCOPES,
+        "due_on": _ANSWER_IN,
+    }
+    story.takes(story.here, words, take, **asked)
+
+
+def _at_once(story: Story) -> tuple[Receipt, Receipt]:
+    """Let both countries decide at the same moment; return acceptance and revocation."""
+    start = Barrier(2)
+
+    def decide(desk: Desk, take: Decision) -> Receipt:
+        start.wait()
+        return desk.decide(story.case_id, take)
+
+    with ThreadPoolExecutor(2) as pool:
+        accepted = pool.submit(decide, story.there, transfer.accept_transfer)
+        revoked = pool.submit(decide, story.here, transfer.revoke_transfer)
+    return accepted.result(), revoked.result()
+
+
+def _effective(receipt: Receipt) -> bool:
+    return all(event.state == "effective" for event in receipt.events)

@@ -1,0 +1,69 @@
+"""A story of one case: what the two countries decide, line by line, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from ledger.receipt import Receipt
+from node.arguments import Decision
+from node.demo.desk import Desk
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One decision, as a person would tell it."""
+
+    country: str
+    words: str
+    receipt: Receipt
+
+    @property
+    def void(self) -> str | None:
+        """Why a part of it has no effect; None if all of it took effect."""
+        reasons = (event.void_reason for event in self.receipt.events if event.state == "void")
+        return next(reasons, None)
+
+
+@dataclass
+class Story:
+    """A case between two desks: `here` opens it, `there` is the other country."""
+
+    here: Desk
+    there: Desk
+    title: str = ""
+    lines: list[Line] = field(default_factory=list)
+    ending: str = ""
+    case_id: UUID = field(init=False)
+
+    def opens(self, words: str) -> None:
+        """Open the case."""
+        receipt = self.here.open()
+        self.case_id = receipt.case_id
+        self._told(self.here, words, self.here.outcome(receipt))
+
+    def takes(self, desk: Desk, words: str, take: Decision, **arguments: Any) -> Receipt:
+        """Take a decision, and go on when both countries know what became of it."""
+        receipt = desk.outcome(desk.decide(self.case_id, take, **arguments))
+        self.other(desk).hears(receipt)
+        self._told(desk, words, receipt)
+        return receipt
+
+    def heard(self, desk: Desk, words: str, receipt: Receipt) -> Receipt:
+        """Tell a decision that was taken earlier, once both countries know what became of it."""
+        receipt = desk.outcome(receipt)
+        self.other(desk).hears(receipt)
+        self._told(desk, words, receipt)
+        return receipt
+
+    def other(self, desk: Desk) -> Desk:
+        """Return the other desk."""
+        return self.there if desk is self.here else self.here
+
+    def _told(self, desk: Desk, words: str, receipt: Receipt) -> None:
+        self.lines.append(Line(desk.country, words, receipt))
+
+
+Plot = Callable[[Story], None]

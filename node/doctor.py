@@ -1,0 +1,179 @@
+"""What is wrong with a node, and how to repair it: each finding is one line for a person."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from events.errors import LedgerError, Misconfigured
+from node.home import CountryFolder
+from node.nodes import waits_for
+from node.place import Place
+
+_ENOUGH_BYTES = 1_000_000_000
+#: Roles, generations and `uuidv7()` are used as PostgreSQL has them from here on.
+_OLDEST_POSTGRESQL = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool
+    found: str
+    #: What a person does about it; empty if there is nothing to do.
+    repair: str = ""
+
+
+Check = Callable[[Place], Iterator[Finding]]
+
+
+def examine(where: Place) -> Iterator[Finding]:
+    """Look at everything, in the order in which things depend on each other."""
+    for check in (_schemas, _folder, _key, _database, _topics, _programs):
+        try:
+            yield from check(where)
+        except LedgerError as error:
+            name = check.__name__.removeprefix("_")
+            yield Finding(name, ok=False, found=str(error), repair=_START)
+
+
+_START = "start the node: ledger up, or see the log of the server"
+
+
+def _schemas(_where: Place) -> Iterator[Finding]:
+    from events.registry import SCHEMAS  # refuses by itself if a file differs from RELEASED
+
+    yield Finding("schemas", ok=True, found=f"{len(SCHEMAS)} released, each as its SHA-256 says")
+
+
+def _folder(where: Place) -> Iterator[Finding]:
+    if where.home is None:
+        return
+    free = shutil.disk_usage(where.home.path).free
+    yield Finding(
+        "disk",
+        ok=free > _ENOUGH_BYTES,
+        found=f"{free // 1_000_000_000} GB free",
+        repair="make room: a node that cannot write stops, and loses nothing",
+    )
+
+
+def _key(where: Place) -> Iterator[Finding]:
+    if where.home is None:
+        return
+    from ledger.log.signature import LogSigner
+
+    folder = where.home.country(where.country)
+    mode = _mode(folder)
+    yield Finding(
+        "log key",
+        ok=mode & 0o077 == 0,
+        found=f"mode {mode:04o}",
+        repair=f"nobody else may read it: chmod 400 {folder.log_key}",
+    )
+    public = LogSigner.load(folder.log_key).verifier.render()
+    yield Finding(
+        "agreement",
+        ok=public in where.agreement.countries[where.country].log_keys,
+        found=f"{where.agreement.name}: {', '.join(where.agreement.countries)}",
+        repair="the log key is not pinned in agreement.toml: other countries would refuse our"
+        " events; put the right key back",
+    )
+
+
+def _mode(folder: CountryFolder) -> int:
+    try:
+        return stat.S_IMODE(folder.log_key.stat().st_mode)
+    except OSError as error:
+        raise Misconfigured(f"log key {folder.log_key}: {error.strerror}") from None
+
+
+def _database(where: Place) -> Iterator[Finding]:
+    import psycopg
+
+    try:
+        with psycopg.connect(where.dsn("audit"), connect_timeout=5) as database:
+            yield _version_of(database)
+            yield _migrations_of(database)
+            yield _waiting_in(database)
+    except psycopg.OperationalError as error:
+        why = str(error).splitlines()[0]
+        yield Finding("postgresql", ok=False, found=why, repair=_START)
+
+
+def _version_of(database: Any) -> Finding:
+    number = database.info.server_version
+    return Finding(
+        "postgresql",
+        ok=number >= _OLDEST_POSTGRESQL * 10_000,
+        found=database.execute("SHOW server_version").fetchone()[0],
+        repair=f"use PostgreSQL {_OLDEST_POSTGRESQL} or newer",
+    )
+
+
+def _migrations_of(database: Any) -> Finding:
+    from ledger.database import migrations
+
+    wanted = {**migrations("ledger"), **migrations("projections")}
+    applied = {name for (name,) in database.execute("SELECT name FROM ledger.migration")}
+    missing = sorted(set(wanted) - applied)
+    return Finding(
+        "migrations",
+        ok=not missing,
+        found=f"{len(applied)} applied" + (f", missing {', '.join(missing)}" if missing else ""),
+        repair="ledger up applies them at its start",
+    )
+
+
+def _waiting_in(database: Any) -> Finding:
+    statement = "SELECT count(*) FROM mirror.record WHERE effect_offset IS NULL"
+    held = database.execute(statement).fetchone()[0]
+    strays = database.execute("SELECT outcome, count(*) FROM mirror.stray GROUP BY 1").fetchall()
+    said = [f"{held} held", *(f"{count} {outcome}" for outcome, count in sorted(strays))]
+    return Finding(
+        "mirror",
+        ok=not held and not any(outcome == "equivocation" for outcome, _ in strays),
+        found=", ".join(said),
+        repair="ledger quarantine list",
+    )
+
+
+def _topics(where: Place) -> Iterator[Finding]:
+    from ledger import topics
+
+    began = time.monotonic()
+    with topics.admin(where.require_kafka(), where.client) as cluster:
+        took = time.monotonic() - began
+        yield Finding("kafka", ok=True, found=f"{where.kafka}, answered in {took:.2f} s")
+        agreement = where.agreement
+        for name in (agreement.shared_topic, agreement.national_topic(where.country)):
+            try:
+                topics.require_topic(cluster, name, partitions=agreement.partitions)
+            except Misconfigured as wrong:
+                repair = "set it as docs/wire-format.md says; never make the topic anew"
+                yield Finding(f"topic {name}", ok=False, found=str(wrong), repair=repair)
+            else:
+                found = f"{agreement.partitions} partitions, keeps everything"
+                yield Finding(f"topic {name}", ok=True, found=found)
+
+
+def _programs(where: Place) -> Iterator[Finding]:
+    running = where.home.running() if where.home is not None else None
+    if running is None:
+        yield Finding("programs", ok=False, found="nothing runs from this folder", repair=_START)
+        return
+    country = running["countries"].get(where.country, {})
+    for name, program in (("relay", country["relay"]), ("worker", country["worker"])):
+        waiting = waits_for(program["metrics"].removesuffix("/metrics"))
+        yield Finding(
+            name,
+            ok=waiting is None,
+            found=f"process {program['pid']}" + (f": {waiting}" if waiting else ""),
+            repair=f"see {program['log']}",
+        )

@@ -1,0 +1,51 @@
+"""A connection to a node's database for verbs that only look, and what they ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from events.errors import ServiceUnavailable
+from node.place import Place
+from projections import generation
+
+
+@dataclass(frozen=True)
+class Reader:
+    """The read models in use, at one moment."""
+
+    connection: psycopg.Connection[Any]
+    country: str
+    #: Number of the generation in use.
+    generation: int
+
+    @property
+    def schema(self) -> str:
+        """Its schema."""
+        return generation.schema_of(self.generation)
+
+    def rows(self, table: str, tail: str = "", *parameters: Any) -> list[dict[str, Any]]:
+        """Return rows of a read model; `tail` is what follows FROM."""
+        statement = f"SELECT * FROM {self.schema}.{table} {tail}"  # noqa: S608 - our own names
+        with self.connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(statement, parameters).fetchall()
+
+
+@contextmanager
+def reader(where: Place, role: str = "audit") -> Iterator[Reader]:
+    """Give the read models of a node, in one transaction; ServiceUnavailable if it is not up."""
+    try:
+        with psycopg.connect(where.dsn(role), connect_timeout=5) as connection:
+            number = generation.current(connection)
+            if number is None:
+                raise ServiceUnavailable("no worker has run yet: there are no read models")
+            yield Reader(connection, where.country, number)
+    except psycopg.OperationalError:
+        raise ServiceUnavailable(
+            f"the database of {where.country} does not answer: is the node up?"
+        ) from None
