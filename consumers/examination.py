@@ -105,6 +105,7 @@ class Claim(NamedTuple):
     log_index: int
     signature: bytes
     ce_type: str
+    recorded_at: datetime
     value: bytes
 
 
@@ -154,6 +155,7 @@ def examine(record: Arrived, ground: Ground) -> Claim | Stray:
         index,
         signature,
         _name(_only(headers, CE_TYPE)),
+        stamp.recorded_at,
         value,
     )
 

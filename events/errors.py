@@ -148,6 +148,14 @@ class ServiceUnavailable(LedgerError):
     rule = "service"
 
 
+class StartAgain(LedgerError):
+    """A program lost its turn or a server: it ends, is started again, and repeats no effect."""
+
+    exit_code = 75
+    http_status = 503
+    rule = "start_again"
+
+
 class FoundVoid(LedgerError):
     """Decided and recorded, but without effect at its place in the topic; a task was opened."""
 

@@ -1,0 +1,45 @@
+"""What a worker is told. Only node/ reads it from the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from events.agreement import Agreement
+from ledger.case.case import Topic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings:
+    """One worker of one country."""
+
+    agreement: Agreement
+    country: str
+    #: PostgreSQL of the country, as a member of `ledger_project`.
+    dsn: str = field(repr=False)
+    #: Arguments of every Kafka client: bootstrap_servers and security.
+    kafka: Mapping[str, Any] = field(repr=False)
+    #: The same for the country's own cluster, if its national topic stands there.
+    national_kafka: Mapping[str, Any] | None = field(default=None, repr=False)
+    topics: tuple[Topic, ...] = (Topic.SHARED, Topic.NATIONAL)
+    #: Most records of one transaction.
+    batch_records: int = 1_000
+    #: Longest wait for a record; a stop is noticed after it.
+    poll_ms: int = 250
+    #: Threads that check signatures beside the work on the batch before.
+    check_threads: int = 2
+
+    def name_of(self, topic: Topic) -> str:
+        """Return Kafka's name of a topic."""
+        if topic is Topic.SHARED:
+            return self.agreement.shared_topic
+        return self.agreement.national_topic(self.country)
+
+    @property
+    def clusters(self) -> list[tuple[Mapping[str, Any], tuple[Topic, ...]]]:
+        """The clusters to read, each with the topics that stand on it."""
+        if self.national_kafka is None:
+            return [(self.kafka, self.topics)]
+        own = {Topic.SHARED: self.kafka, Topic.NATIONAL: self.national_kafka}
+        return [(own[topic], (topic,)) for topic in self.topics]

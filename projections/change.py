@@ -1,0 +1,40 @@
+"""What a read model is told: one event at its place, and what it made of its case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from events.registry import CLASSES
+from events.stamp import Event
+from ledger.case.plane import Plane, Verdict
+from ledger.mirror import Placed
+from projections.table import Row
+
+
+class Change(NamedTuple):
+    """One admitted record, folded."""
+
+    record: Placed
+    #: None if the bytes are no event of the schema they name.
+    event: Event | None
+    verdict: Verdict
+    before: Plane
+    after: Plane
+    #: Country whose node this is.
+    country: str
+
+
+Rows = Callable[[Change], Iterable[Row]]
+#: A read model's opinion on every event class; a test asks for each of them.
+Opinions = Mapping[type[Event], Rows]
+
+
+def says_nothing(_change: Change) -> Iterable[Row]:
+    """The opinion of a read model on events that it does not show."""
+    return ()
+
+
+def on(names: str, rows: Rows = says_nothing) -> Opinions:
+    """Return one opinion on several event classes, named with spaces between them."""
+    return {CLASSES[name]: rows for name in names.split()}

@@ -1,0 +1,57 @@
+"""Consents and overrides: which data scopes may go to which country, until when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from projections.change import Change, Opinions, Rows, on
+from projections.table import Row, Table, plain
+
+TABLE = Table(
+    name="consents",
+    columns={
+        "case_id": "uuid NOT NULL",
+        "topic": "text NOT NULL",
+        "basis_id": "uuid NOT NULL",
+        "is_override": "bool NOT NULL",
+        "state": "text NOT NULL",
+        "origin": "text NOT NULL",
+        "recipient": "text",  # unknown if a withdrawal came before the grant
+        "scopes": "text[] NOT NULL",
+        "expires_on": "date",
+    },
+    key=("case_id", "topic", "basis_id"),
+)
+
+
+def _of(field: str) -> Rows:
+    """Return the opinion that the basis named by this field may have changed."""
+
+    def rows(change: Change) -> Iterable[Row]:
+        basis_id: UUID = getattr(change.event, field)
+        basis = change.after.consents[basis_id]
+        recipient = None if basis.recipient is None else plain(basis.recipient)
+        until = (recipient, [str(scope) for scope in basis.scopes], basis.expires_on)
+        record = change.record
+        key = (record.case_id, record.topic, basis_id)
+        return ((*key, basis.override, basis.state, basis.origin, *until),)
+
+    return rows
+
+
+OPINIONS: Opinions = {
+    **on("ConsentGranted ConsentRefused ConsentWithdrawn", _of("consent_id")),
+    **on("OverrideApproved OverrideEnded", _of("override_id")),
+    # What a basis is for stands in consent_terms; that somebody looked again, in the trail.
+    **on("BasisRecorded OverrideReviewed"),
+    # A permission ends by its own events only: neither the case nor a handoff uses it up.
+    **on("CaseOpened StatusChanged CaseClosed CaseReopened CaseJoined RecordCorrected"),
+    **on("ChildMissing ChildFound"),
+    **on("ReferralSent ReferralReceived ReferralAccepted ReferralRejected ReferralStarted"),
+    **on("ReferralCompleted ReferralRevoked ReferralExpired"),
+    **on("TransferRequested TransferProposed TransferPreviewed TransferAccepted TransferRejected"),
+    **on("TransferRevoked TransferExpired ResponsibilityMoved HandoverCompleted"),
+    **on("CaseShared RiskAssessed ConcernRecorded AssessmentCompleted ViewsRecorded CaseRouted"),
+    **on("CaseAssigned GuardianAppointed GuardianEnded ClosureRequested RefusalRecorded"),
+}

@@ -1,0 +1,63 @@
+"""Who answered for a case from which place on: intervals without gap or overlap.
+
+Only beginnings are stored. The view `responsibility` ends each interval where the next begins, so
+no row can contradict another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from projections.change import Change, Opinions, on
+from projections.table import Row, Table, plain
+
+TABLE = Table(
+    name="responsibility_began",
+    columns={
+        "case_id": "uuid NOT NULL",
+        "topic": "text NOT NULL",
+        "since_place": "int4 NOT NULL",  # in the case on this topic, as in the audit trail
+        "country": "text NOT NULL",
+        "since_offset": "int8 NOT NULL",
+        "since_rank": "int4 NOT NULL",
+        "recorded_at": "timestamptz NOT NULL",  # by the clock of the country that took over
+    },
+    key=("case_id", "topic", "since_place"),
+)
+
+#: `until_place` is the place from which the next country answers; NULL while the last one does.
+VIEW = """
+CREATE VIEW {schema}.responsibility AS
+SELECT case_id, topic, country, since_place, since_offset, since_rank, recorded_at AS since,
+    lead(since_place) OVER following AS until_place,
+    lead(recorded_at) OVER following AS until
+FROM {schema}.responsibility_began
+WINDOW following AS (PARTITION BY case_id, topic ORDER BY since_place)
+"""
+
+
+def _began(change: Change) -> Iterable[Row]:
+    record, event, country = change.record, change.event, change.after.identity.responsible
+    if country is None or country == change.before.identity.responsible:
+        return ()
+    assert event is not None
+    where = (record.effect_offset, record.effect_rank, event.recorded_at)
+    return ((record.case_id, record.topic, change.after.count, plain(country), *where),)
+
+
+OPINIONS: Opinions = {
+    # The only event that begins a responsibility, and the only one that moves it.
+    **on("CaseOpened ResponsibilityMoved", _began),
+    # A closed, joined or reopened case is still the same country's.
+    **on("StatusChanged CaseClosed CaseReopened CaseJoined RecordCorrected ChildMissing"),
+    **on("ChildFound"),
+    **on("ConsentGranted ConsentRefused ConsentWithdrawn OverrideApproved OverrideEnded"),
+    **on("OverrideReviewed BasisRecorded"),
+    **on("ReferralSent ReferralReceived ReferralAccepted ReferralRejected ReferralStarted"),
+    **on("ReferralCompleted ReferralRevoked ReferralExpired"),
+    # An accepted transfer moves nothing yet, a completed one has moved it before.
+    **on("TransferRequested TransferProposed TransferPreviewed TransferAccepted TransferRejected"),
+    **on("TransferRevoked TransferExpired HandoverCompleted"),
+    **on("CaseShared RiskAssessed ConcernRecorded AssessmentCompleted ViewsRecorded CaseRouted"),
+    **on("CaseAssigned GuardianAppointed GuardianEnded ClosureRequested RefusalRecorded"),
+}

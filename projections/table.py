@@ -1,0 +1,89 @@
+"""A read model's table: its columns, its key, and how rows get in. One description, no drift."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+#: Values in the order of the table's columns.
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """One table of a generation."""
+
+    name: str
+    #: Column -> PostgreSQL type, with constraints if it has any.
+    columns: Mapping[str, str]
+    key: tuple[str, ...]
+    #: Rows are only ever added, so they are copied in; others are the newest per key.
+    append_only: bool = False
+    #: Column lists (or whole tails) of further indexes.
+    indexes: tuple[str, ...] = ()
+
+    @property
+    def types(self) -> list[str]:
+        """The bare type of each column."""
+        return [declared.split(" ", 1)[0] for declared in self.columns.values()]
+
+    @property
+    def names(self) -> str:
+        """The quoted column names, as they stand in a statement."""
+        return _quoted(tuple(self.columns))
+
+    def key_of(self) -> Callable[[Row], Row]:
+        """Return the function that takes the key out of a row; the key comes first in it."""
+        size = len(self.key)
+        assert tuple(self.columns)[:size] == self.key, f"{self.name}: the key comes first"
+        return lambda row: row[:size]
+
+    def create(self, schema: str) -> str:
+        """Return the statement that makes the table, without its indexes."""
+        columns = ", ".join(f'"{name}" {kind}' for name, kind in self.columns.items())
+        return f"CREATE TABLE {schema}.{self.name} ({columns})"
+
+    def index(self, schema: str) -> Sequence[str]:
+        """Return the statements that make key and indexes; cheaper once the table is full."""
+        table = f"{schema}.{self.name}"
+        primary = f"ALTER TABLE {table} ADD PRIMARY KEY ({_quoted(self.key)})"
+        return [primary, *(f"CREATE INDEX ON {table} {tail}" for tail in self.indexes)]
+
+    def copy(self, schema: str) -> str:
+        """Return the statement that copies rows in."""
+        return f"COPY {schema}.{self.name} ({self.names}) FROM STDIN (FORMAT BINARY)"
+
+    def upsert(self, schema: str) -> str:
+        """Return the statement that adds or replaces rows; one array parameter per column."""
+        arrays = ", ".join(f"%b::{_array_of(kind)}" for kind in self.types)
+        values = ", ".join(
+            f'"{name}"::text[]' if kind == "text[]" else f'"{name}"'
+            for name, kind in zip(self.columns, self.types, strict=True)
+        )
+        rest = [f'"{name}" = excluded."{name}"' for name in self.columns if name not in self.key]
+        return (
+            f"INSERT INTO {schema}.{self.name} ({self.names})"  # noqa: S608 - our own names
+            f" SELECT {values} FROM unnest({arrays}) AS fresh ({self.names})"
+            f" ON CONFLICT ({_quoted(self.key)}) DO UPDATE SET {', '.join(rest)}"
+        )
+
+
+def plain(text: str) -> str:
+    """Return text that PostgreSQL can hold: a signed event may contain NUL, a column may not."""
+    return text.replace("\0", "\ufffd") if "\0" in text else text
+
+
+def array_literal(items: Sequence[str]) -> str:
+    """Return PostgreSQL's literal of a text array."""
+    escaped = (item.replace("\\", "\\\\").replace('"', '\\"') for item in items)
+    return "{" + ",".join(f'"{item}"' for item in escaped) + "}"
+
+
+def _array_of(kind: str) -> str:
+    # unnest() would flatten an array of arrays: inner ones travel as literals.
+    return "text[]" if kind == "text[]" else f"{kind}[]"
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
