@@ -19,6 +19,8 @@ BENCHMARKS: Mapping[str, str] = {
     "append-raw": "append:raw",
     "command": "command:run",
     "import": "importing:run",
+    "relay": "relaying:run",
+    "live-projection": "projecting:run",
     "codec": "codec:run",
 }
 #: Only run when named: it takes longer and measures no speed.

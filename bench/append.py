@@ -21,6 +21,7 @@ from psycopg.conninfo import conninfo_to_dict
 from bench.crowd import Worker, seconds_together
 from bench.harness import BASELINE, OURS, Contender, Effort, Figure, compare
 from bench.histories import Entry, entries
+from bench.play import COUNTRIES
 from bench.servers import Servers
 from ledger.recorder import LedgerRecorder
 
@@ -65,7 +66,8 @@ def raw(servers: Servers, effort: Effort) -> Iterator[Figure]:
 
 def stored_events(count: int) -> list[StoredEvent]:
     """Return so many rows of a country's store, of many cases at once."""
-    return rows_of(islice(entries(), count))
+    own = (entry for entry in entries() if entry.origin == COUNTRIES[0])
+    return rows_of(islice(own, count))
 
 
 def rows_of(told: Iterable[Entry]) -> list[StoredEvent]:

@@ -19,8 +19,8 @@ from bench.append import rows_of
 from bench.crowd import Worker, seconds_together
 from bench.harness import BASELINE, OURS, Contender, Effort, Figure, compare
 from bench.histories import whole_cases
-from bench.node import ledger_of, make_ready
 from bench.play import SUPERVISOR
+from bench.ready import ledger_of, make_ready
 from bench.servers import Servers
 from bench.stock import long_case, stock_cases
 from bench.stories import long_national

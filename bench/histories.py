@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from bench.play import COUNTRIES, Play, Said
+from bench.play import Play, Said
 from bench.stories import STORIES
-from events.contract import CE_TYPE, LOG, log_header, log_name, partition_of, shared_topic
+from events.agreement import Agreement
+from events.contract import CE_TYPE, LOG, log_header, log_name, partition_of
 from events.stamp import leaf_hash
 from ledger.case.case import Topic
 from ledger.log.signature import LogSigner
 
 #: Cases whose events are shuffled together.
 WINDOW = 500
-
-SIGNERS = {code: LogSigner(f"{code}-log", code.encode().ljust(32, b"\0")) for code in COUNTRIES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,17 +113,19 @@ def shared_entries(count: int, *, seed: int = 0) -> Iterator[Entry]:
     return (entry for entry, _ in zip(shared, range(count), strict=False))
 
 
-def records(count: int, *, prefix: str, partitions: int, seed: int = 0) -> Iterator[Record]:
-    """Give so many records of the shared topic, signed by their origins' log keys."""
-    topic = shared_topic(prefix)
+def records(
+    count: int, agreement: Agreement, signers: Mapping[str, LogSigner], *, seed: int = 0
+) -> Iterator[Record]:
+    """Give so many records of an agreement's shared topic, signed by their origins' log keys."""
+    topic = agreement.shared_topic
     ranks: Counter[str] = Counter()
     for entry in shared_entries(count, seed=seed):
         rank = ranks[entry.origin]
         ranks[entry.origin] += 1
         log = log_name(topic, entry.origin)
-        signature = SIGNERS[entry.origin].sign(log, rank, leaf_hash(entry.value))
+        signature = signers[entry.origin].sign(log, rank, leaf_hash(entry.value))
         yield Record(
-            partition=partition_of(entry.case_id, partitions),
+            partition=partition_of(entry.case_id, agreement.partitions),
             key=entry.case_id.bytes,
             value=entry.value,
             headers=[(CE_TYPE, entry.name.encode()), (LOG, log_header(rank, signature))],

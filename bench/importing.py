@@ -16,8 +16,8 @@ import psycopg
 from eventsourcing.persistence import StoredEvent
 
 from bench.harness import BASELINE, OURS, Effort, Figure, Watch, compare
-from bench.node import ledger_of, make_ready
 from bench.play import CASEWORKER
+from bench.ready import ledger_of, make_ready
 from bench.servers import Servers
 from ledger.bulk import CHUNK
 from ledger.recorder import Append

@@ -148,23 +148,26 @@ class StockCases(Application[UUID]):
         self.save(case)
 
 
-def stock_cases(dsn: str, *, connections: int, **settings: str) -> StockCases:
-    """Open the application with its stock recorder; connections stay open, nothing is compressed.
+def settings_of(dsn: str, *, connections: int, **settings: str) -> dict[str, str]:
+    """Return the library's settings: stock, but connections stay open.
 
     Snapshots stay off: on a case of twenty events they cost more than they save.
     """
     place = conninfo_to_dict(dsn)
-    return StockCases(
-        {
-            "PERSISTENCE_MODULE": "eventsourcing.postgres",
-            "POSTGRES_DBNAME": str(place["dbname"]),
-            "POSTGRES_HOST": str(place["host"]),
-            "POSTGRES_PORT": str(place["port"]),
-            "POSTGRES_USER": str(place["user"]),
-            "POSTGRES_PASSWORD": str(place["password"]),
-            "POSTGRES_POOL_SIZE": str(connections),
-            "POSTGRES_MAX_OVERFLOW": "0",
-            "IS_SNAPSHOTTING_ENABLED": "n",
-            **settings,
-        }
-    )
+    return {
+        "PERSISTENCE_MODULE": "eventsourcing.postgres",
+        "POSTGRES_DBNAME": str(place["dbname"]),
+        "POSTGRES_HOST": str(place["host"]),
+        "POSTGRES_PORT": str(place["port"]),
+        "POSTGRES_USER": str(place["user"]),
+        "POSTGRES_PASSWORD": str(place["password"]),
+        "POSTGRES_POOL_SIZE": str(connections),
+        "POSTGRES_MAX_OVERFLOW": "0",
+        "IS_SNAPSHOTTING_ENABLED": "n",
+        **settings,
+    }
+
+
+def stock_cases(dsn: str, *, connections: int, **settings: str) -> StockCases:
+    """Open the application on its stock recorder."""
+    return StockCases(settings_of(dsn, connections=connections, **settings))
