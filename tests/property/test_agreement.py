@@ -89,7 +89,7 @@ def _arguments(story: Story, country: str, choice: Choice) -> Iterator[dict[str,
         yield {**fixed, **dict(zip(names, values, strict=True))}
 
 
-def _decide(story: Story, country: str, luck: int) -> None:
+def decide_something(story: Story, country: str, luck: int) -> None:
     """Let a country take some decision that its own view allows; it may have none."""
     chance = Random(luck)
     for choice in chance.sample(CHOICES, len(CHOICES)):
@@ -100,7 +100,7 @@ def _decide(story: Story, country: str, luck: int) -> None:
                 return
 
 
-def _begun() -> Story:
+def begun() -> Story:
     """A shared case in the middle of things, so that little luck is needed to meet a race."""
     story = opened(*COUNTRIES)
     first = consented(story)
@@ -113,10 +113,10 @@ def _begun() -> Story:
 
 
 def _play(actions: list[tuple[Any, ...]]) -> Story:
-    story = _begun()
+    story = begun()
     for kind, country, *rest in actions:
         if kind == "decide":
-            _decide(story, country, *rest)
+            decide_something(story, country, *rest)
         elif kind == "publish":
             story.publish(country, *rest)
         else:
