@@ -52,7 +52,9 @@ class Desk:
 
     def hears(self, receipt: Receipt) -> Receipt:
         """Wait until this country has heard what another one decided, as far as it may hear it."""
-        told = tuple(event for event in receipt.events if event.topic == "shared")
+        told = tuple(
+            replace(event, state="pending") for event in receipt.events if event.topic == "shared"
+        )
         return self.outcome(replace(receipt, events=told))
 
     @contextmanager

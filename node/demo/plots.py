@@ -66,21 +66,22 @@ def rejected(story: Story) -> None:
 
 
 def raced(story: Story) -> None:
-    """Accept and revoke at the same moment, each on its own view: one order decides."""
+    """Take over and take back at the same moment, each on its own view: one order decides."""
     story.title = "Two decisions at the same moment"
     for _ in range(_RACES):
         story.lines.clear()
         _proposed(story)
+        story.takes(story.there, "accepts", transfer.accept_transfer)
         try:
-            accepted, revoked = _at_once(story)
+            moved, revoked = _at_once(story)
         except DecisionRefused:  # one of them had heard of the other: that is no race
             continue
         break
-    accepted = story.heard(story.there, "accepts, not knowing of the other decision", accepted)
-    revoked = story.heard(story.here, "takes the proposal back, not knowing either", revoked)
-    assert _effective(accepted) != _effective(revoked), "exactly one of the two takes effect"
-    first = "the acceptance" if _effective(accepted) else "taking it back"
-    story.ending = f"Both ledgers say the same: {first} came first, and the other has no effect."
+    moved = story.heard(story.there, "takes over, at the very moment when …", moved)
+    revoked = story.heard(story.here, "… takes the transfer back", revoked)
+    assert _effective(moved) != _effective(revoked), "exactly one of the two takes effect"
+    holder = story.there if _effective(moved) else story.here
+    story.ending = f"Both ledgers say the same: {country_name(holder.country)} answers for her."
 
 
 def withdrawn(story: Story) -> None:
@@ -141,7 +142,7 @@ def _asks(story: Story, words: str, take: Decision) -> None:
 
 
 def _at_once(story: Story) -> tuple[Receipt, Receipt]:
-    """Let both countries decide at the same moment; return acceptance and revocation."""
+    """Let both countries decide at the same moment; return the move and the revocation."""
     start = Barrier(2)
 
     def decide(desk: Desk, take: Decision) -> Receipt:
@@ -149,9 +150,9 @@ def _at_once(story: Story) -> tuple[Receipt, Receipt]:
         return desk.decide(story.case_id, take)
 
     with ThreadPoolExecutor(2) as pool:
-        accepted = pool.submit(decide, story.there, transfer.accept_transfer)
+        moved = pool.submit(decide, story.there, transfer.move_responsibility)
         revoked = pool.submit(decide, story.here, transfer.revoke_transfer)
-    return accepted.result(), revoked.result()
+    return moved.result(), revoked.result()
 
 
 def _effective(receipt: Receipt) -> bool:
