@@ -128,6 +128,7 @@ def test_what_is_no_single_object_record_is_refused_by_name():
         (b"\x04KZ\x06", b"\x04KZ\x86\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00"),  # 11 bytes
         (SCOPES, b"\x02\x02\x02\x08\x00"),  # two blocks
         (SCOPES, b"\x03\x04\x02\x08\x00"),  # a block with its size
+        (SCOPES, b"\x04\x02\x08\x07"),  # another block begins where the list should end
         (SCOPES, b"\x04\x02\x09\x00"),  # position -5 of the list of scopes
         (b"\x02\x48", b"\x05\x48"),  # union branch -3 would count from the end
         (IDS, IDS.upper()),
@@ -164,6 +165,24 @@ def test_moments_of_every_length_are_read():
     for year in (1, 1969, 1970, 1978, 3111, 3112, 9999):
         event = replace(GRANT, occurred_at=datetime(year, 12, 31, 23, 59, 59, 999999, tzinfo=UTC))
         assert decode(encode(event)) == event
+
+
+def test_a_moment_in_more_bytes_than_it_needs_is_refused():
+    """Also at eight bytes, where today's moments take the short way through the reader."""
+    value = encode(replace(GRANT, occurred_at=datetime(1970, 1, 1, tzinfo=UTC)))
+    seen = value.index(GRANT.seen) + 32
+    assert value[seen] == 0
+    for longer in (b"\x80\x00", b"\x80" * 7 + b"\x00", b"\x80" * 8 + b"\x00"):
+        with pytest.raises(RecordRejected):
+            decode(value[:seen] + longer + value[seen + 1 :])
+
+
+def test_a_list_longer_than_its_bytes_is_refused_before_it_is_read():
+    """Sixty-five bytes could claim a million million leaf hashes; nobody counts them."""
+    kind = {"type": "array", "items": {"type": "fixed", "name": "LeafHash", "size": 32}}
+    read = reader(Corrected2, [{"name": "ground", "type": kind}], version=None)
+    with pytest.raises(UNREADABLE):
+        read(bytes(HEADER_BYTES) + b"\x80\x80\x80\x80\x80\x80\x40" + bytes(64))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
