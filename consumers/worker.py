@@ -8,16 +8,12 @@ crash repeats work and never an effect.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-
-import psycopg
-from kafka.errors import AuthorizationError, KafkaError, SaslAuthenticationFailedError
+from collections.abc import Mapping
 
 from consumers.batch import Hook
 from consumers.settings import WorkerSettings
 from consumers.stream import Stream
-from events.errors import Misconfigured, StartAgain
+from consumers.translation import translated
 
 
 def run(settings: WorkerSettings, stop: threading.Event) -> None:
@@ -41,7 +37,7 @@ class Worker:
 
         def keep(stream: Stream) -> None:
             try:
-                with _translated():
+                with translated():
                     stream.run(stop, at=at)
             except BaseException as error:  # noqa: BLE001 - raised below, where it is waited for
                 failures.append(error)
@@ -55,19 +51,3 @@ class Worker:
             thread.join()
         if failures:
             raise failures[0]
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Say what to do instead of what the library felt; a message may not quote data."""
-    try:
-        yield
-    except (AuthorizationError, SaslAuthenticationFailedError) as error:
-        raise Misconfigured(f"Kafka refuses this worker: {type(error).__name__}") from None
-    except KafkaError as error:
-        raise StartAgain(f"Kafka: {type(error).__name__}") from None
-    except psycopg.errors.InsufficientPrivilege as error:
-        said = error.diag.message_primary
-        raise Misconfigured(f"PostgreSQL refuses this worker: {said}") from None
-    except psycopg.OperationalError as error:
-        raise StartAgain(f"PostgreSQL: {type(error).__name__}") from None

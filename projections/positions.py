@@ -99,6 +99,11 @@ def swap(connection: Connection[Any], schema: str, moves: Sequence[Move]) -> Non
     connection.execute(_MOVE.format(schema=schema), columns, prepare=True)
 
 
+def retire(connection: Connection[Any], schema: str) -> None:
+    """Let nobody move the positions of a generation any more."""
+    connection.execute(f"UPDATE {schema}.position SET retired = true")  # noqa: S608 - our own name
+
+
 _SELECT = (
     "SELECT topic, partition, topic_id, next_offset, leader_epoch, retired FROM {schema}.position"
 )

@@ -4,7 +4,7 @@ Workers append to it, in the transaction that moves their positions; everybody e
 case's history in order of effect is what decisions, folds and as-of questions start from.
 """
 
-from ledger.mirror.reading import Placed, held, history, records_of, standings
+from ledger.mirror.reading import Placed, held, history, placed_between, records_of, standings
 from ledger.mirror.standing import Said, Standing, Waiting
 from ledger.mirror.writing import Record, Release, Stray, append, put_aside, release
 
@@ -19,6 +19,7 @@ __all__ = [
     "append",
     "held",
     "history",
+    "placed_between",
     "put_aside",
     "records_of",
     "release",

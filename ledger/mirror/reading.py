@@ -63,6 +63,14 @@ def records_of(connection: Connection[Any], topic: str, cases: Iterable[UUID]) -
     return [Placed(*row) for row in rows]
 
 
+def placed_between(
+    connection: Connection[Any], topic: str, partition: int, begin: int, end: int
+) -> list[Placed]:
+    """Return what takes effect from one offset of a partition up to another, in order."""
+    span = {"topic": topic, "partition": partition, "begin": begin, "end": end}
+    return [Placed(*row) for row in connection.execute(_BETWEEN, span)]
+
+
 def standings(
     connection: Connection[Any], topic: str, cases: Iterable[UUID]
 ) -> dict[UUID, Standing]:
@@ -83,6 +91,16 @@ def standings(
     }
 
 
+_BETWEEN = f"""
+SELECT {PLACED_COLUMNS} FROM mirror.record
+WHERE topic = %(topic)s AND partition = %(partition)s AND effect_offset = "offset"
+    AND "offset" >= %(begin)s AND "offset" < %(end)s
+UNION ALL
+SELECT {PLACED_COLUMNS} FROM mirror.record
+WHERE topic = %(topic)s AND partition = %(partition)s AND effect_offset > "offset"
+    AND effect_offset >= %(begin)s AND effect_offset < %(end)s
+ORDER BY effect_offset, effect_rank
+"""  # noqa: S608 - our own field names
 _SAID = """
 SELECT case_id, origin, string_agg(leaf, ''::bytea ORDER BY version),
     string_agg(uuid_send(event_id), ''::bytea ORDER BY version)

@@ -1,0 +1,144 @@
+"""Filling a new generation from the mirror: one process per share of the partitions.
+
+A partition is read case by case, so that one case at a time is in memory and every row is copied
+in once. `python -m projections.filling` reads a job from its standard input (a DSN is a secret and
+does not stand in arguments) and says how far it is on its standard output.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import psycopg
+from psycopg import Connection
+
+from ledger.case.case import Topic
+from ledger.case.plane import Plane, empty
+from ledger.mirror import Placed
+from projections import case_state
+from projections.folding import Side, fold_side, park, put_file
+from projections.models import TABLES
+from projections.store import Sheet, copy_in
+
+#: Events between two writes; keeps a process small, and its COPYs long enough.
+_FLUSH = 4_000
+_TYPES = [
+    *("text", "int4", "int8", "int8", "int4", "uuid", "text", "int4", "bytea", "text", "bytea"),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What one process fills."""
+
+    dsn: str
+    country: str
+    schema: str
+    #: The moment all processes read: exported by the rebuild, which keeps it open.
+    snapshot: str
+    partitions: Sequence[int]
+
+
+class Progress(NamedTuple):
+    """How far a process is."""
+
+    events: int
+    cases: int
+
+
+def fill(job: Job, tell: Callable[[Progress], None]) -> None:
+    """Fold what the mirror holds of some partitions, and copy it into a new generation."""
+    gc.disable()  # nothing here is cyclic, and the collector would walk every plane over and over
+    with _connected(job) as source, psycopg.connect(job.dsn) as target:
+        source.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        source.execute(f"SET TRANSACTION SNAPSHOT '{job.snapshot}'")
+        source.execute("SET LOCAL work_mem = '64MB'")
+        # The flip of the generation is what has to last; before it all of this can be thrown away.
+        target.execute("SET synchronous_commit = off")
+        for partition in job.partitions:
+            _fill_partition(job, _records(source, partition), target, tell)
+            target.commit()
+
+
+def _connected(job: Job) -> Connection[Any]:
+    return psycopg.connect(job.dsn, autocommit=True, application_name="rebuild")
+
+
+def _records(source: Connection[Any], partition: int) -> Iterator[Placed]:
+    """Stream a partition of both topics, case by case, each in order of effect."""
+    columns = ", ".join(f'"{name}"' for name in Placed._fields)
+    statement = (
+        f"COPY (SELECT {columns} FROM mirror.record"  # noqa: S608 - our own names and a number
+        f" WHERE partition = {partition:d} AND effect_offset IS NOT NULL"
+        " ORDER BY case_id, topic, effect_offset, effect_rank) TO STDOUT (FORMAT BINARY)"
+    )
+    with source.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.set_types(_TYPES)
+        yield from map(Placed._make, copy.rows())
+
+
+def _fill_partition(
+    job: Job,
+    records: Iterable[Placed],
+    target: Connection[Any],
+    tell: Callable[[Progress], None],
+) -> None:
+    sheet, events, cases = Sheet(), Counter[tuple[str, str, bool]](), 0
+    for case_id, of_case in groupby(records, itemgetter(5)):
+        _fold_case(job, case_id, of_case, sheet, events, target)
+        cases += 1
+        if events.total() >= _FLUSH:
+            _flush(job, target, sheet)
+            tell(Progress(events.total(), cases))
+            sheet, events, cases = Sheet(), Counter(), 0
+    _flush(job, target, sheet)
+    tell(Progress(events.total(), cases))
+
+
+def _fold_case(
+    job: Job,
+    case_id: UUID,
+    records: Iterable[Placed],
+    sheet: Sheet,
+    events: Counter[tuple[str, str, bool]],
+    target: Connection[Any],
+) -> None:
+    planes: dict[Side, Plane] = {}
+    for topic, of_side in groupby(records, itemgetter(0)):
+        plane = empty(case_id, shared=topic == Topic.SHARED)
+        plane, stop = fold_side(plane, of_side, sheet, events, country=job.country)
+        planes[case_id, topic] = plane
+        sheet.put(case_state.TABLE, case_state.row(plane))
+        if stop is not None:
+            park(target, job.schema, [stop])
+    put_file(sheet, case_id, planes)
+
+
+def _flush(job: Job, target: Connection[Any], sheet: Sheet) -> None:
+    for table in TABLES:
+        if rows := sheet.rows(table):
+            copy_in(target, job.schema, table, rows)
+
+
+def write_job(job: Job) -> str:
+    """Return a job as one line of text."""
+    return json.dumps(asdict(job)) + "\n"
+
+
+def main() -> None:
+    """Fill what standard input says."""
+    job = Job(**json.loads(sys.stdin.readline()))
+    fill(job, lambda progress: print(json.dumps(progress), flush=True))  # noqa: T201 - its answer
+
+
+if __name__ == "__main__":
+    main()

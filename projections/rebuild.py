@@ -1,0 +1,250 @@
+"""A new generation of read models, filled beside the one in use, compared, and put in its place.
+
+Fill in parallel from one moment of the mirror; index; catch up while traffic goes on; then lock the
+live positions, apply the rest, compare, and flip. Workers of the old generation find their
+positions retired, leave, and come back in the new one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Thread
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+
+from events.errors import NotAllowedNow, RecordRejected, ServiceUnavailable
+from ledger import mirror
+from projections import generation, hashing, positions
+from projections.filling import Job, Progress, write_job
+from projections.folding import fold_in
+from projections.generation import schema_of
+from projections.models import TABLES
+from projections.positions import Move, Part, Position
+
+#: Fewer events than this are applied under the lock.
+_NEAR = 500
+#: Offsets that are read at once while catching up.
+_CHUNK = 2_000
+_TRY_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('ledger.rebuild', 0))"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """A generation that is in use now."""
+
+    number: int
+    before: int
+    events: int
+    #: Read models whose rows differ from the old generation's, with how many do.
+    differences: Mapping[str, int]
+
+    @property
+    def equal(self) -> bool:
+        """Whether the new generation says just what the old one said."""
+        return not self.differences
+
+
+def rebuild(
+    dsn: str,
+    *,
+    country: str,
+    processes: int | None = None,
+    expect_difference: str | None = None,
+    tell: Callable[[Progress], None] = lambda _progress: None,
+) -> Rebuilt:
+    """Build all read models again from the mirror, and use them.
+
+    RecordRejected if they say something else than those in use, unless `expect_difference` gives
+    the reason. NotAllowedNow while another rebuild runs.
+    """
+    with _alone(dsn) as connection:
+        before = generation.current(connection)
+        if before is None:
+            raise ServiceUnavailable("no worker has run yet: there are no read models")
+        number = max(generation.existing(connection)) + 1
+        try:
+            events = _fill(connection, dsn, number, before, country, processes, tell)
+            with connection.transaction():
+                generation.index(connection, number)
+            events += _catch_up(connection, number, before, country)
+            return _flip(connection, number, before, country, events, expect_difference)
+        except BaseException:
+            connection.execute(f"DROP SCHEMA IF EXISTS {schema_of(number)} CASCADE")
+            raise
+
+
+@contextmanager
+def _alone(dsn: str) -> Iterator[Connection[Any]]:
+    """Give a connection; it holds the lock until it is closed."""
+    with psycopg.connect(dsn, autocommit=True, application_name="rebuild") as connection:
+        row = connection.execute(_TRY_LOCK).fetchone()
+        if row is None or not row[0]:
+            raise NotAllowedNow("another rebuild is running", rule="one_rebuild")
+        yield connection
+
+
+def _fill(
+    connection: Connection[Any],
+    dsn: str,
+    number: int,
+    before: int,
+    country: str,
+    processes: int | None,
+    tell: Callable[[Progress], None],
+) -> int:
+    """Fill from one moment, by processes that all read that moment; return how many events."""
+    with connection.transaction():
+        generation.create(connection, number)
+    with connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        reached = positions.read(connection, schema_of(before))
+        row = connection.execute("SELECT pg_export_snapshot()").fetchone()
+        assert row is not None
+        jobs = [
+            Job(
+                dsn=dsn,
+                country=country,
+                schema=schema_of(number),
+                snapshot=row[0],
+                partitions=share,
+            )
+            for share in _shares(reached, processes or os.cpu_count() or 1)
+        ]
+        events = _run(jobs, tell)
+    positions.begin(connection, schema_of(number), reached.values())
+    return events
+
+
+def _shares(reached: Mapping[Part, Position], processes: int) -> list[list[int]]:
+    partitions = sorted({partition for _, partition in reached})
+    shares = (partitions[first::processes] for first in range(processes))
+    return [share for share in shares if share]
+
+
+def _run(jobs: Sequence[Job], tell: Callable[[Progress], None]) -> int:
+    """Run one process per job; ServiceUnavailable if one of them ends badly."""
+    done: list[int] = []
+
+    def listen(process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            progress = Progress(*json.loads(line))
+            done.append(progress.events)
+            tell(progress)
+
+    running = [_start(job) for job in jobs]
+    listeners = [Thread(target=listen, args=(process,)) for process in running]
+    try:
+        for thread in listeners:
+            thread.start()
+        codes = [process.wait() for process in running]
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+        for thread in listeners:
+            thread.join()
+    if any(codes):
+        raise ServiceUnavailable(f"filling ended with codes {codes}", rule="filling")
+    return sum(done)
+
+
+def _start(job: Job) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "projections.filling"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    process.stdin.write(write_job(job))
+    process.stdin.close()
+    return process
+
+
+def _catch_up(connection: Connection[Any], number: int, before: int, country: str) -> int:
+    """Apply what was mirrored meanwhile, until little is left; return how many events."""
+    events = 0
+    while True:
+        with connection.transaction():
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            live = positions.read(connection, schema_of(before))
+            found = _apply(connection, number, live, country)
+        events += found
+        if found <= _NEAR:
+            return events
+
+
+def _apply(
+    connection: Connection[Any], number: int, live: Mapping[Part, Position], country: str
+) -> int:
+    """Bring the new generation to the live positions; return how many events that were."""
+    schema = schema_of(number)
+    ours = positions.read(connection, schema)
+    events = 0
+    for part, position in live.items():
+        begin = ours[part].next_offset if part in ours else 0
+        for first in range(begin, position.next_offset, _CHUNK):
+            end = min(first + _CHUNK, position.next_offset)
+            records = mirror.placed_between(connection, *part, first, end)
+            fold_in(connection, schema, records, country=country)
+            events += len(records)
+    positions.begin(connection, schema, live.values())
+    moves = [
+        Move(*part, ours[part].next_offset, position.next_offset, position.leader_epoch)
+        for part, position in live.items()
+        if part in ours
+    ]
+    positions.swap(connection, schema, moves)
+    return events
+
+
+def _flip(
+    connection: Connection[Any],
+    number: int,
+    before: int,
+    country: str,
+    events: int,
+    reason: str | None,
+) -> Rebuilt:
+    old, new = schema_of(before), schema_of(number)
+    with connection.transaction():
+        live = positions.lock(connection, old)
+        events += _apply(connection, number, live, country)
+        differences = _compare(connection, old, new)
+        if differences and reason is None:
+            said = ", ".join(f"{name}: {rows} rows" for name, rows in differences.items())
+            raise RecordRejected(
+                f"the rebuilt read models differ from those in use ({said}); if the fold was"
+                " changed on purpose, say why with --expect-difference",
+                rule="state_hash",
+            )
+        positions.retire(connection, old)
+        connection.execute(
+            "UPDATE projections.current_generation SET number = %s, changed_at = clock_timestamp()",
+            (number,),
+        )
+        connection.execute(
+            "INSERT INTO projections.rebuilt (number, before, equal, reason)"
+            " VALUES (%s, %s, %s, %s)",
+            (number, before, not differences, reason),
+        )
+    return Rebuilt(number=number, before=before, events=events, differences=differences)
+
+
+def _compare(connection: Connection[Any], old: str, new: str) -> dict[str, int]:
+    """Return which read models differ, and in how many rows."""
+    differing = [
+        table
+        for table in TABLES
+        if hashing.state_hash(connection, old, table) != hashing.state_hash(connection, new, table)
+    ]
+    return {table.name: hashing.difference(connection, old, new, table) for table in differing}
