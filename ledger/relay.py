@@ -24,13 +24,13 @@ from events.codec import read_stamp
 from events.errors import Misconfigured, ServiceUnavailable
 from ledger import topics
 from ledger.case.case import Topic
-from ledger.log.signature import LogSigner
 from ledger.relaying.clients import TRANSACTION_S
 from ledger.relaying.exits import ExitCode, exit_code, is_fenced
 from ledger.relaying.health import RelayHealth
 from ledger.relaying.metrics import RelayMetrics
 from ledger.relaying.own_log import OwnLog
 from ledger.relaying.publishing import At, Batch, Publisher, batch_of
+from ledger.relaying.signing import SigningProcess
 from ledger.relaying.source import Row, Source
 from ledger.relaying.starting import Cluster, Start
 from ledger.relaying.watchdog import Watchdog
@@ -41,6 +41,8 @@ _POLL_S = 1.0
 _STEP_S = TRANSACTION_S + 10
 #: Another relay may hold the lock so long before this one gives up and is started again.
 _LOCK_S = 10
+#: The hint moves so often while batch follows batch, and whenever there is nothing to do.
+_HINT_S = 0.25
 #: While nothing is recorded here, other countries write on; a later start need not read that.
 _REFRESH_S = 600
 
@@ -120,18 +122,20 @@ class Relay:
         self._watchdog = Watchdog()
         self._logs: dict[Topic, OwnLog] = {}
         self._oldest: float | None = None
-        self._refreshed = self._counted = time.monotonic()
+        self._hint_is_old = False
+        self._refreshed = self._counted = self._hinted = time.monotonic()
 
     def run(self, stop: threading.Event) -> ExitCode:
         """Relay until asked to stop; return how to end the process."""
         self._watchdog.start()
         self._allow("start")
         try:
-            self._signer = self._require_signer()
+            self._signing = self._start_signing()
             self._source = Source(self._settings.dsn)
             self._start(stop)
             self._go_round(stop)
             self._publisher.close()
+            self._signing.close()
             self._source.close()
         except Exception as error:  # noqa: BLE001 - crash-only: every error ends the process
             return self._ended_by(error)
@@ -153,12 +157,13 @@ class Relay:
             return True
         return False
 
-    def _require_signer(self) -> LogSigner:
-        signer = LogSigner.load(self._settings.log_key)
+    def _start_signing(self) -> SigningProcess:
+        signing = SigningProcess(self._settings.log_key)
         country = self._settings.agreement.countries.get(self._settings.country)
-        if country is None or signer.verifier.render() not in country.log_keys:
+        if country is None or signing.verifier not in country.log_keys:
+            signing.close()
             raise Misconfigured(f"the log key of {self._settings.country} is not in the agreement")
-        return signer
+        return signing
 
     def _start(self, stop: threading.Event) -> None:
         self._health.starts(self._cluster.name, "the lock of its log")
@@ -202,29 +207,32 @@ class Relay:
             if batch.rows:
                 batch = self._publish(batch)
             else:
-                self._health.went_round(self._cluster.name)
-                self._refresh()
+                self._rest()
                 self._source.wait(_POLL_S, stop.is_set)
                 batch = self._prepare()
 
     def _prepare(self) -> Batch:
-        """Read and sign what comes after everything prepared so far."""
+        """Read what comes after everything prepared so far, and have it signed."""
         after = min(place.notification_id for place in self._prepared.values())
         rows = self._source.rows(self._cluster.planes, after, self._settings.batch)
         self._at("read")
-        batch = batch_of(rows, self._logs, self._prepared, self._signer)
+        batch = batch_of(rows, self._logs, self._prepared)
+        if batch.records:
+            self._signing.begin([record.statement for record in batch.records])
         self._prepared = dict(batch.after)
         return batch
 
     def _publish(self, batch: Batch) -> Batch:
-        """Put a batch on the topics, and return the next one, signed in the meantime."""
+        """Put a batch on the topics, and return the next one, prepared in the meantime."""
         self._measure(batch)
         upcoming: list[Batch] = []
         if batch.records:
+            signatures = self._signing.finish()
             with self._metrics.transaction_seconds.labels(self._settings.country).time():
-                self._publisher.publish(batch.records, lambda: upcoming.append(self._prepare()))
+                self._publisher.publish(
+                    batch.records, signatures, lambda: upcoming.append(self._prepare())
+                )
         self._committed(batch)
-        self._health.went_round(self._cluster.name)
         following = upcoming[0] if upcoming else self._prepare()
         if not following.rows:
             self._measure(following)
@@ -235,11 +243,19 @@ class Relay:
             own = self._logs[plane]
             own.moved(place)
             self._metrics.index.labels(self._settings.country, own.topic.name).set(place.rank)
-        self._source.move_hints(self._logs.values())
-        self._at("hint_moved")
+        self._hint_is_old = True
+        if time.monotonic() - self._hinted > _HINT_S:
+            self._move_hints()
+        self._health.went_round(self._cluster.name)
         types = Counter((one.log.topic.name, one.ce_type) for one in batch.records)
         for (topic, ce_type), events in types.items():
             self._metrics.published.labels(self._settings.country, topic, ce_type).inc(events)
+
+    def _move_hints(self) -> None:
+        self._source.move_hints(self._logs.values())
+        self._hinted = time.monotonic()
+        self._hint_is_old = False
+        self._at("hint_moved")
 
     def _measure(self, batch: Batch) -> None:
         """Tell how much waits, and since when: of a full batch, counted at most every second."""
@@ -253,16 +269,18 @@ class Relay:
             waiting = sum(self._source.count(one, after=after) for one in self._cluster.planes)
         self._metrics.pending.labels(self._settings.country).set(waiting)
 
-    def _refresh(self) -> None:
+    def _rest(self) -> None:
         """Nothing of ours is under way: whatever we write next stands beyond the present ends."""
-        if time.monotonic() - self._refreshed < _REFRESH_S:
-            return
-        self._refreshed = time.monotonic()
-        with topics.admin(self._cluster.bootstrap, self._cluster.client) as admin:
-            for own in self._logs.values():
-                own.ends = dict(topics.ends(admin, own.topic))
-                own.moved(own.place)
-        self._source.move_hints(self._logs.values())
+        self._health.went_round(self._cluster.name)
+        if time.monotonic() - self._refreshed > _REFRESH_S:
+            self._refreshed = time.monotonic()
+            with topics.admin(self._cluster.bootstrap, self._cluster.client) as admin:
+                for own in self._logs.values():
+                    own.ends = dict(topics.ends(admin, own.topic))
+                    own.moved(own.place)
+            self._hint_is_old = True
+        if self._hint_is_old:
+            self._move_hints()
 
     def _allow(self, doing: str) -> None:
         self._watchdog.allow(_STEP_S, doing)

@@ -1,4 +1,4 @@
-"""From rows to signed records, and records to the topics in one transaction."""
+"""From rows to records, and records to their topics in one transaction."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from events.contract import CE_TYPE, LOG, NATIONAL_EVENT, log_header, partition_
 from events.errors import EventTooLarge, RecordRejected
 from events.stamp import leaf_hash
 from ledger.case.case import Topic
-from ledger.log.signature import LogSigner
 from ledger.relaying.clients import PRODUCER, TRANSACTION_BYTES
 from ledger.relaying.own_log import OwnLog, Place
+from ledger.relaying.signing import Statement
 from ledger.relaying.source import Row
 
 #: Where a test may end the process: called with the name of each step when it is done.
@@ -28,11 +28,16 @@ class Record(NamedTuple):
     """One event on its way to its topic."""
 
     log: OwnLog
+    log_index: int
     partition: int
     key: bytes
     value: bytes
     ce_type: str
-    header: bytes
+
+    @property
+    def statement(self) -> Statement:
+        """What this country signs about it."""
+        return self.log.name, self.log_index, leaf_hash(self.value)
 
 
 class Batch(NamedTuple):
@@ -45,12 +50,9 @@ class Batch(NamedTuple):
 
 
 def batch_of(
-    rows: Sequence[Row],
-    logs: Mapping[Topic, OwnLog],
-    places: Mapping[Topic, Place],
-    sign: LogSigner,
+    rows: Sequence[Row], logs: Mapping[Topic, OwnLog], places: Mapping[Topic, Place]
 ) -> Batch:
-    """Sign the next rows; leave out those that a log holds already."""
+    """Make records of the next rows; leave out those that a log holds already."""
     ranks = {plane: place.rank for plane, place in places.items()}
     records: list[Record] = []
     size = taken = 0
@@ -60,7 +62,7 @@ def batch_of(
         if row.id > places[log.plane].notification_id:
             index = ranks[log.plane]
             if not log.is_there(index, row.state):
-                records.append(_signed(log, index, row, name, sign))
+                records.append(_record(log, index, row, name))
                 size += len(row.state)
             ranks[log.plane] = index + 1
         taken += 1
@@ -74,17 +76,16 @@ def batch_of(
     return Batch(records, after, rows[:taken])
 
 
-def _signed(log: OwnLog, index: int, row: Row, name: str, signer: LogSigner) -> Record:
+def _record(log: OwnLog, index: int, row: Row, name: str) -> Record:
     if len(row.state) > MAX_EVENT_BYTES:
         raise EventTooLarge(f"event {index} of {log.name} has {len(row.state)} bytes")
-    signature = signer.sign(log.name, index, leaf_hash(row.state))
     return Record(
         log=log,
+        log_index=index,
         partition=partition_of(row.case_id, log.topic.partitions),
         key=row.case_id.bytes,
         value=row.state,
         ce_type=name if log.plane is Topic.SHARED else NATIONAL_EVENT,
-        header=log_header(index, signature),
     )
 
 
@@ -103,7 +104,12 @@ class Publisher:
         """End whatever an earlier relay of this country had begun, and keep it from writing."""
         self._producer.init_transactions()
 
-    def publish(self, records: Sequence[Record], meanwhile: Callable[[], None]) -> None:
+    def publish(
+        self,
+        records: Sequence[Record],
+        signatures: Sequence[bytes],
+        meanwhile: Callable[[], None],
+    ) -> None:
         """Put records on their topics, all or none, and learn their offsets.
 
         `meanwhile` is called while they are under way. Any exception means that nobody knows
@@ -111,7 +117,8 @@ class Publisher:
         """
         self._producer.begin_transaction()
         self._at("begun")
-        sent = [(record, self._send(record)) for record in records]
+        pairs = zip(records, signatures, strict=True)
+        sent = [(record, self._send(record, signature)) for record, signature in pairs]
         self._at("sent")
         meanwhile()
         # A commit can return with records lost, so each of them has to be acknowledged first.
@@ -132,11 +139,12 @@ class Publisher:
         """End after a clean stop: nothing is under way."""
         self._producer.close(timeout=2)
 
-    def _send(self, record: Record) -> Any:
+    def _send(self, record: Record, signature: bytes) -> Any:
+        header = log_header(record.log_index, signature)
         return self._producer.send(
             record.log.topic.name,
             value=record.value,
             key=record.key,
             partition=record.partition,
-            headers=[(CE_TYPE, record.ce_type.encode()), (LOG, record.header)],
+            headers=[(CE_TYPE, record.ce_type.encode()), (LOG, header)],
         )
