@@ -35,16 +35,29 @@ class Reader:
         with self.connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(statement, parameters).fetchall()
 
+    def count(self, table: str) -> int:
+        """Return how many rows a read model has."""
+        statement = f"SELECT count(*) FROM {self.schema}.{table}"  # noqa: S608 - our own names
+        row = self.connection.execute(statement).fetchone()
+        assert row is not None
+        return int(row[0])
+
 
 @contextmanager
 def reader(where: Place, role: str = "audit") -> Iterator[Reader]:
     """Give the read models of a node, in one transaction; ServiceUnavailable if it is not up."""
+    with answering(where), psycopg.connect(where.dsn(role), connect_timeout=5) as connection:
+        number = generation.current(connection)
+        if number is None:
+            raise ServiceUnavailable("no worker has run yet: there are no read models")
+        yield Reader(connection, where.country, number)
+
+
+@contextmanager
+def answering(where: Place) -> Iterator[None]:
+    """Say in our words that a database does not answer."""
     try:
-        with psycopg.connect(where.dsn(role), connect_timeout=5) as connection:
-            number = generation.current(connection)
-            if number is None:
-                raise ServiceUnavailable("no worker has run yet: there are no read models")
-            yield Reader(connection, where.country, number)
+        yield
     except psycopg.OperationalError:
         raise ServiceUnavailable(
             f"the database of {where.country} does not answer: is the node up?"

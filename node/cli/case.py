@@ -2,13 +2,112 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from events.codes import NeutralStatus, Role
+from node.cli import output
 from node.cli.app import noun
 from node.cli.deciding import verb
+from node.cli.options import CountryOption, Dir, Json
 
 app = noun("case")
 
+CaseArgument = Annotated[str, typer.Argument(metavar="CASE", help="The case.")]
+#: So many cases fit on a few screens; more have to be asked for.
+_PAGE = 50
+
 verb(app, "open", "open_case")
+
+
+@app.command("show")
+def _show(
+    case_id: CaseArgument,
+    *,
+    country: CountryOption = None,
+    directory: Dir = None,
+    as_json: Json = False,
+) -> None:
+    """Show what this country knows of a case now, and what it has decided that still waits."""
+    from node import place
+    from node.cases import file_of
+    from node.reading import reader
+
+    with reader(place.find(directory, country)) as found:
+        file = file_of(found, output.uuid(case_id))
+    if as_json:
+        output.document(file)
+        return
+    plain = {name: value for name, value in file.items() if not isinstance(value, list)}
+    output.table(("", ""), plain.items())
+    for name in ("consents", "handoffs", "responsibility", "tasks", "pending"):
+        if file[name]:
+            output.table(tuple(file[name][0]), [row.values() for row in file[name]], title=name)
+
+
+@app.command("list")
+def _list(
+    *,
+    state: Annotated[
+        str | None, typer.Option(metavar="STATE", help="Only open, closed or joined ones.")
+    ] = None,
+    responsible: Annotated[
+        str | None, typer.Option(metavar="COUNTRY", help="Only cases this country answers for.")
+    ] = None,
+    after: Annotated[str | None, typer.Option(metavar="CASE", help="Go on after this one.")] = None,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="How many at most.")] = _PAGE,
+    country: CountryOption = None,
+    directory: Dir = None,
+    as_json: Json = False,
+) -> None:
+    """List the cases this country knows, in the order of their ids."""
+    from node import place
+    from node.cases import files
+    from node.reading import reader
+
+    start = output.uuid(after) if after else None
+    with reader(place.find(directory, country)) as found:
+        cases = files(found, state=state, responsible=responsible, after=start, limit=limit)
+    if as_json:
+        output.document({"cases": cases, "next_after": cases[-1]["case_id"] if cases else None})
+        return
+    columns = (
+        "case_id",
+        "state",
+        "responsible",
+        "status",
+        "is_shared",
+        "open_handoffs",
+        "assignee",
+    )
+    output.table(columns, [[row[name] for name in columns] for row in cases])
+    if len(cases) == limit:
+        output.say(f"there may be more: --after {cases[-1]['case_id']}")
+
+
+@app.command("history")
+def _history(
+    case_id: CaseArgument,
+    *,
+    country: CountryOption = None,
+    directory: Dir = None,
+    as_json: Json = False,
+) -> None:
+    """Tell everything that was recorded about a case, effective or void, each at its place."""
+    from node import place
+    from node.cases import history_of
+    from node.reading import reader
+
+    with reader(place.find(directory, country)) as found:
+        events = history_of(found, output.uuid(case_id))
+    if as_json:
+        output.document({"case_id": case_id, "events": events})
+        return
+    columns = ("position", "event", "by", "recorded_at", "state", "says")
+    output.table(columns, [[row[name] for name in columns] for row in events])
+
+
 verb(
     app,
     "ready",

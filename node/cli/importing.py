@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,7 +48,7 @@ def _import(
     mapped = mappings.load(mapping, columns) if mapping else mappings.of_words(columns)
     actor = place.actor(by, country=where.country, role=Role.CASEWORKER)
     refused = rejects or file.with_name(f"{file.name}.rejects.jsonl")
-    with _progress(file.name) as advanced, ledger_of(where) as ledger:
+    with output.progress("rows") as advanced, ledger_of(where) as ledger:
         summary = Import(source, mapped, actor, refused, advanced).into(ledger)
     if as_json:
         output.document(summary)
@@ -83,18 +80,3 @@ def _tell(summary: Summary) -> None:
         )
     if summary.rejects:
         output.say(f"why rows were rejected: {summary.rejects}")
-
-
-@contextmanager
-def _progress(name: str) -> Iterator[Callable[[int], None]]:
-    """Show a bar on a terminal, and nothing anywhere else."""
-    if not sys.stderr.isatty():
-        yield lambda _rows: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    parts = (TextColumn(name), BarColumn(pulse_style="dim"), MofNCompleteColumn())
-    with Progress(*parts, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(name, total=None)
-        yield lambda rows: bar.advance(task, rows)

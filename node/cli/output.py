@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, is_dataclass
-from datetime import date, datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -40,9 +41,17 @@ def plain(value: Any) -> Any:
         case list() | tuple() | set() | frozenset():
             return [plain(item) for item in value]
         case _ if is_dataclass(value) and not isinstance(value, type):
-            return plain(asdict(value))
+            return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
         case _:
             return value
+
+
+def uuid(text: str, name: str = "CASE") -> UUID:
+    """Return an id as typed; BadInput if it is none."""
+    from node.arguments import parse
+
+    found: UUID = parse(text, UUID, name=name)
+    return found
 
 
 def document(value: Any) -> None:
@@ -73,8 +82,23 @@ def table(
     for column in drawn.columns:
         column.overflow = "fold"
     for row in rows:
-        drawn.add_row(*("" if cell is None else str(plain(cell)) for cell in row))
+        drawn.add_row(*map(_cell, row))
     console().print(drawn)
+
+
+def _cell(value: Any) -> str:
+    """Return a value as a person reads it."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case datetime():
+            return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+        case list() | tuple():
+            return ", ".join(map(_cell, value))
+        case _:
+            return str(plain(value))
 
 
 def error(found: LedgerError, *, as_json: bool) -> None:
@@ -85,3 +109,18 @@ def error(found: LedgerError, *, as_json: bool) -> None:
         say(json.dumps(said, ensure_ascii=False))
     else:
         say(f"ledger: {found} [{found.rule}]")
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int], None]]:
+    """Show a count that grows, on a terminal; anywhere else nothing. Yields `advance(by)`."""
+    if not sys.stderr.isatty():
+        yield lambda _by: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    parts = (TextColumn(what), BarColumn(pulse_style="dim"), MofNCompleteColumn())
+    with Progress(*parts, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda by: bar.advance(task, by)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from uuid import UUID
 
 import typer
 
@@ -54,7 +53,7 @@ def _show(
     """Show what a case waits for, and which events queue behind it."""
     from projections import quarantine
 
-    case = _case(case_id)
+    case = output.uuid(case_id)
     with _reader(directory, country) as reading:
         parked = quarantine.parked(reading.connection, reading.generation, case)
         held = quarantine.held(reading.connection, case)
@@ -98,7 +97,7 @@ def _retry(
     from events.errors import RecordRejected
     from projections import quarantine
 
-    wanted = _case(case_id) if case_id else None
+    wanted = output.uuid(case_id) if case_id else None
     with _reader(directory, country, role="project") as reading:
         sides = quarantine.parked(reading.connection, reading.generation, wanted)
         stops = quarantine.retry(
@@ -111,13 +110,6 @@ def _retry(
         output.line(f"{len(sides)} retried, {len(stops)} stopped again")
     if stops:
         raise RecordRejected(f"{len(stops)} still cannot be folded: {stops[0].reason}")
-
-
-def _case(text: str) -> UUID:
-    from node.arguments import parse
-
-    found: UUID = parse(text, UUID, name="CASE")
-    return found
 
 
 def _reader(directory: Any, country: str | None, role: str = "audit") -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from node.cli.app import noun
 from node.cli.deciding import verb
+from node.cli.listing import listing
 
 app = noun("referral")
 
@@ -15,3 +16,4 @@ verb(app, "start", "start_referral")
 verb(app, "complete", "complete_referral")
 verb(app, "revoke", "revoke_referral", waits=True)
 verb(app, "expire", "expire_referral")
+listing(app, "referral")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from node.cli.app import noun
 from node.cli.deciding import verb
+from node.cli.listing import listing
 
 app = noun("transfer")
 
@@ -16,3 +17,4 @@ verb(app, "revoke", "revoke_transfer", waits=True)
 verb(app, "expire", "expire_transfer")
 verb(app, "move", "move_responsibility", waits=True)
 verb(app, "complete", "complete_handover")
+listing(app, "transfer")

@@ -1,0 +1,111 @@
+"""`ledger projections`: read models: how far they are, build them anew, check them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from node.cli import output
+from node.cli.app import noun
+from node.cli.options import CountryOption, Dir, Json
+
+if TYPE_CHECKING:
+    from projections.filling import Progress
+
+app = noun("projections")
+
+
+@app.command("status")
+def _status(*, country: CountryOption = None, directory: Dir = None, as_json: Json = False) -> None:
+    """Show the generation in use, how far it has read, and what it holds."""
+    from node import place
+    from node.reading import reader
+    from projections.hashing import state_hash
+    from projections.models import TABLES
+
+    with reader(place.find(directory, country)) as found:
+        positions = found.rows("position", "ORDER BY topic DESC, partition")
+        models = {
+            table.name: {
+                "rows": found.count(table.name),
+                "hash": state_hash(found.connection, found.schema, table),
+            }
+            for table in TABLES
+        }
+        parked = found.count("parked")
+    said = {
+        "country": found.country,
+        "generation": found.generation,
+        "positions": positions,
+        "read_models": models,
+        "parked_cases": parked,
+    }
+    if as_json:
+        output.document(said)
+        return
+    output.line(f"{found.country} generation {found.generation}, {parked} parked cases")
+    output.table(
+        ("read model", "rows", "state hash"),
+        [(name, one["rows"], one["hash"]) for name, one in models.items()],
+    )
+    output.table(
+        ("topic", "partition", "next offset", "moved at"),
+        [
+            (row["topic"], row["partition"], row["next_offset"], row["moved_at"])
+            for row in positions
+        ],
+    )
+
+
+@app.command("rebuild")
+def _rebuild(
+    *,
+    processes: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Processes that fill; default: cores.")
+    ] = None,
+    expect_difference: Annotated[
+        str | None,
+        typer.Option(metavar="REASON", help="The fold was changed on purpose; say why."),
+    ] = None,
+    drop_old: Annotated[
+        bool, typer.Option("--drop-old", help="Drop generations that are no longer in use.")
+    ] = False,
+    country: CountryOption = None,
+    directory: Dir = None,
+    as_json: Json = False,
+) -> None:
+    """Build all read models anew from the mirror while traffic goes on, compare, and use them."""
+    from node import place
+    from node.reading import answering, reader
+    from projections import generation
+    from projections.rebuild import rebuild
+
+    where = place.find(directory, country)
+    with answering(where), _progress() as tell:
+        done = rebuild(
+            where.dsn("project"),
+            country=where.country,
+            processes=processes,
+            expect_difference=expect_difference,
+            tell=tell,
+        )
+    dropped: list[int] = []
+    if drop_old:
+        with reader(where, role="project") as found:
+            dropped = generation.drop_old(found.connection)
+    said = {**output.plain(done), "equal": done.equal, "dropped": dropped}
+    if as_json:
+        output.document(said)
+        return
+    word = "same state hash ✔" if done.equal else f"differs as expected: {expect_difference}"
+    output.line(f"generation {done.number} from {done.events} events: {word}")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[Progress], None]]:
+    """Show how many events are done, on a terminal only."""
+    with output.progress("events") as advanced:
+        yield lambda one: advanced(one.events)
