@@ -10,7 +10,7 @@ from events.codec import decode
 from events.errors import CaseUnknown
 from events.stamp import leaf_hash
 from node.reading import Reader
-from node.words import VOID_WORDS
+from node.words import VOID_WORDS, said
 
 Row = Mapping[str, Any]
 
@@ -110,7 +110,7 @@ def _told(row: Row) -> dict[str, Any]:
         "why": VOID_WORDS.get(reason, reason) if reason else None,
         "by": f"{row['origin']} {row['actor_role']}",
         "recorded_at": row["recorded_at"],
-        "says": " ".join(f"{name}={value}" for name, value in row["summary"].items()),
+        "says": said(row["summary"]),
         **{name: row[name] for name in _TRAIL},
     }
 

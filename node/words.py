@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from ledger.case.plane import VoidReason
 
@@ -36,3 +37,12 @@ def _country_names() -> Mapping[str, str]:
 def country_name(code: str) -> str:
     """Return the English name of a country."""
     return _country_names().get(code, code)
+
+
+def said(summary: Mapping[str, Any]) -> str:
+    """Return what an event says beyond its stamp, on one line."""
+    return " ".join(f"{name}={_value(value)}" for name, value in summary.items())
+
+
+def _value(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

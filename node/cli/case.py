@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,6 +15,13 @@ from node.cli.options import CountryOption, Dir, Json
 app = noun("case")
 
 CaseArgument = Annotated[str, typer.Argument(metavar="CASE", help="The case.")]
+AsOfOption = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of", metavar="WHEN", help="shared/P@OFFSET, an instant (RFC 3339), or seen:COUNTRY."
+    ),
+]
+_PARTS = ("consents", "handoffs", "responsibility", "tasks", "pending")
 #: So many cases fit on a few screens; more have to be asked for.
 _PAGE = 50
 
@@ -25,6 +32,7 @@ verb(app, "open", "open_case")
 def _show(
     case_id: CaseArgument,
     *,
+    as_of: AsOfOption = None,
     country: CountryOption = None,
     directory: Dir = None,
     as_json: Json = False,
@@ -32,17 +40,22 @@ def _show(
     """Show what this country knows of a case now, and what it has decided that still waits."""
     from node import place
     from node.cases import file_of
+    from node.past import file_then, past
     from node.reading import reader
 
-    with reader(place.find(directory, country)) as found:
-        file = file_of(found, output.uuid(case_id))
+    case, where = output.uuid(case_id), place.find(directory, country)
+    with reader(where) as found:
+        if as_of is None:
+            file = file_of(found, case)
+        else:
+            file = file_then(case, past(found, case, as_of, where.agreement))
     if as_json:
         output.document(file)
         return
-    plain = {name: value for name, value in file.items() if not isinstance(value, list)}
+    plain = {name: value for name, value in file.items() if name not in _PARTS}
     output.table(("", ""), plain.items())
-    for name in ("consents", "handoffs", "responsibility", "tasks", "pending"):
-        if file[name]:
+    for name in _PARTS:
+        if file.get(name):
             output.table(tuple(file[name][0]), [row.values() for row in file[name]], title=name)
 
 
@@ -90,6 +103,7 @@ def _list(
 def _history(
     case_id: CaseArgument,
     *,
+    as_of: AsOfOption = None,
     country: CountryOption = None,
     directory: Dir = None,
     as_json: Json = False,
@@ -97,12 +111,19 @@ def _history(
     """Tell everything that was recorded about a case, effective or void, each at its place."""
     from node import place
     from node.cases import history_of
+    from node.past import history_then, past
     from node.reading import reader
 
-    with reader(place.find(directory, country)) as found:
-        events = history_of(found, output.uuid(case_id))
+    case, where = output.uuid(case_id), place.find(directory, country)
+    said: dict[str, Any] = {"case_id": case}
+    with reader(where) as found:
+        if as_of is None:
+            events = history_of(found, case)
+        else:
+            then = past(found, case, as_of, where.agreement)
+            events, said["as_of"] = history_then(then), then.describes
     if as_json:
-        output.document({"case_id": case_id, "events": events})
+        output.document({**said, "events": events})
         return
     columns = ("position", "event", "by", "recorded_at", "state", "says")
     output.table(columns, [[row[name] for name in columns] for row in events])
