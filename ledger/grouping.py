@@ -51,6 +51,11 @@ class GroupCommit(Generic[M]):
         self._waiting: deque[_Seat[M]] = deque()
         self._led = False
 
+    @property
+    def waiting(self) -> int:
+        """How many members wait for the next group."""
+        return len(self._waiting)
+
     def run(self, member: M) -> None:
         """Return when the member was written; raises what made its group fail."""
         seat = _Seat(member)

@@ -17,8 +17,10 @@ from psycopg.sql import SQL, Identifier
 from ledger import database as databases
 from node.embedded.kafka import EmbeddedKafka
 from node.embedded.postgres import EmbeddedPostgres
+from tests.country import Node, agreement_of
 
 TEMPLATE = "ledger_template"
+PACKAGES = ("ledger", "projections")
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +83,7 @@ class Database:
 def template(postgres) -> Iterator[str]:
     """The name of a migrated database that nobody connects to."""
     name = f"{TEMPLATE}_{secrets.token_hex(4)}"
-    databases.prepare(postgres, name)
+    databases.prepare(postgres, name, packages=PACKAGES)
     yield name
     with psycopg.connect(postgres, autocommit=True) as server:
         server.execute(SQL("DROP DATABASE {}").format(Identifier(name)))
@@ -94,7 +96,7 @@ def new_database(postgres, template) -> Iterator[Callable[[], Database]]:
 
     def make() -> Database:
         name = f"t_{secrets.token_hex(6)}"
-        made.append(Database(name, databases.prepare(postgres, name, template=template)))
+        made.append(Database(name, _clone(postgres, name, template)))
         return made[-1]
 
     yield make
@@ -107,6 +109,10 @@ def new_database(postgres, template) -> Iterator[Callable[[], Database]]:
                 server.execute(SQL("DROP ROLE IF EXISTS {}").format(login))
 
 
+def _clone(postgres: str, name: str, template: str) -> str:
+    return databases.prepare(postgres, name, packages=PACKAGES, template=template)
+
+
 @pytest.fixture
 def database(new_database) -> Database:
     """One country's database."""
@@ -117,3 +123,23 @@ def database(new_database) -> Database:
 def prefix() -> str:
     """A topic prefix that no other test uses."""
     return f"t{secrets.token_hex(6)}"
+
+
+@pytest.fixture
+def new_node(new_database, prefix, tmp_path) -> Callable[..., Node]:
+    """Make nodes of the countries KZ and KG, parties of one agreement; no program runs yet."""
+    keys = {code: tmp_path / f"{code}.key" for code in ("KZ", "KG")}
+    agreement = agreement_of(prefix, keys)
+
+    def make(code: str = "KZ", *, kafka: str = "") -> Node:
+        return Node(code, agreement, new_database(), keys[code], kafka)
+
+    return make
+
+
+@pytest.fixture
+def kz(new_node) -> Node:
+    """Kazakhstan, deciding: its mirror is as far as it has to be, and nothing is on the topics."""
+    node = new_node("KZ")
+    node.mirrored()
+    return node

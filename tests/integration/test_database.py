@@ -8,16 +8,19 @@ import pytest
 from events.errors import Misconfigured, ServiceUnavailable
 from ledger import database as databases
 
+PACKAGES = ("ledger", "projections")
+
 
 def applied(database) -> list[str]:
-    return [name for (name,) in database.run("SELECT name FROM ledger.migration ORDER BY name")]
+    return [name for (name,) in database.run("SELECT name FROM ledger.migration")]
 
 
 def test_every_migration_is_applied_once_and_its_text_remembered(database):
     """A second start finds nothing to do."""
-    assert sorted(databases.migrations("ledger")) == applied(database)
+    wanted = [name for package in PACKAGES for name in databases.migrations(package)]
+    assert sorted(wanted) == sorted(applied(database))
     with psycopg.connect(database.dsn, autocommit=True) as connection:
-        assert [] == databases.migrate(connection)
+        assert [] == databases.migrate(connection, packages=PACKAGES)
 
 
 def test_a_migration_changed_after_it_was_applied_is_refused(database):
