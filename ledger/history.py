@@ -15,12 +15,12 @@ from threading import Lock
 from typing import NamedTuple
 from uuid import UUID
 
-from events.codec import decode
-from events.errors import HistoryGap
+from events.errors import HistoryGap, UnknownSchema
 from events.stamp import NOTHING_SEEN, Event, leaf_hash
 from ledger.case.case import Case, Topic
 from ledger.case.fold import fold
 from ledger.case.plane import Plane, empty
+from ledger.case.reading import read_on
 
 #: Place before the first effect of a topic.
 START = (-1, -1)
@@ -31,6 +31,10 @@ class Mirrored(NamedTuple):
 
     #: Offset and rank of its effect.
     place: tuple[int, int]
+    origin: str
+    version: int
+    #: Its `ce_type` header.
+    named: str
     value: bytes
 
 
@@ -58,6 +62,8 @@ class History:
     #: Own shared events that `settled` does not hold yet, in order of version.
     pending: tuple[tuple[Event, bytes], ...] = ()
     place: tuple[int, int] = START
+    #: Whether the mirror goes on with an event whose schema is not installed here.
+    unread: bool = False
     number: int = 0
     #: Leaf hash of the event with that number.
     last_own: bytes = NOTHING_SEEN
@@ -123,16 +129,21 @@ class History:
     def _settle(self, mirrored: Sequence[Mirrored]) -> History:
         if not mirrored:
             return self
-        settled = self.settled
+        settled, place, unread = self.settled, self.place, False
         for row in mirrored:
-            settled, _ = fold(settled, decode(row.value), leaf_hash(row.value))
+            try:
+                settled = _folded(settled, row)
+            except UnknownSchema:  # the case is parked here until the schema is installed
+                unread = True
+                break
+            place = row.place
         seen = settled.versions.get(self.country, 0)
         pending = tuple(entry for entry in self.pending if entry[0].version > seen)
         ahead = settled
         for event, leaf in pending:
             ahead, _ = fold(ahead, event, leaf)
         return replace(
-            self, settled=settled, ahead=ahead, pending=pending, place=mirrored[-1].place
+            self, settled=settled, ahead=ahead, pending=pending, place=place, unread=unread
         )
 
     def _after_last_mirrored(self, rows: Sequence[Mirrored]) -> Sequence[Mirrored]:
@@ -148,6 +159,14 @@ class History:
         if not rows or (rows[0].number, rows[0].leaf) != (self.number, self.last_own):
             raise PrefixChanged
         return rows[1:]
+
+
+def _folded(settled: Plane, row: Mirrored) -> Plane:
+    """Fold a row exactly as every reader does, so that a decider sees what the read models say."""
+    leaf = leaf_hash(row.value)
+    return read_on(
+        settled, row.value, leaf, origin=row.origin, version=row.version, named=row.named
+    )[0]
 
 
 class Histories:

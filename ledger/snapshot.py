@@ -31,7 +31,7 @@ _ONE_LOOK: LiteralString = """
 SELECT 0, number::bigint, 0::bigint, ledger.incarnation(), NULL::bytea
 FROM projections.current_generation
 UNION ALL
-SELECT 1, effect_offset, effect_rank, NULL, value
+SELECT 1, effect_offset, effect_rank, concat_ws(' ', origin, version, ce_type), value
 FROM mirror.record
 WHERE topic = 'shared' AND case_id = %(case_id)b
     AND (effect_offset, effect_rank) >= (%(offset)b::bigint, %(rank)b::bigint)
@@ -129,12 +129,13 @@ class CaseReader:
                 break
             generation = current  # read models were swapped: look again, into the new ones
         self._generation = generation
+        history = history.read_on(_mirrored(rows[_MIRRORED]), _own(rows[_OWN]))
         return Snapshot(
-            history=history.read_on(_mirrored(rows[_MIRRORED]), _own(rows[_OWN])),
+            history=history,
             incarnation=incarnation,
             generation=generation,
             held=rows[_HELD][0][1] > 0,
-            parked=rows[_PARKED][0][1] > 0,
+            parked=history.unread or rows[_PARKED][0][1] > 0,
             known=_known(key, rows[_COMMAND]),
         )
 
@@ -173,7 +174,11 @@ def generation_in_use(connection: Connection[Any]) -> int:
 
 
 def _mirrored(rows: Sequence[Any]) -> list[Mirrored]:
-    return [Mirrored((offset, rank), value) for _, offset, rank, _, value in rows]
+    found = []
+    for _, offset, rank, stamped, value in rows:
+        origin, version, named = stamped.split(" ")
+        found.append(Mirrored((offset, rank), origin, int(version), named, value))
+    return found
 
 
 def _own(rows: Sequence[Any]) -> list[Own]:
