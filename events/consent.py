@@ -12,9 +12,9 @@ from events.stamp import Event
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentGranted(Event):
-    """The child, or who may consent for her, permitted that data scopes of this case go to one country until a date.
+    """Data scopes of this case may go to one country until a date.
 
-    Who gave it and what for is national.
+    Permitted by the child, or by who may consent for her. Who it was and what for is national.
     """
 
     consent_id: UUID
@@ -44,9 +44,9 @@ class ConsentWithdrawn(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverrideApproved(Event):
-    """A second person approved release without consent, in the child's best interests or on a legal duty.
+    """A second person approved release without consent.
 
-    Reason and kind are national.
+    In the child's best interests or on a legal duty; reason and kind are national.
     """
 
     override_id: UUID
