@@ -1,0 +1,96 @@
+"""When events arrive: in a read model, or at a bare consumer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, LiteralString
+from uuid import UUID
+
+import psycopg
+from kafka import KafkaConsumer, TopicPartition
+
+#: Nothing arrives any more.
+_SILENCE_S = 20.0
+
+_ENDS: LiteralString = (
+    "SELECT partition, next_offset - 1 FROM read_1.position WHERE topic = 'shared'"
+)
+_NEW: LiteralString = """
+SELECT trail.partition, trail."offset", trail.event_id
+FROM unnest(%b::int4[], %b::int8[]) AS reached (partition, "offset")
+JOIN read_1.audit_trail AS trail
+    ON trail.topic = 'shared' AND trail.partition = reached.partition
+    AND trail."offset" > reached."offset"
+"""
+
+
+class ReadModel:
+    """The rows that a worker adds from now on."""
+
+    def __init__(self, dsn: str) -> None:
+        self._connection = psycopg.connect(dsn, autocommit=True)
+        self._connection.execute("LISTEN ledger_read")
+        self._reached: dict[int, int] = dict(self._connection.execute(_ENDS).fetchall())
+
+    def wait_for(self, count: int) -> Mapping[UUID, float]:
+        """Return so many events with the moment (CLOCK_MONOTONIC) at which each could be read."""
+        seen: dict[UUID, float] = {}
+
+        def look() -> None:
+            columns = [list(self._reached), list(self._reached.values())]
+            rows = self._connection.execute(_NEW, columns, prepare=True).fetchall()
+            now = time.monotonic()
+            for partition, offset, event_id in rows:
+                self._reached[partition] = max(self._reached[partition], offset)
+                seen[event_id] = now
+
+        def wait() -> None:
+            # To the end: the generator holds the connection's lock.
+            if list(self._connection.notifies(timeout=1.0, stop_after=1)):
+                look()
+
+        _until(lambda: len(seen) >= count, lambda: len(seen), wait)
+        self._connection.close()
+        return seen
+
+
+class BareConsumer:
+    """The records that arrive on a topic from now on."""
+
+    def __init__(self, bootstrap: str, topic: str) -> None:
+        self._consumer: Any = KafkaConsumer(
+            bootstrap_servers=bootstrap,
+            enable_auto_commit=False,
+            fetch_max_wait_ms=100,
+            metrics_enabled=False,
+        )
+        parts = [TopicPartition(topic, one) for one in self._consumer.partitions_for_topic(topic)]
+        self._consumer.assign(parts)
+        self._consumer.seek_to_end(*parts)
+        for part in parts:
+            self._consumer.position(part)  # asked now, or it would be asked at the first poll
+
+    def wait_for(self, numbers: Mapping[bytes, int]) -> Mapping[int, float]:
+        """Return the number of each of these values with the moment at which it was received."""
+        seen: dict[int, float] = {}
+
+        def wait() -> None:
+            found = self._consumer.poll(timeout_ms=200)
+            now = time.monotonic()
+            for records in found.values():
+                seen.update((numbers[record.value], now) for record in records)
+
+        _until(lambda: len(seen) >= len(numbers), lambda: len(seen), wait)
+        self._consumer.close()
+        return seen
+
+
+def _until(done: Callable[[], bool], count: Callable[[], int], wait: Callable[[], None]) -> None:
+    last, changed = 0, time.monotonic()
+    while not done():
+        wait()
+        if count() != last:
+            last, changed = count(), time.monotonic()
+        elif time.monotonic() - changed > _SILENCE_S:
+            raise RuntimeError(f"only {last} arrived")
