@@ -10,82 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields
-from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
+from datetime import date
 from textwrap import indent
 from typing import Any
-from uuid import UUID, SafeUUID
 
 from events import codes, stamp
-from events.errors import Misconfigured, NotEncodable, RecordRejected
+from events.canonical import EPOCH_DAY, end, micros, moment, uuid, varint
+from events.errors import Misconfigured
 
 #: Bytes of a single-object header: C3 01 and the fingerprint.
 HEADER_BYTES = 10
 
 #: What a generated reader raises when the bytes are none of its schema's.
 UNREADABLE = (IndexError, KeyError, OverflowError, ValueError)
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_EPOCH_DAY = date(1970, 1, 1).toordinal()
-_MICROSECOND = timedelta(microseconds=1)
-_LOWER_HEX = b"0123456789abcdef"
-_new: Callable[[type[UUID]], UUID] = object.__new__
-_set_int = vars(UUID)["int"].__set__
-_set_is_safe = vars(UUID)["is_safe"].__set__
-
-
-def micros(moment: datetime) -> int:
-    """Return microseconds since 1970 UTC; a moment without a zone is refused."""
-    if moment.tzinfo is None:
-        raise NotEncodable("a moment without a time zone cannot be recorded")
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def _varint(b: bytes, i: int, bits: int = 64) -> tuple[int, int]:
-    """Return (zig-zag value, next index) of a varint in shortest form, at most `bits` wide."""
-    value = shift = 0
-    byte = 128
-    while byte > 127 and shift < 70:
-        byte = b[i]
-        value |= (byte & 127) << shift
-        shift += 7
-        i += 1
-    if byte > 127 or (byte == 0 and shift > 7) or value >> bits:
-        raise ValueError("not the shortest form of a number in range")
-    return value, i
-
-
-def _moment(b: bytes, i: int) -> tuple[datetime, int]:
-    """Return (moment, next index). From 1978 to 3111 a moment takes eight bytes."""
-    c, d, e, f, g, h, k, last = b[i : i + 8]
-    if c & d & e & f & g & h & k > 127 and 0 < last < 128:
-        low = c & 127 | (d & 127) << 7 | (e & 127) << 14 | (f & 127) << 21
-        value = low | (g & 127) << 28 | (h & 127) << 35 | (k & 127) << 42 | last << 49
-        i += 8
-    else:
-        value, i = _varint(b, i)
-    return _EPOCH + timedelta(0, 0, (value >> 1) ^ -(value & 1)), i
-
-
-@lru_cache(maxsize=16_384)  # ids of a case recur in its events, and most of a reader's time is ids
-def _uuid(text: bytes) -> UUID:
-    """Return the UUID of 36 canonical bytes; UUID(...) takes three times as long and any case.
-
-    Canonical: what is no lower-case digit is a hyphen, and every fifth byte from 8 to 23 is one.
-    """
-    if text.translate(None, _LOWER_HEX) != b"----" or text[8:24:5] != b"----":
-        raise ValueError("not a canonical UUID")
-    made = _new(UUID)
-    _set_int(made, int(text.replace(b"-", b""), 16))
-    _set_is_safe(made, SafeUUID.unknown)
-    return made
-
-
-def _end(b: bytes, i: int) -> None:
-    """Say what is wrong with a record that did not end where its bytes end."""
-    if i < len(b):
-        raise RecordRejected("bytes left over after the record", rule="trailing_bytes")
-    raise ValueError("the record is cut off")
 
 
 def _unfrozen(frozen: type[Any]) -> type[Any]:
@@ -112,6 +49,46 @@ if n & 1:
 j = i + (n >> 1)
 """
 )
+_UUID = """\
+if b[i] != 72:
+    raise ValueError
+{v} = uuid(b[i + 1:i + 37])
+i += 37
+"""
+_UNION = """\
+n = b[i]
+i += 1
+if n == 0:
+    {v} = None
+elif n == 2:
+{inner}\
+else:
+    raise ValueError
+"""
+# An item takes at least one byte, so a count beyond the end is refused before the loop.
+_ARRAY = (
+    _LENGTH
+    + """\
+if j > len(b):
+    raise ValueError
+{v} = ()
+if n:
+    {items} = []
+    for _ in range(n >> 1):
+{inner}\
+        {items}.append({item})
+    if b[i]:
+        raise ValueError
+    i += 1
+    {v} = tuple({items})
+"""
+)
+_RECORD = """\
+{new} = unfrozen_{name}()
+{inner}\
+{new}.__class__ = {name}
+{v} = {new}
+"""
 #: How a value of one Avro type is read from b[i:] into {v}.
 _READ: Mapping[str, str] = {
     "boolean": "{v} = (False, True)[b[i]]\ni += 1\n",
@@ -121,16 +98,12 @@ _READ: Mapping[str, str] = {
     "timestamp-micros": "{v}, i = moment(b, i)\n",
     "string": _LENGTH + "{v} = str(b[i:j], 'utf-8')\ni = j\n",
     "bytes": _LENGTH + "{v} = b[i:j]\ni = j\n",
-    "uuid": "if b[i] != 72:\n    raise ValueError\n{v} = uuid(b[i + 1:i + 37])\ni += 37\n",
+    "uuid": _UUID,
     "fixed": "{v} = b[i:i + {size}]\ni += {size}\n",
     "enum": _NUMBER.format(bits=32) + "{v} = {symbols}[n]\n",
-    "union": "n = b[i]\ni += 1\nif n == 0:\n    {v} = None\nelif n == 2:\n{inner}else:\n    raise ValueError\n",
-    # An item takes at least one byte, so a count beyond the end is refused before the loop.
-    "array": _LENGTH
-    + "if j > len(b):\n    raise ValueError\n{v} = ()\nif n:\n    {items} = []\n"
-    + "    for _ in range(n >> 1):\n{inner}        {items}.append({item})\n"
-    + "    if b[i]:\n        raise ValueError\n    i += 1\n    {v} = tuple({items})\n",
-    "record": "{new} = unfrozen_{name}()\n{inner}{new}.__class__ = {name}\n{v} = {new}\n",
+    "union": _UNION,
+    "array": _ARRAY,
+    "record": _RECORD,
 }
 
 
@@ -138,10 +111,8 @@ class _Names(dict[str, Any]):
     """What generated source may refer to; grows with the types of the schema."""
 
     def __init__(self) -> None:
-        super().__init__(
-            UUID=UUID, uuid=_uuid, varint=_varint, moment=_moment, micros=micros, end=_end,
-            day=date.fromordinal, EPOCH_DAY=_EPOCH_DAY,
-        )  # fmt: skip
+        day = {"day": date.fromordinal, "EPOCH_DAY": EPOCH_DAY, "micros": micros}
+        super().__init__(uuid=uuid, varint=varint, moment=moment, end=end, **day)
 
     def symbols(self, kind: Mapping[str, Any]) -> str:
         """Name the members of an enum by their zig-zag index: a negative one finds nothing."""

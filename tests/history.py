@@ -22,7 +22,8 @@ from tests.vectors import invented_uuid, readable
 FIRST_DAY = date(2026, 3, 2)
 #: What an event says where a history does not care.
 USUAL: dict[str, Any] = {
-    "opened_on": FIRST_DAY, "responsible": "KZ", "status": NeutralStatus.NOT_READY, "history_commitment": None,
+    "opened_on": FIRST_DAY, "responsible": "KZ", "status": NeutralStatus.NOT_READY,
+    "history_commitment": None,
     "recipient": "KG", "holder": "KZ", "scopes": (DataScope.IDENTITY, DataScope.HEALTH),
     "expires_on": date(2026, 12, 31), "due_on": date(2026, 4, 1), "request_id": None,
     "outcome": Outcome.FULFILLED, "with_country": "KG", "salt": bytes(range(32)),
@@ -144,6 +145,7 @@ class History:
         records = []
         for entry, (verdict, plane) in zip(self.entries, self.folded(), strict=True):
             unreadable = verdict == VoidReason.UNREADABLE
+            said = read_stamp(entry.value) if unreadable else entry.event
             expected = entry.void or "effective"
             kind = type(entry.event).__name__
             assert verdict == expected, f"{self.name}: {kind} is {verdict}, not {expected}"
@@ -155,7 +157,7 @@ class History:
                 "log": contract.log_header(place, signature).hex(),
                 "hex": entry.value.hex(),
                 "leaf": entry.leaf.hex(),
-                "event": {"type": kind, **readable(read_stamp(entry.value) if unreadable else entry.event)},
+                "event": {"type": kind, **readable(said)},
                 "verdict": verdict,
                 "state": state_hash(plane).hex(),
             })  # fmt: skip
