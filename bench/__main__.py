@@ -21,6 +21,7 @@ BENCHMARKS: Mapping[str, str] = {
     "import": "importing:run",
     "relay": "relaying:run",
     "live-projection": "projecting:run",
+    "rebuild": "rebuilding:run",
     "visible-40": "visible:at_40",
     "visible-400": "visible:at_400",
     "codec": "codec:run",

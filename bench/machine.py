@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-
 
 class Foreigners:
     """Measures which share of all processors went to processes that are not ours."""
@@ -22,17 +20,35 @@ class Foreigners:
         return round(max(0.0, foreign) / max(1, total - self._all), 3)
 
 
-def peak_rss_mb(pid: int) -> float:
-    """Return the largest resident size that a running process has had, in MB (10^6 bytes)."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024 / 1e6
-    raise ProcessLookupError(f"process {pid} has ended")
+def peak_rss_mb_of(words: str) -> float:
+    """Return the largest resident size in MB (10^6 bytes) of a child with these words to run it.
+
+    0 if there is none.
+    """
+    return max((_peak_rss_mb(pid) for pid in _children() if words in _command(pid)), default=0.0)
 
 
-def cpu_seconds(pid: int) -> float:
-    """Return the processor time that a running process and its waited-for children have used."""
-    return _ticks(Path(f"/proc/{pid}/stat"))[1] / _TICKS_PER_S
+def _children() -> list[int]:
+    listed = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+    return [int(pid) for children in listed for pid in _text(children).split()]
+
+
+def _command(pid: int) -> str:
+    return _text(Path(f"/proc/{pid}/cmdline")).replace("\0", " ")
+
+
+def _peak_rss_mb(pid: int) -> float:
+    lines = _text(Path(f"/proc/{pid}/status")).splitlines()
+    sizes = (int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    return next(sizes, 0) * 1024 / 1e6
+
+
+def _text(file: Path) -> str:
+    """Return what a file of /proc says; nothing if its process has just ended."""
+    try:
+        return file.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def _ticks_of_machine() -> tuple[int, int]:
@@ -47,11 +63,8 @@ def _ticks_of_family() -> int:
     """Return the ticks of this process and all that descend from it, the ended ones included."""
     found: dict[int, tuple[int, int]] = {}
     for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                found[int(folder.name)] = _ticks(folder / "stat")
-            except (FileNotFoundError, ProcessLookupError):
-                continue  # it has just ended
+        if folder.name.isdigit() and (stat := _text(folder / "stat")):
+            found[int(folder.name)] = _ticks(stat)
     family = {os.getpid()}
     grown = True
     while grown:
@@ -61,7 +74,7 @@ def _ticks_of_family() -> int:
     return sum(found[pid][1] for pid in family if pid in found)
 
 
-def _ticks(stat: Path) -> tuple[int, int]:
+def _ticks(stat: str) -> tuple[int, int]:
     """Return (parent, ticks of it and of its children that were waited for)."""
-    fields = stat.read_text().rpartition(")")[2].split()
+    fields = stat.rpartition(")")[2].split()
     return int(fields[1]), sum(map(int, fields[11:15]))
