@@ -2,7 +2,8 @@
 
 events/vectors/ is for readers in any language: bytes of every released schema with what they say,
 and histories with the verdict and the state after each event. FROZEN holds the hash of each file;
-a vector is frozen with the release of its schema, and decodes for ever.
+a vector is frozen with the release of its schema, and decodes for ever. (Before a schema has gone
+out, a line taken from FROZEN lets its vector be made anew.)
 """
 
 from __future__ import annotations
@@ -141,6 +142,7 @@ def frames(schema: Schema) -> dict[str, Any]:
         "type": schema.name,
         "version": schema.version,
         "fingerprint": schema.fingerprint.hex(),
+        "schema_sha256": schema.sha256,
         "frames": [_frame(sample(schema, at)) for at in range(3)],
     }
 

@@ -45,6 +45,7 @@ def test_every_schema_version_has_bytes_that_decode_for_ever(schema):
     vector = FRAMES[stem(schema)]
     assert (vector["type"], vector["version"]) == (schema.name, schema.version)
     assert vector["fingerprint"] == schema.fingerprint.hex()
+    assert vector["schema_sha256"] == schema.sha256, "a released schema and its hash were changed"
     for frame in vector["frames"]:
         value = bytes.fromhex(frame["hex"])
         event = decode(value)
