@@ -23,6 +23,9 @@ class WorkerSettings:
     #: The same for the country's own cluster, if its national topic stands there.
     national_kafka: Mapping[str, Any] | None = field(default=None, repr=False)
     topics: tuple[Topic, ...] = (Topic.SHARED, Topic.NATIONAL)
+    #: Which of the country's workers this is. Kafka gives the partitions of a worker that was
+    #: killed to the next one of its number at once, instead of waiting for it to come back.
+    number: int = 1
     #: Most records of one transaction.
     batch_records: int = 1_000
     #: Longest wait for a record; a stop is noticed after it.
@@ -35,6 +38,11 @@ class WorkerSettings:
         if topic is Topic.SHARED:
             return self.agreement.shared_topic
         return self.agreement.national_topic(self.country)
+
+    def group_of(self, topics: tuple[Topic, ...]) -> str:
+        """Return the consumer group in which the country's workers share these topics."""
+        read = "-".join(topic.value for topic in topics)
+        return f"{self.agreement.prefix}.{self.country}.worker.{read}"
 
     @property
     def clusters(self) -> list[tuple[Mapping[str, Any], tuple[Topic, ...]]]:

@@ -62,6 +62,7 @@ class Source:
         names: Mapping[Topic, str],
         *,
         group: str,
+        member: str,
         known: Mapping[Part, Position],
         batch_records: int,
     ) -> None:
@@ -77,6 +78,7 @@ class Source:
             **cluster,
             **STRICT,
             group_id=group,
+            group_instance_id=member,
             max_poll_records=batch_records,
             fetch_max_wait_ms=100,
             fetch_max_bytes=8 * 1024 * 1024,
@@ -84,6 +86,10 @@ class Source:
             partition_assignment_strategy=[CooperativeStickyAssignor],
             metrics_enabled=False,
         )
+        for name in self._topics:
+            # Known before joining: a leader that has not heard of a topic yet assigns nobody its
+            # partitions (seen with kafka-python 3.0.12), and does not look again for minutes.
+            self._consumer.partitions_for_topic(name)
         self._consumer.subscribe(topics=list(self._topics), listener=self._seeks)
 
     def close(self) -> None:

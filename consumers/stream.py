@@ -40,6 +40,7 @@ class Stream:
     ) -> None:
         self._settings = settings
         self._cluster = cluster
+        self._group = settings.group_of(topics)
         self._names = {topic: settings.name_of(topic) for topic in topics}
         self._grounds: dict[tuple[Topic, int], Ground] = {}
         self._looked_at = 0.0
@@ -67,7 +68,8 @@ class Stream:
             source = Source(
                 self._cluster,
                 self._names,
-                group=f"{settings.agreement.prefix}.{settings.country}.worker",
+                group=self._group,
+                member=f"{settings.country}-{settings.number}",
                 known=known,
                 batch_records=settings.batch_records,
             )

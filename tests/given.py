@@ -131,9 +131,9 @@ class Node:
 class Story:
     """A shared topic and the countries that write and read it."""
 
-    def __init__(self, *countries: str) -> None:
-        """Begin with an unknown case in each country."""
-        _CHANCE.seed(len(countries))
+    def __init__(self, *countries: str, seed: int = 0) -> None:
+        """Begin with an unknown case in each country; another seed is another child's case."""
+        _CHANCE.seed(len(countries) + 1_000 * seed)
         self.case_id = new_id()
         self.topic: list[tuple[Event, bytes]] = []
         self.verdicts: dict[UUID, Verdict] = {}
@@ -181,9 +181,9 @@ class Story:
 _NOTHING: Any = None
 
 
-def opened(*countries: str) -> Story:
+def opened(*countries: str, seed: int = 0) -> Story:
     """Return a story in which KZ has opened a case."""
-    story = Story(*countries)
+    story = Story(*countries, seed=seed)
     story.did("KZ", identity.open_case, by=CASEWORKER)
     return story
 
