@@ -176,7 +176,7 @@ def generation_in_use(connection: Connection[Any]) -> int:
 def _mirrored(rows: Sequence[Any]) -> list[Mirrored]:
     found = []
     for _, offset, rank, stamped, value in rows:
-        origin, version, named = stamped.split(" ")
+        origin, version, named = stamped.split(" ", 2)
         found.append(Mirrored((offset, rank), origin, int(version), named, value))
     return found
 

@@ -20,7 +20,8 @@ from prometheus_client import CollectorRegistry
 from consumers.settings import WorkerSettings
 from consumers.worker import Worker
 from events.agreement import Agreement, Country
-from events.stamp import Actor
+from events.codec import read_stamp, schema_of
+from events.stamp import Actor, leaf_hash
 from ledger.case import identity
 from ledger.log.signature import LogSigner
 from ledger.receipt import Receipt
@@ -157,3 +158,54 @@ class Node:
 def opened(ledger: Ledger, key: str | None = None) -> Receipt:
     """Open a case."""
     return ledger.open(by=CASEWORKER, key=key).decide(identity.open_case)
+
+
+class Referee:
+    """The shared topic and the workers of some nodes, played: one order, put into every mirror."""
+
+    def __init__(self, *nodes: Node) -> None:
+        self.nodes = nodes
+        self.topic: list[tuple[str, bytes]] = []
+
+    def order(self, node: Node, count: int | None = None) -> None:
+        """Put a country's shared events on the topic, oldest first."""
+        known = {value for _, value in self.topic}
+        stored = [value for _, _, topic, value in node.stored() if topic.startswith("shared/")]
+        fresh = [value for value in stored if value not in known]
+        self.topic += [(node.code, value) for value in fresh[:count]]
+
+    def deliver(self, node: Node, count: int | None = None) -> None:
+        """Let a country mirror what it has not seen, or some records of it."""
+        (((seen,)),) = node.database.run("SELECT count(*) FROM mirror.record")
+        until = len(self.topic) if count is None else seen + count
+        for offset, (origin, value) in list(enumerate(self.topic))[seen:until]:
+            mirror(node, offset, origin, value)
+
+    def settle(self) -> None:
+        """Order everything, and let everybody see it."""
+        for node in self.nodes:
+            self.order(node)
+        for node in self.nodes:
+            self.deliver(node)
+
+
+def mirror(node: Node, offset: int, origin: str, value: bytes, *, held: bool = False) -> None:
+    """Put a record into a country's mirror, as a worker would."""
+    stamp = read_stamp(value)
+    effect = (None, None) if held else (offset, 0)
+    node.database.run(
+        'INSERT INTO mirror.record (topic, partition, "offset", effect_offset, effect_rank,'
+        " case_id, origin, version, event_id, leaf, log_index, signature, ce_type, value)"
+        " VALUES ('shared', 0, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        offset,
+        *effect,
+        stamp.case_id,
+        origin,
+        stamp.version,
+        stamp.event_id,
+        leaf_hash(value),
+        offset,
+        b"",
+        schema_of(value).name,
+        value,
+    )
