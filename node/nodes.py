@@ -51,6 +51,7 @@ class Nodes:
     workers: int = 1
     say: Callable[[str], None] = print
     _programs: dict[str, CountryPrograms] = field(default_factory=dict, init=False)
+    _holds: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self._folder = ServerFolder(self.home.path)
@@ -61,6 +62,7 @@ class Nodes:
     def start(self, countries: Sequence[str]) -> Mapping[str, Any]:
         """Start everything; return what runs once every program is ready."""
         self._folder.hold()
+        self._holds = True
         agreement = ensure_agreement(self.home, countries, prefix=self.prefix)
         chosen = tuple(countries) or tuple(agreement.countries)
         with ThreadPoolExecutor() as pool:
@@ -76,7 +78,9 @@ class Nodes:
         return self._describe()
 
     def stop(self) -> None:
-        """Stop everything, programs first, and let go of the folder."""
+        """Stop everything, programs first, and let go of the folder if it is ours."""
+        if not self._holds:
+            return
         self.home.running_file.unlink(missing_ok=True)
         self._supervisor.stop()
         self._folder.release()

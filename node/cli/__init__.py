@@ -26,15 +26,13 @@ def run(arguments: Sequence[str]) -> int:
     as_json = "--json" in arguments
     try:
         require_sole_owner()
-        command().main(list(arguments), prog_name="ledger", standalone_mode=False)
+        ended = command().main(list(arguments), prog_name="ledger", standalone_mode=False)
     except LedgerError as error:
         output.error(error, as_json=as_json)
         return error.exit_code
     except UsageError as error:
         output.error(BadInput(error.format_message(), rule="usage"), as_json=as_json)
         return BadInput.exit_code
-    except typer.Exit as ended:
-        return ended.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
-    return 0
+    return ended if isinstance(ended, int) else 0

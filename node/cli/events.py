@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import sys
 from collections.abc import Mapping
 from dataclasses import fields
@@ -18,6 +17,9 @@ from node.cli.app import noun
 from node.cli.options import Json
 
 app = noun("events")
+
+#: A longer word is no file name on any system.
+_LONGEST_NAME = 256
 
 
 @app.command("list")
@@ -85,22 +87,27 @@ def _decode(
 
 def _bytes_of(what: str) -> bytes:
     if what == "-":
-        return _text_or_bytes(sys.stdin.buffer.read())
-    if Path(what).is_file():
-        return _text_or_bytes(Path(what).read_bytes())
-    return _text_or_bytes(what.encode())
+        return _read(sys.stdin.buffer.read())
+    try:
+        return bytes.fromhex(what)
+    except ValueError:
+        is_file = len(what) < _LONGEST_NAME and Path(what).is_file()
+        return _read(Path(what).read_bytes() if is_file else what.encode())
 
 
-def _text_or_bytes(found: bytes) -> bytes:
+def _read(found: bytes) -> bytes:
     """Bytes of an event start with C3 01; anything else has to be their hex or base64."""
     if found.startswith(b"\xc3\x01"):
         return found
+    text = b"".join(found.split())
     try:
-        text = "".join(found.decode("ascii").split())
-        return bytes.fromhex(text)
+        return bytes.fromhex(text.decode())
     except ValueError:
-        pass
+        return _base64(text)
+
+
+def _base64(text: bytes) -> bytes:
     try:
-        return base64.b64decode(found.strip(), validate=True)
-    except binascii.Error:
+        return base64.b64decode(text, validate=True)
+    except ValueError:
         raise BadInput("these are no bytes of an event, nor their hex or base64") from None

@@ -1,0 +1,149 @@
+"""The installed program, as a person uses it. One `ledger up` serves the whole run."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+LEDGER = Path(sys.executable).with_name("ledger")
+#: Far longer than anything takes: a hang is found, slowness is not judged.
+PATIENCE = 120
+
+
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def error(self) -> dict[str, str]:
+        """The refusal that --json puts on stderr, in its last line."""
+        return json.loads(self.err.splitlines()[-1])["error"]
+
+
+def environment(**given: str) -> dict[str, str]:
+    """What a person's shell has, without settings of ours that happen to be there."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LEDGER_")}
+    return {**kept, "COLUMNS": "200", **given}
+
+
+def ledger(*arguments: object, env: dict[str, str] | None = None, cwd: Path | None = None) -> Done:
+    done = subprocess.run(
+        [LEDGER, *map(str, arguments)],
+        env=env or environment(),
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+@dataclass
+class Up:
+    """A running `ledger up`."""
+
+    process: subprocess.Popen[str]
+    document: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def start(cls, *arguments: object, env: dict[str, str]) -> "Up":
+        process = subprocess.Popen(
+            [LEDGER, "up", "--json", *map(str, arguments)],
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout is not None
+        text = ""
+        for line in process.stdout:  # one document, printed when everything is ready
+            text += line
+            if line == "}\n":
+                return cls(process, json.loads(text))
+        raise AssertionError(process.stderr.read() if process.stderr else "")
+
+    @property
+    def pids(self) -> set[int]:
+        """Every process that it has started."""
+        found = {
+            self.document[name]["pid"]
+            for name in ("kafka", "postgresql")
+            if "pid" in self.document[name]
+        }
+        for programs in self.document["countries"].values():
+            found |= {one["pid"] for one in (programs["relay"], *programs["workers"])}
+        return found
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(PATIENCE)
+        for stream in (self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
+        return code
+
+
+@dataclass
+class Nodes:
+    """The nodes of KZ and KG, and a person who types commands for one of them."""
+
+    home: Path
+    up: Up
+
+    def __call__(self, *arguments: object, country: str = "KZ") -> Done:
+        env = environment(LEDGER_DIR=str(self.home), LEDGER_COUNTRY=country)
+        return ledger(*arguments, env=env)
+
+    def does(self, *arguments: object, country: str = "KZ") -> Any:
+        """Run a command that has to succeed; return its JSON document."""
+        done = self(*arguments, "--json", country=country)
+        assert done.code == 0, done.err
+        return done.json
+
+    def opened(self) -> str:
+        return self.does("case", "open", "--wait")["case_id"]
+
+    def referred(self) -> str:
+        """A case for which KZ has asked KG for a service, and KG knows it."""
+        case = self.opened()
+        grant = ("--recipient", "KG", "--purpose", "service", "--scopes", "health")
+        self.does("consent", "grant", case, *grant, "--expires", "+90d")
+        asked = ("--recipient", "KG", "--scopes", "health", "--due", "+9d")
+        sent = self.does("referral", "send", case, *asked, "--wait")
+        self.hears(case, sent["events"][-1]["event_id"])
+        return case
+
+    def hears(self, case: str, event_id: str, country: str = "KG") -> None:
+        """Wait until the other country has an event: its own place in the order may come later."""
+        for _ in range(200):
+            done = self("case", "history", case, "--json", country=country)
+            if done.code == 0 and event_id in done.out:
+                return
+        raise AssertionError(f"{country} never heard of {event_id}")
+
+
+@pytest.fixture(scope="session")
+def nodes(tmp_path_factory, kafka, postgres) -> Iterator[Nodes]:
+    home = tmp_path_factory.mktemp("nodes")
+    env = environment(LEDGER_KAFKA=kafka, LEDGER_PG=postgres)
+    up = Up.start("--countries", "KZ,KG", "--dir", home, "--prefix", "e2e", env=env)
+    try:
+        yield Nodes(home, up)
+    finally:
+        up.stop()
