@@ -8,6 +8,7 @@ prefix of its own.
 import os
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import psycopg
@@ -89,14 +90,15 @@ def template(postgres) -> Iterator[str]:
         server.execute(SQL("DROP DATABASE {}").format(Identifier(name)))
 
 
-@pytest.fixture
-def new_database(postgres, template) -> Iterator[Callable[[], Database]]:
-    """Make databases of countries; all of them are gone after the test."""
+@contextmanager
+def databases_for_a_while(postgres: str, template: str) -> Iterator[Callable[[], Database]]:
+    """Make databases of countries; all of them are gone after the block."""
     made: list[Database] = []
 
     def make() -> Database:
         name = f"t_{secrets.token_hex(6)}"
-        made.append(Database(name, _clone(postgres, name, template)))
+        dsn = databases.prepare(postgres, name, packages=PACKAGES, template=template)
+        made.append(Database(name, dsn))
         return made[-1]
 
     yield make
@@ -109,8 +111,18 @@ def new_database(postgres, template) -> Iterator[Callable[[], Database]]:
                 server.execute(SQL("DROP ROLE IF EXISTS {}").format(login))
 
 
-def _clone(postgres: str, name: str, template: str) -> str:
-    return databases.prepare(postgres, name, packages=PACKAGES, template=template)
+@pytest.fixture
+def new_database(postgres, template) -> Iterator[Callable[[], Database]]:
+    """Make databases for one test."""
+    with databases_for_a_while(postgres, template) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def standing_database(postgres, template) -> Iterator[Database]:
+    """One country's database for a whole module: only for tests that change nothing in it."""
+    with databases_for_a_while(postgres, template) as make:
+        yield make()
 
 
 @pytest.fixture

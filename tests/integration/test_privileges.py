@@ -25,11 +25,11 @@ def run(dsn: str, statement: str) -> list[tuple]:
 @pytest.mark.parametrize("role", ["append", "relay", "project", "audit"])
 @pytest.mark.parametrize("table", DECIDED)
 @pytest.mark.parametrize("undo", UNDO)
-def test_nobody_undoes_what_was_decided(database, role, table, undo):
+def test_nobody_undoes_what_was_decided(standing_database, role, table, undo):
     """An immutable ledger is one that its own programs cannot change."""
     column = "originator_id" if table.endswith("events") else "case_id"
     with pytest.raises(REFUSED):
-        run(database.as_role(role), undo.format(table).replace("case_id", column))
+        run(standing_database.as_role(role), undo.format(table).replace("case_id", column))
 
 
 def test_the_deciding_role_decides(kz):
@@ -52,10 +52,10 @@ def test_the_deciding_role_decides(kz):
         "SELECT setval('ledger.ledger_events_notification_id_seq', 1)",
     ],
 )
-def test_the_deciding_role_writes_nothing_else(database, statement):
+def test_the_deciding_role_writes_nothing_else(standing_database, statement):
     """It could otherwise pretend that the mirror had come far enough, or hide what it has seen."""
     with pytest.raises(REFUSED):
-        run(database.as_role("append"), statement)
+        run(standing_database.as_role("append"), statement)
 
 
 def test_the_relay_adds_events_and_keeps_its_notes(database):
@@ -73,21 +73,24 @@ def test_the_relay_adds_events_and_keeps_its_notes(database):
 
 
 @pytest.mark.parametrize("role", ["project", "audit"])
-def test_readers_append_nothing(database, role):
+def test_readers_append_nothing(standing_database, role):
     """A faulty read model, or an auditor, puts no words into the country's mouth."""
-    with Store(database.as_role(role)) as store, pytest.raises(Misconfigured, match="may not"):
+    with (
+        Store(standing_database.as_role(role)) as store,
+        pytest.raises(Misconfigured, match="may not"),
+    ):
         store.append(Append([row()]))
     with pytest.raises(REFUSED):
         run(
-            database.as_role(role),
+            standing_database.as_role(role),
             f"INSERT INTO ledger.ledger_events VALUES ('{uuid4()}', 1, 'national/CaseOpened', 'x')",
         )
 
 
 @pytest.mark.parametrize("table", [*DECIDED, "ledger.start_mark", "mirror.record", "mirror.stray"])
-def test_an_auditor_reads_everything(database, table):
+def test_an_auditor_reads_everything(standing_database, table):
     """Read-only by role, not by good behaviour."""
-    assert [(0,)] == run(database.as_role("audit"), f"SELECT count(*) FROM {table}")
+    assert [(0,)] == run(standing_database.as_role("audit"), f"SELECT count(*) FROM {table}")
 
 
 def test_no_role_can_log_in_and_no_login_owns_anything(database):
