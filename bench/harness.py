@@ -55,6 +55,11 @@ class Figure:
     unit: str
     extra: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def good(self) -> bool:
+        """A figure is what was measured, goal or not."""
+        return True
+
     def line(self) -> str:
         """Return the figure as one JSON object."""
         head = {"name": self.name, "ours": self.ours, "baseline": self.baseline}

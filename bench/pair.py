@@ -1,4 +1,4 @@
-"""Two countries of one agreement on the servers of a benchmark: folders, topics, databases, programs.
+"""Two countries of one agreement on the servers of a benchmark, with all they need.
 
 What `ledger up` would make, but each program is started when a benchmark wants it.
 """
