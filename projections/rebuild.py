@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Thread
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import Connection
@@ -38,7 +38,7 @@ _TRY_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('ledger.rebuild', 0))"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuilt:
-    """A generation that is in use now."""
+    """A generation that was built anew, and how it compares with the one before."""
 
     number: int
     before: int
@@ -50,6 +50,16 @@ class Rebuilt:
     def equal(self) -> bool:
         """Whether the new generation says just what the old one said."""
         return not self.differences
+
+
+class _Fresh(NamedTuple):
+    """A generation that was filled and caught up, and is not in use."""
+
+    connection: Connection[Any]
+    country: str
+    number: int
+    before: int
+    events: int
 
 
 def rebuild(
@@ -65,6 +75,33 @@ def rebuild(
     RecordRejected if they say something else than those in use, unless `expect_difference` gives
     the reason. NotAllowedNow while another rebuild runs.
     """
+    with _beside(dsn, country, processes, tell) as fresh:
+        return _flip(fresh, expect_difference)
+
+
+def verify(
+    dsn: str,
+    *,
+    country: str,
+    processes: int | None = None,
+    tell: Callable[[Progress], None] = lambda _progress: None,
+) -> Rebuilt:
+    """Build all read models again from the mirror and compare them; those in use stay in use.
+
+    NotAllowedNow while another rebuild runs.
+    """
+    with _beside(dsn, country, processes, tell) as fresh:
+        with fresh.connection.transaction():
+            found = _compared(fresh)
+        _drop(fresh.connection, fresh.number)
+        return found
+
+
+@contextmanager
+def _beside(
+    dsn: str, country: str, processes: int | None, tell: Callable[[Progress], None]
+) -> Iterator[_Fresh]:
+    """Fill a generation beside the one in use; drop it if anything goes wrong."""
     with _alone(dsn) as connection:
         before = generation.current(connection)
         if before is None:
@@ -75,10 +112,14 @@ def rebuild(
             with connection.transaction():
                 generation.index(connection, number)
             events += _catch_up(connection, number, before, country)
-            return _flip(connection, number, before, country, events, expect_difference)
+            yield _Fresh(connection, country, number, before, events)
         except BaseException:
-            connection.execute(f"DROP SCHEMA IF EXISTS {schema_of(number)} CASCADE")
+            _drop(connection, number)
             raise
+
+
+def _drop(connection: Connection[Any], number: int) -> None:
+    connection.execute(f"DROP SCHEMA IF EXISTS {schema_of(number)} CASCADE")
 
 
 @contextmanager
@@ -152,6 +193,9 @@ def _run(jobs: Sequence[Job], tell: Callable[[Progress], None]) -> int:
             process.wait()
         for thread in listeners:
             thread.join()
+        for process in running:
+            assert process.stdout is not None
+            process.stdout.close()
     if any(codes):
         raise ServiceUnavailable(f"filling ended with codes {codes}", rule="filling")
     return sum(done)
@@ -207,37 +251,37 @@ def _apply(
     return events
 
 
-def _flip(
-    connection: Connection[Any],
-    number: int,
-    before: int,
-    country: str,
-    events: int,
-    reason: str | None,
-) -> Rebuilt:
-    old, new = schema_of(before), schema_of(number)
+def _flip(fresh: _Fresh, reason: str | None) -> Rebuilt:
+    connection = fresh.connection
     with connection.transaction():
-        live = positions.lock(connection, old)
-        events += _apply(connection, number, live, country)
-        differences = _compare(connection, old, new)
-        if differences and reason is None:
-            said = ", ".join(f"{name}: {rows} rows" for name, rows in differences.items())
+        found = _compared(fresh)
+        if not found.equal and reason is None:
+            said = ", ".join(f"{name}: {rows} rows" for name, rows in found.differences.items())
             raise RecordRejected(
                 f"the rebuilt read models differ from those in use ({said}); if the fold was"
                 " changed on purpose, say why with --expect-difference",
                 rule="state_hash",
             )
-        positions.retire(connection, old)
+        positions.retire(connection, schema_of(fresh.before))
         connection.execute(
             "UPDATE projections.current_generation SET number = %s, changed_at = clock_timestamp()",
-            (number,),
+            (fresh.number,),
         )
         connection.execute(
             "INSERT INTO projections.rebuilt (number, before, equal, reason)"
             " VALUES (%s, %s, %s, %s)",
-            (number, before, not differences, reason),
+            (fresh.number, fresh.before, found.equal, reason),
         )
-    return Rebuilt(number=number, before=before, events=events, differences=differences)
+    return found
+
+
+def _compared(fresh: _Fresh) -> Rebuilt:
+    """Lock the positions in use, apply the rest, and compare at equal positions."""
+    old, new = schema_of(fresh.before), schema_of(fresh.number)
+    live = positions.lock(fresh.connection, old)
+    events = fresh.events + _apply(fresh.connection, fresh.number, live, fresh.country)
+    differences = _compare(fresh.connection, old, new)
+    return Rebuilt(number=fresh.number, before=fresh.before, events=events, differences=differences)
 
 
 def _compare(connection: Connection[Any], old: str, new: str) -> dict[str, int]:

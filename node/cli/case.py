@@ -148,5 +148,11 @@ verb(app, "found", "report_found")
 verb(app, "correct", "correct_record")
 verb(app, "join", "join_case", role=Role.SUPERVISOR)
 verb(app, "request-closure", "request_closure")
-verb(app, "close", "close_case", role=Role.SUPERVISOR)
+verb(
+    app,
+    "close",
+    "close_case",
+    role=Role.SUPERVISOR,
+    summary="Close a case. Another person asked for it before, and no handoff is open.",
+)
 verb(app, "reopen", "reopen_case")

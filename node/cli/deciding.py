@@ -106,7 +106,7 @@ def verb(
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {one.name: one.annotation for one in parameters}
     text = summary or inspect.getdoc(take) or ""
-    app.command(name, help=text, short_help=text.partition("\n")[0])(run)
+    app.command(name, help=text, short_help=text.partition("\n\n")[0])(run)
 
 
 def ledger_of(where: place.Place) -> Ledger:

@@ -8,6 +8,12 @@ from node.cli.deciding import verb
 
 app = noun("override")
 
-verb(app, "approve", "approve_override", role=Role.SUPERVISOR)
+verb(
+    app,
+    "approve",
+    "approve_override",
+    role=Role.SUPERVISOR,
+    summary="Approve release without consent, as a second person: who asked cannot approve.",
+)
 verb(app, "end", "end_override")
 verb(app, "review", "review_override", role=Role.SUPERVISOR)

@@ -104,6 +104,37 @@ def _rebuild(
     output.line(f"generation {done.number} from {done.events} events: {word}")
 
 
+@app.command("verify")
+def _verify(
+    *,
+    processes: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Processes that fill; default: cores.")
+    ] = None,
+    country: CountryOption = None,
+    directory: Dir = None,
+    as_json: Json = False,
+) -> None:
+    """Build all read models anew and compare; those in use stay. Exit code 5 if one differs."""
+    from events.errors import RecordRejected
+    from node import place
+    from node.reading import answering
+    from projections.rebuild import verify
+
+    where = place.find(directory, country)
+    with answering(where), _progress() as tell:
+        found = verify(where.dsn("project"), country=where.country, processes=processes, tell=tell)
+    if as_json:
+        said = {"events": found.events, "equal": found.equal, "differences": found.differences}
+        output.document(said)
+    elif found.equal:
+        output.line(f"{found.events} events folded anew: same state hash ✔")
+    if not found.equal:
+        raise RecordRejected(
+            f"read models in use differ from the mirror: {', '.join(found.differences)}",
+            rule="state_hash",
+        )
+
+
 @contextmanager
 def _progress() -> Iterator[Callable[[Progress], None]]:
     """Show how many events are done, on a terminal only."""

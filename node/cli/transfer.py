@@ -11,10 +11,23 @@ app = noun("transfer")
 verb(app, "request", "request_transfer")
 verb(app, "propose", "propose_transfer")
 verb(app, "preview", "preview_transfer")
-verb(app, "accept", "accept_transfer", waits=True)
+verb(
+    app,
+    "accept",
+    "accept_transfer",
+    waits=True,
+    summary="Agree to take responsibility; it moves later, at `ledger transfer move`.",
+)
 verb(app, "reject", "reject_transfer")
 verb(app, "revoke", "revoke_transfer", waits=True)
 verb(app, "expire", "expire_transfer")
-verb(app, "move", "move_responsibility", waits=True)
+verb(
+    app,
+    "move",
+    "move_responsibility",
+    waits=True,
+    summary="Answer for the case from here on, as the country that accepted it.\n\n"
+    "Refused while no basis is in force, unless the child is here already.",
+)
 verb(app, "complete", "complete_handover")
 listing(app, "transfer")
