@@ -15,7 +15,7 @@ from uuid import UUID
 import pytest
 from fastavro import schemaless_reader, schemaless_writer
 from fastavro.validation import validate
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from events import codes, stamp
@@ -27,6 +27,8 @@ from events.stamp import Event
 from tests.any_event import any_event, events_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: Nothing here is about time: the machine may be busy.
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 HEADERS = [b"\xc3\x01" + schema.fingerprint for schema in SCHEMAS]
 
 
@@ -85,6 +87,7 @@ def by_us(value: bytes) -> Event | None:
         return None
 
 
+@settings(UNHURRIED)
 @given(any_event)
 def test_an_event_survives_its_bytes(event):
     """What is recorded today reads as the same fact for ever, by us and by fastavro."""
@@ -97,7 +100,7 @@ def test_an_event_survives_its_bytes(event):
 def test_every_schema_has_a_reader(schema):
     """None is left to the luck of the draw."""
 
-    @settings(max_examples=3)
+    @settings(UNHURRIED, max_examples=3)
     @given(events_of(schema))
     def survives(event):
         assert event == decode(encode(event)) == by_fastavro(encode(event))
@@ -138,14 +141,14 @@ def damaged(draw: st.DrawFn) -> bytes:
     return bytes(value)
 
 
-@settings(max_examples=600)
+@settings(UNHURRIED, max_examples=600)
 @given(damaged())
 def test_damaged_bytes_are_read_alike_or_refused_alike(value):
     """A reader that takes what another refuses would fold another history."""
     assert by_fastavro(value) == by_us(value)
 
 
-@settings(max_examples=300)
+@settings(UNHURRIED, max_examples=300)
 @given(st.sampled_from(HEADERS), st.binary(max_size=400))
 @example(HEADERS[0], b"")
 def test_garbage_under_a_right_header_is_refused_like_fastavro_does(header, body):
@@ -153,6 +156,7 @@ def test_garbage_under_a_right_header_is_refused_like_fastavro_does(header, body
     assert by_fastavro(header + body) == by_us(header + body)
 
 
+@settings(UNHURRIED)
 @given(st.binary(max_size=300) | st.binary(max_size=300).map(lambda body: b"\xc3\x01" + body))
 def test_any_bytes_are_an_event_or_a_refusal(value):
     """Nothing that can stand on a topic stops a reader by surprise."""
@@ -161,6 +165,7 @@ def test_any_bytes_are_an_event_or_a_refusal(value):
             read(value)
 
 
+@settings(UNHURRIED)
 @given(any_event, st.binary(min_size=8, max_size=8))
 def test_the_stamp_is_read_without_the_schema(event, fingerprint):
     """An event of a schema not installed here still has a place, an origin and a version."""
@@ -170,6 +175,7 @@ def test_the_stamp_is_read_without_the_schema(event, fingerprint):
         assert getattr(event, name) == getattr(found, name)
 
 
+@settings(UNHURRIED)
 @given(any_event, st.data())
 def test_a_cut_event_is_no_event(event, data):
     """Every proper prefix is refused, at every place where a connection can break."""
