@@ -21,6 +21,7 @@ from consumers.checking import Checker
 from consumers.examination import Ground
 from consumers.settings import WorkerSettings
 from consumers.source import Polled, Source
+from events.errors import StartAgain
 from ledger.case.case import Topic
 from projections import generation, positions, quarantine
 from projections.generation import schema_of
@@ -29,7 +30,7 @@ _log = structlog.get_logger()
 
 #: Told to listeners after each batch that was committed; they look for themselves.
 CHANNEL = "ledger_read"
-_LOOK_SECONDS = 5.0
+_LOOK_SECONDS = 2.0
 
 
 class Stream:
@@ -130,10 +131,12 @@ class Stream:
             _log.error("case_parked", case_id=record.case_id, topic=record.topic, why=stop.reason)
 
     def _look(self, database: Connection[Any], number: int, source: Source) -> None:
-        """Every few seconds, and while not ready: how far behind, and what waits."""
+        """Every few seconds, and while not ready: is this still the generation, what is behind."""
         if not self.waiting and time.monotonic() - self._looked_at < _LOOK_SECONDS:
             return
         self._looked_at = time.monotonic()
+        if generation.current(database) != number:
+            raise StartAgain(f"generation {number} was replaced", rule="generation")
         behind = source.behind()
         measures.progress(self._settings.country, behind)
         measures.quarantine(self._settings.country, quarantine.waits(database, number))

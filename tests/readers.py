@@ -7,22 +7,60 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 from kafka import KafkaAdminClient, KafkaProducer
 
 from consumers.settings import WorkerSettings
 from consumers.worker import Worker
+from events.care import ViewsRecorded
 from events.contract import TOPIC_SETTINGS
 from events.errors import LedgerError
 from events.stamp import Event
+from ledger.case import transfer
 from ledger.case.case import Topic
 from projections import generation, hashing
 from projections.generation import schema_of
 from projections.models import TABLES
+from tests.given import CASEWORKER, NOON, Story, consented, opened, proposed, ready
 from tests.wire import Pens, Written
 
 PATIENCE_SECONDS = 40.0
+
+
+def transferred(seed: int = 0) -> Story:
+    """Return a case that KZ proposed and KG has accepted."""
+    story = opened("KZ", "KG", seed=seed)
+    basis_id = consented(story)
+    ready(story)
+    handoff_id = proposed(story, basis_id)
+    story.did("KG", transfer.preview_transfer, handoff_id=handoff_id)
+    story.did("KG", transfer.accept_transfer, handoff_id=handoff_id)
+    return story
+
+
+def events_of(*stories: Story) -> list[Event]:
+    """Return the shared events of some cases, turn by turn."""
+    longest = max(len(story.topic) for story in stories)
+    return [
+        story.topic[at][0] for at in range(longest) for story in stories if at < len(story.topic)
+    ]
+
+
+def heard(story: Story, version: int = 1) -> ViewsRecorded:
+    """Return a national event of the case."""
+    return ViewsRecorded(
+        event_id=uuid4(),
+        case_id=story.case_id,
+        origin="KZ",
+        version=version,
+        seen=bytes(32),
+        occurred_at=NOON,
+        recorded_at=NOON,
+        actor=CASEWORKER,
+        views_id=uuid4(),
+    )
 
 
 class Topics:

@@ -16,80 +16,31 @@ import pytest
 from consumers.batch import Read, apply
 from consumers.checking import Checker
 from consumers.examination import Ground
-from events.care import ViewsRecorded
 from events.case import CaseOpened
 from events.codec import encode
 from events.errors import Misconfigured, RecordRejected, StartAgain
-from events.stamp import Event
 from events.transfer import TransferPreviewed
 from ledger import mirror
-from ledger.case import transfer
 from ledger.case.case import Topic
 from ledger.case.fold import EFFECTS
 from projections import generation, positions, quarantine
 from projections.positions import Move, Position
-from tests.given import CASEWORKER, NOON, Story, changed, consented, opened, proposed, ready
+from tests.given import changed
 from tests.readers import (
     Running,
     Topics,
+    events_of,
     eventually,
     hashes,
+    heard,
     mirrored,
     read_all,
     running,
     settings_of,
+    transferred,
     until_mirrored,
 )
 from tests.wire import Pens, Written
-
-
-@pytest.fixture
-def topics(kafka, prefix) -> Iterator[Topics]:
-    """Topics of KZ and KG with three partitions."""
-    found = Topics(kafka, Pens(prefix=prefix, partitions=3, countries=("KZ", "KG")))
-    found.create()
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def dsn(database) -> str:
-    """A login that may project."""
-    return database.as_role("project")
-
-
-def transferred(seed: int = 0) -> Story:
-    """Return a case that KZ proposed and KG has accepted."""
-    story = opened("KZ", "KG", seed=seed)
-    basis_id = consented(story)
-    ready(story)
-    handoff_id = proposed(story, basis_id)
-    story.did("KG", transfer.preview_transfer, handoff_id=handoff_id)
-    story.did("KG", transfer.accept_transfer, handoff_id=handoff_id)
-    return story
-
-
-def events_of(*stories: Story) -> list[Event]:
-    """Return the shared events of some cases, turn by turn."""
-    longest = max(len(story.topic) for story in stories)
-    return [
-        story.topic[at][0] for at in range(longest) for story in stories if at < len(story.topic)
-    ]
-
-
-def heard(story: Story, version: int = 1) -> ViewsRecorded:
-    """Return a national event of the case."""
-    return ViewsRecorded(
-        event_id=uuid4(),
-        case_id=story.case_id,
-        origin="KZ",
-        version=version,
-        seen=bytes(32),
-        occurred_at=NOON,
-        recorded_at=NOON,
-        actor=CASEWORKER,
-        views_id=uuid4(),
-    )
 
 
 def test_what_is_on_the_topics_gets_into_mirror_trail_and_case_file(topics, database, dsn):
