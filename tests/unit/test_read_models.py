@@ -1,0 +1,141 @@
+"""Every read model has an opinion on every event, and the opinion is right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from events.registry import CLASSES
+from ledger.case.case import Topic
+from ledger.case.plane import Plane, Verdict, VoidReason, empty
+from ledger.case.reading import read_on
+from ledger.mirror import Placed
+from projections import case_file, case_state, tasks
+from projections.change import Change, says_nothing
+from projections.models import SHOWN, TABLES, Shown, rows_of
+from projections.table import array_literal, plain
+from tests.histories import HISTORIES
+from tests.history import History
+
+#: What of a plane a read model shows.
+PARTS: dict[str, Callable[[Plane], Any]] = {
+    "consents": lambda plane: plane.consents,
+    "consent_terms": lambda plane: plane.care.terms,
+    "referrals": lambda plane: (plane.referrals, plane.transfers),
+    "responsibility_began": lambda plane: plane.identity.responsible,
+}
+
+
+def changes(history: History) -> Iterator[Change]:
+    """Yield a golden history as read models are told it."""
+    topic = Topic.SHARED if history.shared else Topic.NATIONAL
+    plane = empty(history.entries[0].event.case_id, shared=history.shared)
+    for offset, entry in enumerate(history.entries):
+        event = entry.event
+        record = Placed(topic.value, 0, offset, offset, 0, event.case_id, event.origin,
+                        event.version, entry.leaf, entry.ce_type, entry.value)  # fmt: skip
+        after, verdict, read = read_on(
+            plane, entry.value, entry.leaf,
+            origin=event.origin, version=event.version, named=entry.ce_type,
+        )  # fmt: skip
+        yield Change(record, read, verdict, plane, after, "KZ")
+        plane = after
+
+
+@pytest.mark.parametrize("model", SHOWN, ids=lambda model: model.table.name)
+def test_every_read_model_has_an_opinion_on_every_event_class(model: Shown):
+    """Whoever adds an event type is asked, here, what each read model makes of it."""
+    assert set(CLASSES.values()) == set(model.opinions)
+
+
+@pytest.mark.parametrize("history", HISTORIES, ids=lambda history: history.name)
+def test_what_a_read_model_shows_is_never_changed_by_an_event_it_is_silent_on(history):
+    for change in changes(history):
+        for model in SHOWN:
+            part = PARTS.get(model.table.name)
+            if part and change.event and model.opinions[type(change.event)] is says_nothing:
+                assert part(change.before) == part(change.after), type(change.event)
+
+
+@pytest.mark.parametrize("history", HISTORIES, ids=lambda history: history.name)
+def test_rows_fit_their_tables(history):
+    for change in changes(history):
+        for table, row in rows_of(change):
+            assert len(table.columns) == len(row)
+        assert len(case_state.TABLE.columns) == len(case_state.row(change.after))
+        other = empty(change.after.case_id, shared=not history.shared)
+        planes = (change.after, other) if history.shared else (other, change.after)
+        assert len(case_file.TABLE.columns) == len(case_file.row(*planes))
+
+
+@pytest.mark.parametrize("history", HISTORIES, ids=lambda history: history.name)
+def test_the_rows_together_say_what_the_plane_says(history):
+    """A read model kept up event by event is the fold's own state, seen from one side."""
+    newest: dict[tuple[str, Any], Any] = {}
+    for change in changes(history):
+        for table, row in rows_of(change):
+            newest[table.name, table.key_of()(row)] = row
+        plane = change.after
+    said = {key[2]: row[4] for (name, key), row in newest.items() if name == "consents"}
+    assert {basis_id: basis.state for basis_id, basis in plane.consents.items()} == said
+    handoffs = {**plane.referrals, **plane.transfers}
+    said = {key[2]: row[4] for (name, key), row in newest.items() if name == "referrals"}
+    assert {handoff_id: one.state for handoff_id, one in handoffs.items()} == said
+    began = [row for (name, _), row in newest.items() if name == "responsibility_began"]
+    assert plane.identity.responsible == (max(began, key=lambda row: row[2])[3] if began else None)
+
+
+def test_every_event_gets_one_line_in_the_trail_effective_or_void():
+    for history in HISTORIES:
+        for change, (verdict, _) in zip(changes(history), history.folded(), strict=True):
+            (line,) = [row for table, row in rows_of(change) if table.name == "audit_trail"]
+            assert (verdict == "effective") is line[18]
+            assert (None if verdict == "effective" else verdict) == line[19]
+
+
+def test_only_own_void_events_become_tasks():
+    """What another country decided in vain is for its own people."""
+    for history in HISTORIES:
+        for change in changes(history):
+            rows = list(tasks.rows(change))
+            own_void = not change.verdict.effective and change.record.origin == "KZ"
+            assert own_void is bool(rows)
+
+
+def test_the_trail_shows_no_bytes():
+    """Salts, sealed boxes and commitments stay in the event; a trail is read by many."""
+    for history in HISTORIES:
+        for change in changes(history):
+            for table, row in rows_of(change):
+                if table.name == "audit_trail":
+                    assert not {"salt", "history_commitment", "sealed"} & set(row[-1].obj)
+
+
+def test_a_case_is_answered_for_by_what_the_shared_topic_says_once_it_says_anything():
+    shared = next(history for history in HISTORIES if history.name == "transfer_completed")
+    (*_, last) = changes(shared)
+    nothing = empty(last.after.case_id, shared=False)
+    row = dict(zip(case_file.TABLE.columns, case_file.row(last.after, nothing), strict=True))
+    assert ("KG", True) == (row["responsible"], row["is_shared"])
+
+
+def test_the_key_of_every_table_comes_first():
+    for table in TABLES:
+        assert table.key == tuple(table.columns)[: len(table.key)]
+
+
+def test_text_that_a_column_cannot_hold_does_not_stop_a_worker():
+    """A signed event may contain NUL; PostgreSQL's text may not."""
+    assert "a\ufffdb" == plain("a\0b")
+    assert '{"a\\"b","c\\\\","d,e"}' == array_literal(['a"b', "c\\", "d,e"])
+
+
+def test_an_unreadable_event_is_a_line_and_maybe_a_task_and_nothing_else():
+    history = next(one for one in HISTORIES if one.name == "records_that_are_no_event")
+    broken = [change for change in changes(history) if change.event is None]
+    assert broken
+    for change in broken:
+        assert Verdict(VoidReason.UNREADABLE) == change.verdict
+        assert {"audit_trail", "tasks"} >= {table.name for table, _ in rows_of(change)}
