@@ -130,7 +130,7 @@ class Relay:
         self._watchdog.start()
         self._allow("start")
         try:
-            self._signing = self._start_signing()
+            self._signing = SigningProcess(self._settings.log_key)
             self._source = Source(self._settings.dsn)
             self._start(stop)
             self._go_round(stop)
@@ -157,13 +157,11 @@ class Relay:
             return True
         return False
 
-    def _start_signing(self) -> SigningProcess:
-        signing = SigningProcess(self._settings.log_key)
+    def _require_signer(self) -> None:
+        verifier = self._signing.verifier()
         country = self._settings.agreement.countries.get(self._settings.country)
-        if country is None or signing.verifier not in country.log_keys:
-            signing.close()
+        if country is None or verifier not in country.log_keys:
             raise Misconfigured(f"the log key of {self._settings.country} is not in the agreement")
-        return signing
 
     def _start(self, stop: threading.Event) -> None:
         self._health.starts(self._cluster.name, "the lock of its log")
@@ -181,6 +179,7 @@ class Relay:
         )
         self._health.starts(self._cluster.name, "Kafka and its topics")
         found = start.find_topics()
+        self._require_signer()
         # First of all: from here on no earlier relay of this country can write.
         name = f"{self._settings.agreement.prefix}.relay.{self._settings.country}"
         self._publisher = Publisher(self._cluster.bootstrap, name, self._cluster.client, self._at)

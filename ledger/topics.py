@@ -23,6 +23,7 @@ from events.errors import Misconfigured, ServiceUnavailable
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _TIMEOUT_MS = 10_000
+_BOOTSTRAP_MS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def admin(bootstrap: str, client: Mapping[str, Any] = _NOTHING) -> Iterator[Kafk
         cluster = KafkaAdminClient(
             bootstrap_servers=bootstrap,
             request_timeout_ms=_TIMEOUT_MS,
-            bootstrap_timeout_ms=_TIMEOUT_MS,
+            bootstrap_timeout_ms=_BOOTSTRAP_MS,
             **client,
         )
         try:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -30,7 +31,7 @@ class SigningProcess:
     """A child that signs what it is given, in order, as long as somebody holds the other end."""
 
     def __init__(self, key: Path) -> None:
-        """Start it; Misconfigured if the file is no log key."""
+        """Start it."""
         self._pipe, theirs = Pipe()
         # Only what it needs: our environment holds the password of the database.
         root = str(Path(ledger.__file__).parents[1])
@@ -41,12 +42,13 @@ class SigningProcess:
             stdin=subprocess.DEVNULL,
         )
         theirs.close()
+
+    def verifier(self) -> str:
+        """Return the verifier key of whoever signs, once; Misconfigured if there is no log key."""
         answer: Misconfigured | str = self._receive()
         if isinstance(answer, Misconfigured):
-            self.close()
             raise answer
-        #: Verifier key of whoever signs.
-        self.verifier = answer
+        return answer
 
     def begin(self, statements: Sequence[Statement]) -> None:
         """Have statements signed; `finish` has to be called before the next ones."""
@@ -77,12 +79,10 @@ def sign(pipe: Connection, key: Path) -> None:
         pipe.send(error)
         return
     pipe.send(signer.verifier.render())
-    while True:
-        try:
+    with suppress(EOFError, OSError):  # the relay has ended, in whatever way
+        while True:
             statements: list[Statement] = pipe.recv()
-        except EOFError:
-            return
-        pipe.send([signer.sign(*statement) for statement in statements])
+            pipe.send([signer.sign(*statement) for statement in statements])
 
 
 if __name__ == "__main__":
