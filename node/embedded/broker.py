@@ -57,14 +57,13 @@ class Jvm:
     java: Path
     jars: tuple[Path, ...]
 
-    def command(self, extra: Sequence[str], temporary: Path) -> list[str]:
+    def command(self, temporary: Path) -> list[str]:
         """Give the command line up to the main class."""
         logging = Path(__file__).with_name("log4j2.properties")
         return [
             str(self.java),
             *_FLAGS,
             *_QUIET,
-            *extra,
             f"-Djava.io.tmpdir={temporary}",
             f"-Dlog4j2.configurationFile={logging}",
             "-cp",
@@ -90,18 +89,18 @@ class Broker:
         self.child: Child | None = None
         self.port = 0
 
-    def start(self, flags: Sequence[str] = (), account: Account | None = None) -> None:
+    def start(self) -> None:
         """Write the settings, format the disk once, start and wait until clients are served."""
         self.port = self._folder.port("kafka")
         settings = self._write_settings(self._folder.port("controller"))
         temporary = self._folder.path / "tmp"  # native libraries are unpacked there
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
-        command = self._jvm.command(flags, temporary)
+        command = self._jvm.command(temporary)
         if not (self._folder.path / "format-done").exists():
             self._format(command, settings)
         log = self._folder.rotate_log("kafka.log")
-        self.child = Child("Kafka", log, signal.SIGTERM, account or Account())
+        self.child = Child("Kafka", log, signal.SIGTERM, Account())
         self.child.start([*command, "kafka.Kafka", str(settings)], environment())
         self._folder.remember_process(self.child.pid)
         self.child.wait_until(lambda: _STARTED in log.read_text(errors="replace"), START_SECONDS)

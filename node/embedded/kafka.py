@@ -8,8 +8,7 @@ from types import MappingProxyType
 from .broker import Broker, Jvm, java
 from .errors import EmbeddedServerFailed
 from .folder import ServerFolder, is_free
-from .jars import KAFKA_VERSION, cache_folder, classpath
-from .quick_start import Training, cache_file, flags
+from .jars import KAFKA_VERSION, classpath
 
 _ATTEMPTS = 3
 
@@ -25,7 +24,6 @@ class EmbeddedKafka:
         self._folder = ServerFolder(folder)
         self._properties = dict(properties)
         self._broker: Broker | None = None
-        self._training: Training | None = None
 
     @property
     def pid(self) -> int:
@@ -52,9 +50,6 @@ class EmbeddedKafka:
 
     def stop(self) -> None:
         """Stop the broker cleanly and let go of the folder."""
-        if self._training is not None:
-            self._training.cancel()
-            self._training = None
         if self._broker is not None:
             self._broker.stop()
         self._folder.release()
@@ -66,16 +61,12 @@ class EmbeddedKafka:
 
     def _start(self) -> None:
         jvm = Jvm(java(), tuple(classpath()))
-        cache = cache_file(jvm, cache_folder())
         self._broker = Broker(self._folder, jvm, self._properties)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                self._broker.start(flags(cache))
+                self._broker.start()
                 break
             except EmbeddedServerFailed:
                 # Worth another try only if somebody took the port between our look and the start.
                 if attempt == _ATTEMPTS or is_free(self._broker.port):
                     raise
-        if not cache.exists():
-            self._training = Training(jvm, cache)
-            self._training.begin()

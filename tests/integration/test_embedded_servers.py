@@ -359,19 +359,3 @@ def test_a_staged_copy_that_others_could_have_written_is_refused(tmp_path, fault
         stage.touch()
     with pytest.raises(StageRefused, match="stage"):
         accounts.check_stage(stage)
-
-
-def test_a_stopped_training_leaves_no_process_and_no_file(tmp_path, monkeypatch):
-    genuine = jars.classpath()
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    jars.cache_folder().mkdir()
-    (jars.cache_folder() / genuine[0].parent.name).symlink_to(genuine[0].parent)
-    server = EmbeddedKafka(tmp_path / "kafka")
-    with running(server):
-        training = server._training
-        assert wait_for(lambda: training._broker is not None and training._broker.child is not None)
-        trained = training._broker.child
-        assert wait_for(lambda: trained._process is not None)
-    assert trained.poll() is not None
-    assert started(trained.pid) is None
-    assert not list(jars.cache_folder().glob("training-*"))
