@@ -51,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=5, help="turns of each contender")
     parser.add_argument("--events", type=int, help="events of a run, instead of each one's own")
     parser.add_argument("--kills", type=int, default=100, help="how often `kills` kills")
+    parser.add_argument(
+        "--patience", type=float, default=0, metavar="S", help="repeat disturbed rounds so long"
+    )
     parser.add_argument("--quick", action="store_true", help="does it run? figures mean nothing")
     given = parser.parse_args(arguments)
     unknown = sorted(set(given.names) - set(BENCHMARKS))
@@ -61,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rounds=1 if given.quick else given.rounds,
         events=given.events,
         kills=given.kills,
+        patience=given.patience,
     )
     return run(given.names or [name for name in BENCHMARKS if name not in NAMED_ONLY], effort)
 

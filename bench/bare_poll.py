@@ -25,10 +25,10 @@ def main() -> None:
         metrics_enabled=False,
     )
     consumer.assign([TopicPartition(topic, one) for one in consumer.partitions_for_topic(topic)])
-    read, first, began = 0, 0, 0.0
+    read, first, began = 0, 0, time.perf_counter()
     while read < count:
         read += sum(map(len, consumer.poll(timeout_ms=200).values()))
-        if not first:
+        if not first and read < count:
             first, began = read, time.perf_counter()
     print((time.perf_counter() - began) * count / (count - first))
     consumer.close()

@@ -14,12 +14,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median, quantiles
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.machine import Foreigners
 
 #: Runs a contender once, alone, and returns what is measured: a rate, or a time in ms.
 Contender = Callable[[], float]
+
+#: A round in which others used more than this share of the machine is disturbed.
+_QUIET = 0.15
 
 OURS = "ours"
 BASELINE = "baseline"
@@ -34,6 +37,8 @@ class Effort:
     #: Events of the benchmarks that take a number of them; None = each one's own number.
     events: int | None = None
     kills: int = 100
+    #: Seconds that one benchmark may spend on rounds that others disturbed, to repeat them.
+    patience: float = 0.0
 
     def events_or(self, usual: int, *, quick: int) -> int:
         """Return how many events to run with."""
@@ -79,14 +84,47 @@ def compare(
 
     `extra` is asked afterwards for what else belongs on the line.
     """
-    order = random.Random(name)
-    runs: dict[str, list[float]] = {contender: [] for contender in contenders}
+    order, watch = random.Random(name), Watch()
+    rounds: list[_Round] = []
+    disturbed = 0
+    while len(rounds) < effort.rounds:
+        while watch.seconds < effort.patience and not _is_quiet():
+            pass
+        turns = order.sample(list(contenders), len(contenders))
+        one = _run_round(f"{name} {len(rounds) + 1}/{effort.rounds}", turns, contenders, unit)
+        if one.foreign > _QUIET and watch.seconds < effort.patience:
+            disturbed += 1
+            say(f"{name}: {one.foreign:.0%} of the machine was used by others; once more")
+        else:
+            rounds.append(one)
+    runs = {contender: [one.runs[contender] for one in rounds] for contender in contenders}
+    foreign = {"foreign": rounded(median(one.foreign for one in rounds)), "disturbed": disturbed}
+    return _figure(name, runs, unit, {"goal": goal, **foreign, **extra()})
+
+
+def _is_quiet() -> bool:
+    """Look at the machine for some seconds."""
     foreigners = Foreigners()
-    for turn in range(1, effort.rounds + 1):
-        for contender in order.sample(list(contenders), len(contenders)):
-            runs[contender].append(contenders[contender]())
-            say(f"{name} {turn}/{effort.rounds} {contender}: {runs[contender][-1]:,.6g} {unit}")
-    return _figure(name, runs, unit, {"goal": goal, "foreign": foreigners.share(), **extra()})
+    time.sleep(3)
+    return foreigners.share() < _QUIET
+
+
+class _Round(NamedTuple):
+    """What one turn of each contender gave."""
+
+    runs: Mapping[str, float]
+    #: Share of all processors that went to others meanwhile.
+    foreign: float
+
+
+def _run_round(
+    words: str, turns: Sequence[str], contenders: Mapping[str, Contender], unit: str
+) -> _Round:
+    runs, foreigners = {}, Foreigners()
+    for contender in turns:
+        runs[contender] = contenders[contender]()
+        say(f"{words} {contender}: {runs[contender]:,.6g} {unit}")
+    return _Round(runs, foreigners.share())
 
 
 def _figure(

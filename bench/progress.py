@@ -13,20 +13,19 @@ def rate_until(total: int, reached: Callable[[], int], *, began: float | None = 
     """Watch a count grow to `total`; return how much was done per second.
 
     Counted from `began` (time.perf_counter) if it is given, else from the first step that was
-    seen: what a program does before its first step is its start.
+    seen: what a program does before its first step is its start. (A load so small that it is one
+    step is counted from the beginning.)
     """
-    first = 0
-    changed, last = time.perf_counter(), 0
+    looked = changed = time.perf_counter()
+    first = last = 0
     while True:
         count, now = reached(), time.perf_counter()
         if count > last:
             changed, last = now, count
-            if began is None:
+            if began is None and count < total:
                 began, first = now, count
         if count >= total:
-            break
+            return (total - first) / (now - (began or looked))
         if now - changed > _STUCK_S:
             raise RuntimeError(f"stuck at {count} of {total}")
         time.sleep(_LOOK_EVERY_S)
-    assert began is not None
-    return (total - first) / max(now - began, 1e-9)
