@@ -10,6 +10,7 @@ from uuid import UUID
 from events.errors import FoundVoid
 from events.stamp import leaf_hash
 from ledger.case.recording import Recorded
+from ledger.case.steps import step_of
 
 State = Literal["pending", "effective", "void"]
 
@@ -23,6 +24,8 @@ class RecordedEvent:
     #: "shared" or "national".
     topic: str
     version: int
+    #: The case, consent, override or handoff that it moves.
+    subject: UUID
     leaf: bytes
     #: Pending until the event comes back in its topic's order.
     state: State = "pending"
@@ -74,5 +77,6 @@ def recorded_event(recorded: Recorded, value: bytes) -> RecordedEvent:
         type=type(recorded.event).__name__,
         topic=str(recorded.topic),
         version=recorded.event.version,
+        subject=getattr(recorded.event, step_of(recorded.event).subject),
         leaf=leaf_hash(value),
     )

@@ -6,11 +6,13 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from hashlib import sha256
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import version
 from typing import Any
 
-from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client import REGISTRY, CollectorRegistry, Info, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from events.errors import Misconfigured
@@ -21,6 +23,18 @@ Waiting = Callable[[], Mapping[str, str]]
 _Answer = tuple[HTTPStatus, str, bytes]
 
 
+#: Which release this is, and which schemas it can read.
+BUILD = Info("ledger_build", "The release that runs, and the set of schemas it reads.")
+
+
+def _tell_build() -> None:
+    from events.registry import SCHEMAS
+
+    released = "".join(sorted(schema.sha256 for schema in SCHEMAS))
+    schema_set = sha256(released.encode()).hexdigest()[:16]
+    BUILD.info({"version": version("referral-ledger"), "schema_set": schema_set})
+
+
 def _json(status: HTTPStatus, body: Any) -> _Answer:
     return status, "application/json", json.dumps(body).encode() + b"\n"
 
@@ -29,6 +43,7 @@ class Health:
     """Answers the three questions."""
 
     def __init__(self, waiting: Waiting, registry: CollectorRegistry = REGISTRY) -> None:
+        _tell_build()
         self._waiting = waiting
         self._registry = registry
 

@@ -38,11 +38,11 @@ class Past:
         found = (one.plane for one in self.answers if one.prefix.topic == topic)
         return next(found, empty(case_id, shared=topic is Topic.SHARED))
 
-    @property
-    def describes(self) -> Mapping[str, Any]:
-        """Say which prefixes were used."""
-        prefixes = {one.prefix.topic: f"{one.prefix.offset}" for one in self.answers}
-        return {"asked": self.asked, "until": prefixes, "lower_bound": self.lower_bound}
+    def describes(self, case_id: UUID, agreement: Agreement) -> Mapping[str, Any]:
+        """Say which prefixes were used: up to and with which place of each topic."""
+        partition = partition_of(case_id, agreement.partitions)
+        until = [f"{one.prefix.topic}/{partition}@{one.prefix.offset}" for one in self.answers]
+        return {"asked": self.asked, "until": until, "lower_bound": self.lower_bound}
 
 
 def past(found: Reader, case_id: UUID, asked: str, agreement: Agreement) -> Past:
@@ -54,14 +54,14 @@ def past(found: Reader, case_id: UUID, asked: str, agreement: Agreement) -> Past
     return Past(asked, answers, lower_bound)
 
 
-def file_then(case_id: UUID, then: Past) -> dict[str, Any]:
+def file_then(case_id: UUID, then: Past, agreement: Agreement) -> dict[str, Any]:
     """Return the case file of that moment."""
     shared, national = (then.plane(case_id, topic) for topic in (Topic.SHARED, Topic.NATIONAL))
     row = zip(case_file.TABLE.columns, case_file.row(shared, national), strict=True)
     planes = (shared, national)
     return {
         **dict(row),
-        "as_of": then.describes,
+        "as_of": then.describes(case_id, agreement),
         "consents": [
             {"basis_id": key, **asdict(one)}
             for plane in planes

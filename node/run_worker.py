@@ -18,16 +18,20 @@ def main(**given: Any) -> int:
 
 def prepare(settings: WorkerSettings) -> Program:
     """Wire the worker together."""
+    from prometheus_client import REGISTRY
+
     import consumers.settings
     from consumers.worker import Worker
     from events.agreement import Agreement
+    from node.children import ChildrenWaiting
 
-    national = settings.national_kafka
+    dsn, national = settings.pg.get_secret_value(), settings.national_kafka
+    REGISTRY.register(ChildrenWaiting(dsn, settings.country))
     worker = Worker(
         consumers.settings.WorkerSettings(
             agreement=Agreement.load(settings.agreement),
             country=settings.country,
-            dsn=settings.pg.get_secret_value(),
+            dsn=dsn,
             kafka=kafka_client(settings),
             national_kafka=kafka_client(settings, national) if national else None,
         )

@@ -13,7 +13,7 @@ from ledger.case.plane import VoidReason
 VOID_WORDS: Mapping[str, str] = {
     VoidReason.NOT_PARTY: "that country is no party to the case",
     VoidReason.WRONG_COUNTRY: "another country has to take this step",
-    VoidReason.WRONG_STATE: "another step came first, and after it this one was no longer possible",
+    VoidReason.WRONG_STATE: "another step had come first",
     VoidReason.CASE_NOT_OPEN: "the case is not open",
     VoidReason.NOT_READY: "the case was not ready to be handed over",
     VoidReason.NO_BASIS: "no consent in force permitted it",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -48,11 +49,13 @@ def _show(
         if as_of is None:
             file = file_of(found, case)
         else:
-            file = file_then(case, past(found, case, as_of, where.agreement))
+            then = past(found, case, as_of, where.agreement)
+            file = file_then(case, then, where.agreement)
     if as_json:
         output.document(file)
         return
-    plain = {name: value for name, value in file.items() if name not in _PARTS}
+    _tell_moment(file.get("as_of"))
+    plain = {name: value for name, value in file.items() if name not in {*_PARTS, "as_of"}}
     output.table(("", ""), plain.items())
     for name in _PARTS:
         if file.get(name):
@@ -121,12 +124,21 @@ def _history(
             events = history_of(found, case)
         else:
             then = past(found, case, as_of, where.agreement)
-            events, said["as_of"] = history_then(then), then.describes
+            said["as_of"] = then.describes(case, where.agreement)
+            events = history_then(then)
     if as_json:
         output.document({**said, "events": events})
         return
+    _tell_moment(said.get("as_of"))
     columns = ("position", "event", "by", "recorded_at", "state", "says")
     output.table(columns, [[row[name] for name in columns] for row in events])
+
+
+def _tell_moment(as_of: Mapping[str, Any] | None) -> None:
+    """Name the prefix that an answer about the past rests on."""
+    if as_of is not None:
+        at_least = " at least" if as_of["lower_bound"] else ""
+        output.line(f"as of {as_of['asked']}: up to{at_least} {', '.join(as_of['until'])}")
 
 
 verb(

@@ -36,7 +36,7 @@ def _demo(
     from node.demo.run import Result, run
     from node.demo.telling import Telling
 
-    console = Console(highlight=False, quiet=as_json)
+    console = Console(highlight=False, stderr=as_json)  # words stay words: on stderr
     stop = stopped_by_signals()
     kept = Path(tempfile.mkdtemp(prefix="ledger-demo-")) if keep else None
 

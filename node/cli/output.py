@@ -108,7 +108,10 @@ def error(found: LedgerError, *, as_json: bool) -> None:
         said = {"error": {"type": kind, "rule": found.rule, "message": str(found)}}
         say(json.dumps(said, ensure_ascii=False))
     else:
-        say(f"ledger: {found} [{found.rule}]")
+        from node.words import VOID_WORDS
+
+        why = f": {VOID_WORDS[found.rule]}" if found.rule in VOID_WORDS else ""
+        say(f"ledger: {found} [{found.rule}{why}]")
 
 
 @contextmanager

@@ -109,7 +109,7 @@ def _permitted(story: Story, purpose: Purpose) -> None:
     there = country_name(story.there.country)
     story.takes(
         story.here,
-        f"records her consent: {there} may learn who she is, and her health",
+        f"records her consent: name and health may go to {there}",
         consent.grant_consent,
         recipient=story.there.country,
         purpose=purpose,

@@ -24,7 +24,7 @@ def rebuilt_alike(path: Path, country: str) -> tuple[bool, str]:
     after = hash_of(where)
     equal = done.equal and before == after
     word = "same" if equal else "another"
-    return equal, f"{done.events} events, {word} state hash {after[:16]}"
+    return equal, f"rebuild = {word} state hash {after[:16]}, from {done.events} events"
 
 
 def hash_of(where: place.Place) -> str:

@@ -89,7 +89,7 @@ def _rebuilt(stage: Stage, countries: Sequence[str], telling: Telling) -> bool:
     with ThreadPoolExecutor(len(countries)) as pool:
         found = list(pool.map(lambda country: rebuilt_alike(path, country), countries))
     for country, (equal, said) in zip(countries, found, strict=True):
-        telling.checked(f"{country} rebuild", holds=equal, said=said)
+        telling.checked(country, holds=equal, said=said)
     return all(equal for equal, _ in found)
 
 

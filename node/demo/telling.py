@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from rich import box
 from rich.console import Console
@@ -36,8 +37,9 @@ class Telling:
         kafka, postgresql = running["kafka"]["version"], running["postgresql"]["version"]
         self._console.print(
             f"Apache Kafka {kafka} and PostgreSQL {postgresql} run, both real, {seconds:.1f} s."
-            " Each country has its own database, its own key, a relay and a worker.",
+            " Each country has\nits own database, its own key, a relay and a worker.",
             style="dim",
+            soft_wrap=True,
         )
 
     def story(self, story: Story) -> None:
@@ -61,11 +63,9 @@ class Telling:
         drawn.add_column("")
         for number, story in enumerate(stories, 1):
             case_id = story.case_id
-            said, also_said = one.words(case_id), other.words(case_id)
-            told = str(number) if number <= self._stories else "…"
-            drawn.add_row(
-                told, f"{case_id}"[:8], said, "the same" if said == also_said else also_said
-            )
+            told = str(number) if number <= self._stories else ""
+            seen = (view.words(case_id) for view in (one, other))
+            drawn.add_row(told, f"{case_id}"[:8], *seen, _compared(case_id, one, other))
         self._console.print(drawn)
 
     def checked(self, name: str, *, holds: bool, said: str) -> None:
@@ -93,5 +93,11 @@ def _told(line: Line) -> Text:
     who = f"{country_name(line.country):<11} "
     if line.void is None:
         return Text.assemble(_INDENT, ("✔ ", "green"), (who, "cyan"), line.words)
-    why = f" – without effect: {VOID_WORDS.get(line.void, line.void)}"
+    why = f"\n{_INDENT}  {'':<11} without effect: {VOID_WORDS.get(line.void, line.void)}"
     return Text.assemble(_INDENT, ("✘ ", "yellow"), (who, "cyan"), line.words, (why, "yellow"))
+
+
+def _compared(case_id: UUID, one: View, other: View) -> str:
+    if case_id not in one.states:
+        return ""
+    return "=" if one.states[case_id] == other.states.get(case_id) else "≠"
