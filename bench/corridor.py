@@ -43,14 +43,14 @@ class Corridor:
 
 
 @contextmanager
-def open_corridor(servers: Servers, *, workers: int = 1) -> Iterator[Corridor]:
+def open_corridor(servers: Servers) -> Iterator[Corridor]:
     """Run both nodes on the benchmark's servers, under their supervisor."""
     settings = UpSettings.read(
         kafka=servers.kafka.bootstrap, pg=SecretStr(servers.postgres.dsn()), insecure_dev=True
     )
     prefix = servers.name("corridor")
     home = Home(servers.folder / prefix)
-    nodes = Nodes(home, settings, prefix=prefix, workers=workers, say=say)
+    nodes = Nodes(home, settings, prefix=prefix, say=say)
     try:
         nodes.start(COUNTRIES)
         yield Corridor(home, nodes)

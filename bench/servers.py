@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import psycopg
 from kafka.admin import KafkaAdminClient, NewTopic
@@ -24,6 +24,8 @@ from node.embedded.postgres import EmbeddedPostgres
 
 _TEMPLATE = "bench_template"
 
+T = TypeVar("T")
+
 
 @dataclass
 class Servers:
@@ -33,6 +35,8 @@ class Servers:
     _postgres: EmbeddedPostgres | None = field(default=None, init=False)
     _kafka: EmbeddedKafka | None = field(default=None, init=False)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1), init=False)
+    _lasting: dict[Any, Any] = field(default_factory=dict, init=False)
+    _stack: ExitStack = field(default_factory=ExitStack, init=False)
 
     def __enter__(self) -> Self:
         self.folder = Path(tempfile.mkdtemp(prefix="ledger-bench-"))
@@ -44,6 +48,7 @@ class Servers:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._stack.close()
         for server in (self._kafka, self._postgres):
             if server is not None:
                 server.stop()
@@ -67,6 +72,13 @@ class Servers:
             self._kafka = EmbeddedKafka(self.folder / "kafka")
             self._kafka.start()
         return self._kafka
+
+    def lasting(self, make: Callable[[Servers], AbstractContextManager[T]]) -> T:
+        """Return what `make` gives; it is made once, and lasts as long as the servers do."""
+        if make not in self._lasting:
+            self._lasting[make] = self._stack.enter_context(make(self))
+        made: T = self._lasting[make]
+        return made
 
     def name(self, what: str) -> str:
         """Return a name that nothing on these servers has."""

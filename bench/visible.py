@@ -48,24 +48,24 @@ def _measure(servers: Servers, effort: Effort, *, rate: int, goal: str) -> Figur
         medians[name].append(median(milliseconds))
         return quantiles(milliseconds, n=100, method="inclusive")[98]
 
-    with open_corridor(servers) as corridor:
-        cases = share_cases(corridor, _SENDER, _RECEIVER, 10 if effort.quick else _CASES)
-        pair = Pair(servers)
-        contenders: dict[str, Contender] = {
-            OURS: lambda: timed(OURS, _decide(corridor, cases, rate, seconds)),
-            BASELINE: lambda: timed(BASELINE, _pipe(pair, rate, int(rate * seconds))),
-        }
-        return compare(
-            f"visible-{rate}",
-            contenders,
-            unit="ms p99",
-            effort=effort,
-            goal=goal,
-            extra=lambda: {
-                "p50": rounded(median(medians[OURS])),
-                "baseline_p50": rounded(median(medians[BASELINE])),
-            },
-        )
+    corridor = servers.lasting(open_corridor)
+    cases = share_cases(corridor, _SENDER, _RECEIVER, 10 if effort.quick else _CASES)
+    pair = Pair(servers)
+    contenders: dict[str, Contender] = {
+        OURS: lambda: timed(OURS, _decide(corridor, cases, rate, seconds)),
+        BASELINE: lambda: timed(BASELINE, _pipe(pair, rate, int(rate * seconds))),
+    }
+    return compare(
+        f"visible-{rate}",
+        contenders,
+        unit="ms p99",
+        effort=effort,
+        goal=goal,
+        extra=lambda: {
+            "p50": rounded(median(medians[OURS])),
+            "baseline_p50": rounded(median(medians[BASELINE])),
+        },
+    )
 
 
 def _decide(
