@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 app = noun("projections")
 
+Processes = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="Processes that fill; default: cores.")
+]
+
 
 @app.command("status")
 def _status(*, country: CountryOption = None, directory: Dir = None, as_json: Json = False) -> None:
@@ -63,9 +67,7 @@ def _status(*, country: CountryOption = None, directory: Dir = None, as_json: Js
 @app.command("rebuild")
 def _rebuild(
     *,
-    processes: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Processes that fill; default: cores.")
-    ] = None,
+    processes: Processes = None,
     expect_difference: Annotated[
         str | None,
         typer.Option(metavar="REASON", help="The fold was changed on purpose; say why."),
@@ -107,9 +109,7 @@ def _rebuild(
 @app.command("verify")
 def _verify(
     *,
-    processes: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Processes that fill; default: cores.")
-    ] = None,
+    processes: Processes = None,
     country: CountryOption = None,
     directory: Dir = None,
     as_json: Json = False,
