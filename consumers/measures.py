@@ -9,6 +9,9 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from consumers.batch import Applied, Read
 from consumers.examination import Outcome
+from events.contract import NATIONAL_EVENT
+from events.stamp import Event
+from ledger.case.case import Topic
 from projections.positions import Part
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
@@ -77,7 +80,8 @@ def batch(country: str, reads: Iterable[Read], applied: Applied, seconds: float)
     """Count one committed batch."""
     BATCH.labels(country).observe(sum(len(read.records) for read in reads))
     BATCH_SECONDS.labels(country).observe(seconds)
-    for (topic, kind, effective), count in applied.folded.events.items():
+    for (topic, event_class, effective), count in applied.folded.events.items():
+        kind = _kind(topic, event_class)
         APPLIED.labels(country, topic, kind).inc(count)
         if not effective:
             VOID.labels(country, topic, kind).inc(count)
@@ -99,6 +103,13 @@ def batch(country: str, reads: Iterable[Read], applied: Applied, seconds: float)
         observe = END_TO_END.labels(country, topic).observe
         for moment in moments:
             observe(max(0.0, now - moment))
+
+
+def _kind(topic: str, event_class: type[Event | None]) -> str:
+    """Return what metrics call an event; a national one's type is nobody's business."""
+    if topic == Topic.NATIONAL:
+        return NATIONAL_EVENT
+    return event_class.__name__ if issubclass(event_class, Event) else "unreadable"
 
 
 def progress(country: str, behind: Mapping[Part, tuple[int, int, float]]) -> None:

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from datetime import date
 from typing import Any
-from uuid import UUID
 
-from psycopg.types.json import Jsonb
+from pydantic_core import from_json, to_json
 
 from events.codec import read_stamp
 from events.registry import CLASSES
 from events.stamp import Event
 from projections.change import Change, Opinions
-from projections.table import Row, Table, plain
+from projections.table import Row, Table, binary_json, plain
 
 TABLE = Table(
     name="audit_trail",
     columns={
+        "case_id": "uuid NOT NULL",
         "topic": "text NOT NULL",
+        "place": "int4 NOT NULL",  # in the case on this topic: 1, 2, 3 in order of effect
         "partition": "int4 NOT NULL",
         "offset": "int8 NOT NULL",
         "effect_offset": "int8 NOT NULL",
         "effect_rank": "int4 NOT NULL",
-        "case_id": "uuid NOT NULL",
-        "place": "int4 NOT NULL",  # in the case on this topic: 1, 2, 3 in order of effect
         "event_id": "uuid NOT NULL",
         "origin": "text NOT NULL",
         "version": "int4 NOT NULL",
@@ -42,9 +39,8 @@ TABLE = Table(
         "void_reason": "text",
         "summary": "jsonb NOT NULL",  # ids, countries, codes and days; nothing sealed, no bytes
     },
-    key=("topic", "partition", "offset"),
+    key=("case_id", "topic", "place"),
     append_only=True,
-    indexes=("(case_id, topic, place)",),
 )
 
 _STAMP = frozenset(field.name for field in fields(Event))
@@ -61,39 +57,49 @@ _SHOWN: Mapping[type[Event], tuple[str, ...]] = {
 }
 
 
-def _plain_value(value: object) -> Any:
-    if isinstance(value, UUID | date):
-        return str(value)
-    if isinstance(value, tuple):
-        return [_plain_value(item) for item in value]
-    return plain(value) if isinstance(value, str) else value
+def summary(event: Event) -> dict[str, Any]:
+    """Return what an event says beyond its stamp, as plain JSON: ids, countries, codes, days."""
+    said: dict[str, Any] = from_json(_json(event))
+    return said
 
 
-def summary(event: Event) -> Mapping[str, Any]:
-    """Return what an event says beyond its stamp, as plain JSON values."""
-    return {name: _plain_value(getattr(event, name)) for name in _SHOWN[type(event)]}
-
-
-def _dumps(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+def _json(event: Event | None) -> bytes:
+    if event is None:
+        return b"{}"
+    text = to_json({name: getattr(event, name) for name in _SHOWN[type(event)]})
+    # jsonb has no NUL, a signed event may contain one.
+    return text.replace(b"\\u0000", b"\\ufffd") if b"\\u0000" in text else text
 
 
 def rows(change: Change) -> Iterable[Row]:
     """Return the line of the trail that an event gets, whatever became of it."""
     record, event, void = change.record, change.event, change.verdict.void
     stamp = event if event is not None else read_stamp(record.value)
-    where = record[:6]
-    what = (change.after.count, stamp.event_id, stamp.origin, stamp.version)
-    when = (stamp.recorded_at, stamp.occurred_at)
-    made_of_it = (record.leaf, void is None, void and str(void))
-    if event is None:
-        kind: Row = ("", None, *when, None, None, None)
-    else:
-        actor = event.actor
-        who = (plain(actor.id), plain(actor.role), plain(actor.organisation))
-        kind = (type(event).__name__, event.schema_version, *when, *who)
-    said = summary(event) if event is not None else {}
-    return ((*where, *what, *kind, *made_of_it, Jsonb(said, dumps=_dumps)),)
+    actor = None if event is None else event.actor
+    row = (
+        record.case_id,
+        record.topic,
+        change.after.count,
+        record.partition,
+        record.offset,
+        record.effect_offset,
+        record.effect_rank,
+        stamp.event_id,
+        stamp.origin,
+        stamp.version,
+        "" if event is None else type(event).__name__,
+        None if event is None else event.schema_version,
+        stamp.recorded_at,
+        stamp.occurred_at,
+        None if actor is None else plain(actor.id),
+        None if actor is None else plain(actor.role),
+        None if actor is None else plain(actor.organisation),
+        record.leaf,
+        void is None,
+        None if void is None else void.value,
+        binary_json(_json(event)),
+    )
+    return (row,)
 
 
 #: Nothing is left out of the trail.

@@ -10,7 +10,6 @@ from __future__ import annotations
 import gc
 import json
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
@@ -25,15 +24,19 @@ from ledger.case.case import Topic
 from ledger.case.plane import Plane, empty
 from ledger.mirror import Placed
 from projections import case_state
-from projections.folding import Side, fold_side, park, put_file
+from projections.folding import Counts, Side, fold_side, park, put_file
 from projections.models import TABLES
 from projections.store import Sheet, copy_in
 
 #: Events between two writes; keeps a process small, and its COPYs long enough.
 _FLUSH = 4_000
-_TYPES = [
-    *("text", "int4", "int8", "int8", "int4", "uuid", "text", "int4", "bytea", "text", "bytea"),
-]
+_FETCH = 1_000
+# Both topics are named so that the key's index serves: a partition is a small part of a mirror.
+_OF_PARTITION = f"""
+SELECT {", ".join(f'"{name}"' for name in Placed._fields)} FROM mirror.record
+WHERE topic IN ('shared', 'national') AND partition = %s AND effect_offset IS NOT NULL
+ORDER BY case_id, topic, effect_offset, effect_rank
+"""  # noqa: S608 - our own field names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,15 +78,10 @@ def _connected(job: Job) -> Connection[Any]:
 
 def _records(source: Connection[Any], partition: int) -> Iterator[Placed]:
     """Stream a partition of both topics, case by case, each in order of effect."""
-    columns = ", ".join(f'"{name}"' for name in Placed._fields)
-    statement = (
-        f"COPY (SELECT {columns} FROM mirror.record"  # noqa: S608 - our own names and a number
-        f" WHERE partition = {partition:d} AND effect_offset IS NOT NULL"
-        " ORDER BY case_id, topic, effect_offset, effect_rank) TO STDOUT (FORMAT BINARY)"
-    )
-    with source.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.set_types(_TYPES)
-        yield from map(Placed._make, copy.rows())
+    with source.cursor(name="records", binary=True) as cursor:
+        cursor.execute(_OF_PARTITION, (partition,))
+        while rows := cursor.fetchmany(_FETCH):
+            yield from map(Placed._make, rows)
 
 
 def _fill_partition(
@@ -92,14 +90,14 @@ def _fill_partition(
     target: Connection[Any],
     tell: Callable[[Progress], None],
 ) -> None:
-    sheet, events, cases = Sheet(), Counter[tuple[str, str, bool]](), 0
+    sheet, events, cases = Sheet(), Counts(), 0
     for case_id, of_case in groupby(records, itemgetter(5)):
         _fold_case(job, case_id, of_case, sheet, events, target)
         cases += 1
         if events.total() >= _FLUSH:
             _flush(job, target, sheet)
             tell(Progress(events.total(), cases))
-            sheet, events, cases = Sheet(), Counter(), 0
+            sheet, events, cases = Sheet(), Counts(), 0
     _flush(job, target, sheet)
     tell(Progress(events.total(), cases))
 
@@ -109,7 +107,7 @@ def _fold_case(
     case_id: UUID,
     records: Iterable[Placed],
     sheet: Sheet,
-    events: Counter[tuple[str, str, bool]],
+    events: Counts,
     target: Connection[Any],
 ) -> None:
     planes: dict[Side, Plane] = {}

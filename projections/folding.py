@@ -16,12 +16,11 @@ from uuid import UUID
 from psycopg import Connection
 
 from events.compiled import HEADER_BYTES
-from events.contract import NATIONAL_EVENT
 from events.errors import UnknownSchema
 from events.stamp import Event
 from ledger.case.case import Topic
 from ledger.case.encoding import plane_from_json
-from ledger.case.plane import Plane, Verdict, empty
+from ledger.case.plane import Plane, empty
 from ledger.case.reading import read_on
 from ledger.mirror import Placed
 from projections import case_file, case_state
@@ -31,6 +30,8 @@ from projections.store import Sheet, write
 
 UNKNOWN_SCHEMA = "unknown_schema"
 
+#: (topic, event class or NoneType, effective) -> how many.
+Counts = Counter[tuple[str, type[Event | None], bool]]
 #: A case on one topic.
 Side = tuple[UUID, str]
 
@@ -46,8 +47,7 @@ class Stop(NamedTuple):
 class Folded:
     """What became of some records."""
 
-    #: (topic, event type, effective) -> how many; national types under one name.
-    events: Counter[tuple[str, str, bool]] = field(default_factory=Counter)
+    events: Counts = field(default_factory=Counter)
     #: Cases that were parked now.
     stops: list[Stop] = field(default_factory=list)
     #: Records that wait behind a parked one.
@@ -90,7 +90,7 @@ def fold_side(
     plane: Plane,
     records: Iterable[Placed],
     sheet: Sheet,
-    events: Counter[tuple[str, str, bool]],
+    events: Counts,
     *,
     country: str,
 ) -> tuple[Plane, Stop | None]:
@@ -105,7 +105,7 @@ def fold_side(
                 version=record.version,
                 named=record.ce_type,
             )
-            rows = list(rows_of(Change(record, event, verdict, plane, after, country)))
+            rows = rows_of(Change(record, event, verdict, plane, after, country))
         except UnknownSchema:
             return plane, Stop(record, UNKNOWN_SCHEMA)
         except MemoryError:
@@ -114,7 +114,7 @@ def fold_side(
             return plane, Stop(record, type(error).__name__)
         for table, row in rows:
             sheet.put(table, row)
-        events[_label(record, event, verdict)] += 1
+        events[record.topic, type(event), verdict.void is None] += 1
         plane = after
     return plane, None
 
@@ -166,10 +166,3 @@ def park(connection: Connection[Any], schema: str, stops: Iterable[Stop]) -> Non
             " since_offset = excluded.since_offset, since_rank = excluded.since_rank",
             (record.case_id, record.topic, reason, unknown, *record[3:5]),
         )
-
-
-def _label(record: Placed, event: Event | None, verdict: Verdict) -> tuple[str, str, bool]:
-    """Return what metrics call an event; a national one's type is nobody's business."""
-    if record.topic == Topic.NATIONAL:
-        return record.topic, NATIONAL_EVENT, verdict.effective
-    return record.topic, "" if event is None else type(event).__name__, verdict.effective

@@ -23,12 +23,16 @@ FROM (
     FROM (SELECT {columns} FROM {schema}.{table} WHERE {where}) AS stated
 ) AS hashed
 """
+# 128 bits that do not depend on the order of rows. PostgreSQL's own hash is six times faster than
+# SHA-256 of a row's text, and means nothing outside of this server.
+_FINGERPRINT = """
+SELECT count(*), sum(hash_record_extended(stated, 0)::numeric),
+    sum(hash_record_extended(stated, 1)::numeric)
+FROM {schema}.{table} AS stated
+"""
 _DIFFERENCE = """
-SELECT count(*) FROM (
-    (SELECT {columns} FROM {one}.{table} EXCEPT ALL SELECT {columns} FROM {other}.{table})
-    UNION ALL
-    (SELECT {columns} FROM {other}.{table} EXCEPT ALL SELECT {columns} FROM {one}.{table})
-) AS different
+SELECT count(*) FROM {one}.{table} AS one FULL JOIN {other}.{table} AS other USING ({key})
+WHERE one IS DISTINCT FROM other
 """
 
 
@@ -54,9 +58,19 @@ def shared_hashes(connection: Connection[Any], schema: str) -> dict[str, str]:
     }
 
 
+def are_equal(connection: Connection[Any], one: str, other: str, table: Table) -> bool:
+    """Say whether two generations of a read model have the same rows."""
+    found = [
+        connection.execute(_FINGERPRINT.format(schema=schema, table=table.name)).fetchone()
+        for schema in (one, other)
+    ]
+    return found[0] == found[1]
+
+
 def difference(connection: Connection[Any], one: str, other: str, table: Table) -> int:
-    """Return how many rows of two generations of a read model are not in both."""
-    statement = _DIFFERENCE.format(columns=table.names, table=table.name, one=one, other=other)
+    """Return how many keys have another row in one generation of a read model than in another."""
+    key = ", ".join(f'"{name}"' for name in table.key)
+    statement = _DIFFERENCE.format(table=table.name, one=one, other=other, key=key)
     row = connection.execute(statement).fetchone()
     assert row is not None
     return int(row[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from events.registry import CLASSES
@@ -61,12 +61,10 @@ _EFFECTIVE: Mapping[type[Event], tuple[tuple[Table, Rows], ...]] = {
 }
 
 
-def rows_of(change: Change) -> Iterator[tuple[Table, Row]]:
+def rows_of(change: Change) -> list[tuple[Table, Row]]:
     """Return the rows that an event gives to the read models, each with its table."""
     event = change.event
     models = _TRAIL
-    if event is not None and change.verdict.effective:
+    if event is not None and change.verdict.void is None:
         models = _EFFECTIVE[type(event)]
-    for table, rows in models:
-        for row in rows(change):
-            yield table, row
+    return [(table, row) for table, rows in models for row in rows(change)]

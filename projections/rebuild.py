@@ -286,9 +286,8 @@ def _compared(fresh: _Fresh) -> Rebuilt:
 
 def _compare(connection: Connection[Any], old: str, new: str) -> dict[str, int]:
     """Return which read models differ, and in how many rows."""
-    differing = [
-        table
+    return {
+        table.name: hashing.difference(connection, old, new, table)
         for table in TABLES
-        if hashing.state_hash(connection, old, table) != hashing.state_hash(connection, new, table)
-    ]
-    return {table.name: hashing.difference(connection, old, new, table) for table in differing}
+        if not hashing.are_equal(connection, old, new, table)
+    }

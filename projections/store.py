@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,8 +10,6 @@ from psycopg import Connection
 
 from projections.models import TABLES
 from projections.table import Row, Table, array_literal
-
-_KEYS: dict[str, Callable[[Row], Row]] = {table.name: table.key_of() for table in TABLES}
 
 
 @dataclass(slots=True)
@@ -30,9 +28,9 @@ class Sheet:
         if table.append_only:
             self.added[table.name].append(row)
         else:
-            self.newest[table.name][_KEYS[table.name](row)] = row
+            self.newest[table.name][row[: table.key_size]] = row
 
-    def rows(self, table: Table) -> Iterable[Row]:
+    def rows(self, table: Table) -> Collection[Row]:
         """Return what a table gets."""
         if table.append_only:
             return self.added[table.name]
@@ -54,7 +52,7 @@ def write(connection: Connection[Any], schema: str, sheet: Sheet) -> None:
 def copy_in(connection: Connection[Any], schema: str, table: Table, rows: Iterable[Row]) -> None:
     """Add rows whose keys are not there yet."""
     with connection.cursor() as cursor, cursor.copy(table.copy(schema)) as copy:
-        copy.set_types(table.types)
+        copy.set_types(table.copied_types)
         for row in rows:
             copy.write_row(row)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,15 +29,19 @@ class Table:
         return [declared.split(" ", 1)[0] for declared in self.columns.values()]
 
     @property
+    def copied_types(self) -> list[str]:
+        """The types as which values are copied in; for JSON see `binary_json`."""
+        return ["bytea" if kind == "jsonb" else kind for kind in self.types]
+
+    @property
     def names(self) -> str:
         """The quoted column names, as they stand in a statement."""
         return _quoted(tuple(self.columns))
 
-    def key_of(self) -> Callable[[Row], Row]:
-        """Return the function that takes the key out of a row; the key comes first in it."""
-        size = len(self.key)
-        assert tuple(self.columns)[:size] == self.key, f"{self.name}: the key comes first"
-        return lambda row: row[:size]
+    @property
+    def key_size(self) -> int:
+        """How many columns the key has; they are the first ones of a row."""
+        return len(self.key)
 
     def create(self, schema: str) -> str:
         """Return the statement that makes the table, without its indexes."""
@@ -72,6 +76,11 @@ class Table:
 def plain(text: str) -> str:
     """Return text that PostgreSQL can hold: a signed event may contain NUL, a column may not."""
     return text.replace("\0", "\ufffd") if "\0" in text else text
+
+
+def binary_json(text: bytes) -> bytes:
+    """Return what PostgreSQL takes for a jsonb value in a binary COPY: a version, then the text."""
+    return b"\x01" + text
 
 
 def array_literal(items: Sequence[str]) -> str:

@@ -12,11 +12,9 @@ from projections.table import Row, Table, plain
 TABLE = Table(
     name="tasks",
     columns={
-        "topic": "text NOT NULL",
-        "partition": "int4 NOT NULL",
-        "offset": "int8 NOT NULL",
         "case_id": "uuid NOT NULL",
-        "place": "int4 NOT NULL",
+        "topic": "text NOT NULL",
+        "place": "int4 NOT NULL",  # as in the audit trail, where the event stands
         "event_id": "uuid NOT NULL",
         "event_type": "text NOT NULL",
         "void_reason": "text NOT NULL",
@@ -24,9 +22,8 @@ TABLE = Table(
         "actor_role": "text",
         "recorded_at": "timestamptz NOT NULL",
     },
-    key=("topic", "partition", "offset"),
+    key=("case_id", "topic", "place"),
     append_only=True,
-    indexes=("(case_id)",),
 )
 
 
@@ -38,7 +35,7 @@ def rows(change: Change) -> Iterable[Row]:
     stamp = event if event is not None else read_stamp(record.value)
     kind = "" if event is None else type(event).__name__
     who = (None, None) if event is None else (plain(event.actor.id), plain(event.actor.role))
-    where = (*record[:3], record.case_id, change.after.count)
+    where = (record.case_id, record.topic, change.after.count)
     return ((*where, stamp.event_id, kind, str(void), *who, stamp.recorded_at),)
 
 

@@ -95,7 +95,7 @@ def test_read_models_that_differ_are_refused_unless_somebody_says_why(topics, da
     read_all(topics, dsn, 5)
     database.run("UPDATE read_1.consents SET state = 'withdrawn'")
 
-    with pytest.raises(RecordRejected, match="consents: 2 rows") as refused:
+    with pytest.raises(RecordRejected, match="consents: 1 rows") as refused:
         rebuild.rebuild(dsn, country="KZ")
     assert "state_hash" == refused.value.rule
     assert [(1,)] == database.run("SELECT number FROM projections.current_generation")
@@ -103,7 +103,7 @@ def test_read_models_that_differ_are_refused_unless_somebody_says_why(topics, da
         assert [1] == generation.existing(connection)
 
     done = rebuild.rebuild(dsn, country="KZ", expect_difference="a hand was in the table")
-    assert {"consents": 2} == done.differences
+    assert {"consents": 1} == done.differences
     assert [(False, "a hand was in the table")] == database.run(
         "SELECT equal, reason FROM projections.rebuilt"
     )
