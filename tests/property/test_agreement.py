@@ -13,6 +13,7 @@ from itertools import product
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,6 +31,8 @@ COUNTRIES = ("KZ", "KG", "UZ")
 TERMS: Mapping[str, Any] = {"scopes": SCOPES, "expires_on": SOON}
 HANDOFF: Mapping[str, Any] = {"scopes": SCOPES[:1], "due_on": SOON}
 
+#: What the countries and their relays do, one after another.
+Actions = list[tuple[Any, ...]]
 #: A decision, what it is about (a basis, a handoff, a country, nothing), and fixed arguments.
 Choice = tuple[Callable[..., Any], str, Mapping[str, Any]]
 CHOICES: tuple[Choice, ...] = (
@@ -112,7 +115,7 @@ def begun() -> Story:
     return story
 
 
-def _play(actions: list[tuple[Any, ...]]) -> Story:
+def _play(actions: Actions) -> Story:
     story = begun()
     for kind, country, *rest in actions:
         if kind == "decide":
@@ -136,24 +139,16 @@ def _prefixes(story: Story) -> list[tuple[Plane, Event, Plane, bool]]:
     return places
 
 
-@settings(max_examples=60, deadline=None)
-@given(plays)
-def test_countries_agree_at_every_prefix(actions: list[tuple[Any, ...]]) -> None:
+def countries_agree_at_every_prefix(story: Story) -> None:
     """However late each of them read: same prefix, same state, same hash."""
-    story = _play(actions)
-
     assert len({state_hash(story[country].settled) for country in COUNTRIES}) == 1
     for country in COUNTRIES:
         assert story[country].waiting == []
 
 
-@settings(max_examples=60, deadline=None)
-@given(plays)
-def test_exactly_one_country_answers_for_the_child_at_every_place(
-    actions: list[tuple[Any, ...]],
-) -> None:
+def exactly_one_country_answers_for_the_child_at_every_place(story: Story) -> None:
     """Responsibility is never null, never double, and moves by ResponsibilityMoved only."""
-    for before, event, after, effective in _prefixes(_play(actions)):
+    for before, event, after, effective in _prefixes(story):
         if before.identity.state == "none":
             continue
         assert after.identity.responsible in COUNTRIES
@@ -163,13 +158,8 @@ def test_exactly_one_country_answers_for_the_child_at_every_place(
             assert after.identity.responsible == event.origin
 
 
-@settings(max_examples=60, deadline=None)
-@given(plays)
-def test_no_permission_is_taken_in_ignorance_of_a_protection(
-    actions: list[tuple[Any, ...]],
-) -> None:
+def no_permission_is_taken_in_ignorance_of_a_protection(story: Story) -> None:
     """Restated without the fold's own bookkeeping: look at the places between `seen` and here."""
-    story = _play(actions)
     leaves = [leaf for _, leaf in story.topic]
     places = _prefixes(story)
     for at, (_, event, _, effective) in enumerate(places):
@@ -186,13 +176,8 @@ def test_no_permission_is_taken_in_ignorance_of_a_protection(
         assert missed == []
 
 
-@settings(max_examples=60, deadline=None)
-@given(plays)
-def test_every_country_learns_the_verdict_of_its_own_events(
-    actions: list[tuple[Any, ...]],
-) -> None:
+def every_country_learns_the_verdict_of_its_own_events(story: Story) -> None:
     """Pending ends: effective or void, and void changes nothing but the place."""
-    story = _play(actions)
     for before, event, after, effective in _prefixes(story):
         assert story.verdict(event).effective is effective
         if not effective:
@@ -200,15 +185,38 @@ def test_every_country_learns_the_verdict_of_its_own_events(
             assert (after.referrals, after.transfers) == (before.referrals, before.transfers)
 
 
-@settings(max_examples=60, deadline=None)
-@given(plays)
-def test_nothing_is_accepted_or_sent_without_a_basis_in_force(
-    actions: list[tuple[Any, ...]],
-) -> None:
+def nothing_is_accepted_or_sent_without_a_basis_in_force(story: Story) -> None:
     """Consent bites at the place of the event, whatever its decider believed."""
-    for before, event, _, effective in _prefixes(_play(actions)):
+    for before, event, _, effective in _prefixes(story):
         if effective and "basis_in_force" in step_of(event).requires:
             basis = before.consents[event.basis_id]  # type: ignore[attr-defined]
             assert basis.state == "granted"
             assert basis.expires_on is not None
             assert basis.expires_on >= NOON.date()
+
+
+RULES = (
+    countries_agree_at_every_prefix,
+    exactly_one_country_answers_for_the_child_at_every_place,
+    no_permission_is_taken_in_ignorance_of_a_protection,
+    every_country_learns_the_verdict_of_its_own_events,
+    nothing_is_accepted_or_sent_without_a_basis_in_force,
+)
+
+
+@pytest.mark.parametrize("holds", RULES, ids=lambda rule: rule.__name__)
+@settings(max_examples=60, deadline=None)
+@given(plays)
+def test_in_every_interleaving(holds: Callable[[Story], None], actions: Actions) -> None:
+    """Each rule, on stories of its own."""
+    holds(_play(actions))
+
+
+@pytest.mark.soak
+@settings(max_examples=3_000, deadline=None)
+@given(plays)
+def test_in_thousands_of_interleavings(actions: Actions) -> None:
+    """All rules, on the same stories, for some minutes."""
+    story = _play(actions)
+    for holds in RULES:
+        holds(story)

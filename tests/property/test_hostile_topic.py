@@ -7,10 +7,12 @@ a schema that the others have.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -42,6 +44,10 @@ plays = st.tuples(
     st.lists(acts, min_size=20, max_size=50),
     st.sampled_from(["", "ChildMissing", "ConsentWithdrawn", "TransferAccepted"]),
 )
+
+
+#: What happens, and a schema that one country lacks until the end.
+Play = tuple[list[tuple[Any, ...]], str]
 
 
 @dataclass
@@ -171,7 +177,7 @@ class Topic3:
             self.records.append(old._replace(offset=end, key=chance.randbytes(16)))
 
 
-def _play(play: tuple[list[tuple[Any, ...]], str]) -> Topic3:
+def _play(play: Play) -> Topic3:
     actions, lacks = play
     topic = Topic3(lacks)
     for act, *arguments in actions:
@@ -185,30 +191,22 @@ def _play(play: tuple[list[tuple[Any, ...]], str]) -> Topic3:
     return topic
 
 
-@settings(max_examples=50, deadline=None)
-@given(plays)
-def test_readers_agree_whatever_happens_to_the_topic(play: Any) -> None:
+def readers_agree_whatever_happens_to_the_topic(topic: Topic3) -> None:
     """In whatever batches, and with whatever schema late: same records, same state."""
-    topic = _play(play)
-
     assert len({state_hash(reader.node.settled) for reader in topic.readers.values()}) == 1
     assert len({str(reader.standing) for reader in topic.readers.values()}) == 1
 
 
-@settings(max_examples=50, deadline=None)
-@given(plays)
-def test_one_country_answers_for_the_child_whatever_happens(play: Any) -> None:
+def one_country_answers_for_the_child_whatever_happens(topic: Topic3) -> None:
     """No forgery, repeat or disorder makes responsibility double or nobody's."""
-    for _, _, _, plane in _play(play).readers["KG"].verdicts:
+    for _, _, _, plane in topic.readers["KG"].verdicts:
         assert plane.identity.responsible in {None, *COUNTRIES}
         assert (plane.identity.responsible is None) == (plane.identity.state == "none")
 
 
-@settings(max_examples=50, deadline=None)
-@given(plays)
-def test_no_permission_in_ignorance_whatever_happens(play: Any) -> None:
+def no_permission_in_ignorance_whatever_happens(topic: Topic3) -> None:
     """Restated over the order of effect: nothing protective between `seen` and the permission."""
-    placed = _play(play).readers["KZ"].verdicts
+    placed = topic.readers["KZ"].verdicts
     leaves = [leaf for _, leaf, _, _ in placed]
     for at, (event, _, verdict, _) in enumerate(placed):
         if event is None or not verdict.effective:
@@ -222,14 +220,37 @@ def test_no_permission_in_ignorance_whatever_happens(play: Any) -> None:
             assert not protects or other.origin == event.origin
 
 
-@settings(max_examples=50, deadline=None)
-@given(plays)
-def test_what_takes_effect_was_said_by_its_origin_once_and_in_order(play: Any) -> None:
+def what_takes_effect_was_said_by_its_origin_once_and_in_order(topic: Topic3) -> None:
     """Nothing forged, doubled or out of order is ever folded; own verdicts come back."""
-    topic = _play(play)
     for country, reader in topic.readers.items():
         own = [event for event, _, _, _ in reader.verdicts if event and event.origin == country]
         assert [event.version for event in own] == list(range(1, len(own) + 1))
         assert len({encode(event) for event, _, _, _ in reader.verdicts if event}) == len(
             [event for event, _, _, _ in reader.verdicts if event]
         )
+
+
+RULES = (
+    readers_agree_whatever_happens_to_the_topic,
+    one_country_answers_for_the_child_whatever_happens,
+    no_permission_in_ignorance_whatever_happens,
+    what_takes_effect_was_said_by_its_origin_once_and_in_order,
+)
+
+
+@pytest.mark.parametrize("holds", RULES, ids=lambda rule: rule.__name__)
+@settings(max_examples=50, deadline=None)
+@given(plays)
+def test_on_a_hostile_topic(holds: Callable[[Topic3], None], play: Play) -> None:
+    """Each rule, on topics of its own."""
+    holds(_play(play))
+
+
+@pytest.mark.soak
+@settings(max_examples=3_000, deadline=None)
+@given(plays)
+def test_on_thousands_of_hostile_topics(play: Play) -> None:
+    """All rules, on the same topics, for some minutes."""
+    topic = _play(play)
+    for holds in RULES:
+        holds(topic)
