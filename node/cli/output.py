@@ -17,8 +17,8 @@ from events.errors import LedgerError
 if TYPE_CHECKING:
     from rich.console import Console
 
-#: Width of a table that goes to a file or a pipe: ids are never cut.
-_WIDE = 160
+#: Width of a table that goes to a file or a pipe: no line is folded.
+_WIDE = 1_000
 
 
 @cache
