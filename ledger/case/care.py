@@ -99,6 +99,7 @@ def route_case(matter: Matter, /, *, routing_id: UUID | None = None) -> Drafts:
 
 def assign_case(matter: Matter, /, *, assignee: str) -> Drafts:
     """Name the caseworker, by pseudonym."""
+    matter.require_pseudonym("the caseworker", assignee)
     return _national(matter, CaseAssigned, assignee=assignee)
 
 

@@ -186,6 +186,7 @@ def approve_override(
     if requested_by == matter.by.id:
         raise ProtectiveRefusal("who asked for an override cannot approve it", rule="four_eyes")
     matter.require_supervising()
+    matter.require_pseudonym("who asked for it", requested_by)
     _require_terms(matter, recipient, purpose, scopes, expires_on)
     override_id = override_id or matter.new_id()
     approved = {

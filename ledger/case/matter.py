@@ -52,9 +52,13 @@ class Matter:
         """Refuse an actor whose role is unknown or whose codes could be a name."""
         if self.by.role not in set(Role):
             raise CodeUnknown(f"role {self.by.role!r} is not on the list", rule="role_known")
-        if not (_CODE.fullmatch(self.by.id) and _CODE.fullmatch(self.by.organisation)):
+        self.require_pseudonym("the actor", self.by.id, self.by.organisation)
+
+    def require_pseudonym(self, who: str, *texts: str) -> None:
+        """Refuse what could be a name where a pseudonym belongs."""
+        if not all(_CODE.fullmatch(text) for text in texts):
             raise CodeUnknown(
-                "the actor has to be a pseudonym: letters a-z, digits, dot, dash, underscore",
+                f"{who} has to be a pseudonym: letters a-z, digits, dot, dash, underscore",
                 rule="pseudonym",
             )
 

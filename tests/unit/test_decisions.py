@@ -356,6 +356,23 @@ def test_an_actor_is_a_pseudonym_in_a_known_role(actor: Actor) -> None:
         Story()["KZ"].decide(identity.open_case, by=actor)
 
 
+def test_whoever_else_is_named_is_a_pseudonym_too() -> None:
+    """The caseworker of a case, and who asked for an override."""
+    story = opened()
+    supervisor = Actor(id="s-1", role="supervisor", organisation="cps")
+    terms = {
+        "recipient": "KG", "purpose": Purpose.TRANSFER, "scopes": SCOPES, "expires_on": SOON,
+    }  # fmt: skip
+
+    with pytest.raises(CodeUnknown, match="the caseworker"):
+        story["KZ"].decide(care.assign_case, assignee="Айгүл Серікова")
+    with pytest.raises(CodeUnknown, match="who asked for it"):
+        story["KZ"].decide(
+            consent.approve_override, by=supervisor, requested_by="Aigul Serikova", **terms
+        )
+    assert story["KZ"].case.number == 1
+
+
 def test_a_border_officer_takes_no_step_that_another_country_sees() -> None:
     """Shared events carry neutral roles only."""
     story = opened()
