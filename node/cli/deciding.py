@@ -12,6 +12,7 @@ import typer
 
 from events.codes import Role
 from events.errors import ServiceUnavailable
+from events.registry import NEWEST
 from ledger.receipt import Receipt
 from ledger.request import Decision as Asked
 from ledger.request import Request
@@ -152,7 +153,12 @@ def show(
 ) -> None:
     """Print what was recorded and what has become of it."""
     if as_json:
-        document = {**output.plain(receipt), "state": state_of(receipt), "chosen": chosen}
+        document = {
+            **output.plain(receipt),
+            **_subjects(receipt),
+            "state": state_of(receipt),
+            "chosen": chosen,
+        }
         output.document(document)
         return
     again = " (recorded earlier under this key)" if receipt.replayed else ""
@@ -162,6 +168,12 @@ def show(
         why = f": {VOID_WORDS.get(event.void_reason or '', event.void_reason)}"
         said = event.state + (why if event.void_reason else "")
         output.line(f"{mark} {event.type} {said}  ({event.topic}, {event.event_id})")
+
+
+def _subjects(receipt: Receipt) -> Mapping[str, UUID]:
+    """Return the ids that the decision was about: consent_id, override_id, handoff_id."""
+    named = {str(NEWEST[event.type].step["subject"]): event.subject for event in receipt.events}
+    return {name: subject for name, subject in named.items() if name not in {"case_id", "basis_id"}}
 
 
 def state_of(receipt: Receipt) -> str:

@@ -55,8 +55,9 @@ def uuid(text: str, name: str = "CASE") -> UUID:
 
 
 def document(value: Any) -> None:
-    """Print one JSON document on stdout."""
-    sys.stdout.write(json.dumps(plain(value), ensure_ascii=False, indent=2) + "\n")
+    """Print one JSON document on stdout: on one line for a program, indented for a person."""
+    indent = 2 if sys.stdout.isatty() else None
+    sys.stdout.write(json.dumps(plain(value), ensure_ascii=False, indent=indent) + "\n")
     sys.stdout.flush()
 
 

@@ -71,11 +71,8 @@ class Up:
             text=True,
         )
         assert process.stdout is not None
-        text = ""
         for line in process.stdout:  # one document, printed when everything is ready
-            text += line
-            if line == "}\n":
-                return cls(process, json.loads(text))
+            return cls(process, json.loads(line))
         raise AssertionError(process.stderr.read() if process.stderr else "")
 
     @property

@@ -25,7 +25,7 @@ def test_a_handover_from_beginning_to_end(nodes):
     """Each verb waits where it matters, and both countries say the same in the end."""
     case = nodes.opened()
     grant = ("--recipient", "KG", "--purpose", "transfer", "--scopes", "identity,health")
-    nodes.does("consent", "grant", case, *grant, "--expires", "+90d")
+    granted = nodes.does("consent", "grant", case, *grant, "--expires", "+90d")
     nodes.does("case", "ready", case)
     proposal = ("--recipient", "KG", "--scopes", "identity", "--due", "+9d")
     proposed = nodes.does("transfer", "propose", case, *proposal, "--wait")
@@ -35,10 +35,10 @@ def test_a_handover_from_beginning_to_end(nodes):
         "ConsentGranted",
         "TransferProposed",
     ]
-    assert proposed["chosen"]["basis_id"]
+    assert proposed["chosen"] == {"basis_id": granted["consent_id"]}
     nodes.hears(case, proposed["events"][-1]["event_id"])
 
-    accepted = nodes.does("transfer", "accept", case, country="KG")
+    accepted = nodes.does("transfer", "accept", case, proposed["handoff_id"], country="KG")
     assert accepted["state"] == "effective"
     moved = nodes.does("transfer", "move", case, country="KG")
     nodes.does("transfer", "complete", case, "--wait", country="KG")
