@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -51,7 +52,9 @@ def ensure_agreement(home: Home, countries: Sequence[str], *, prefix: str) -> Ag
     there = dict(before.countries) if before else {}
     for code in countries:
         if code not in there:
-            key = _log_key(home.country(code)).verifier.render()
+            folder = home.country(code)
+            folder.path.mkdir(exist_ok=True, mode=0o700)
+            key = log_key(code, folder.log_key).verifier.render()
             there[code] = Country(code=code, zone=_zones()[code], log_keys=(key,))
     if len(there) < 2:
         raise Misconfigured("an agreement needs two countries: --countries KZ,KG")
@@ -63,11 +66,11 @@ def ensure_agreement(home: Home, countries: Sequence[str], *, prefix: str) -> Ag
     return after
 
 
-def _log_key(folder: CountryFolder) -> LogSigner:
-    folder.path.mkdir(exist_ok=True, mode=0o700)
-    if folder.log_key.exists():
-        return LogSigner.load(folder.log_key)
-    return LogSigner.create(f"{folder.country}-log", folder.log_key)
+def log_key(country: str, file: Path) -> LogSigner:
+    """Return a country's log key, made if there is none in this file."""
+    if file.exists():
+        return LogSigner.load(file)
+    return LogSigner.create(f"{country}-log", file)
 
 
 def ensure_database(folder: CountryFolder, owner: str, *, prefix: str) -> str:

@@ -29,6 +29,7 @@ NOUNS: Mapping[str, str] = {
     "quarantine": "Events that wait, and records that are none.",
     "events": "The types of events, and what their bytes say.",
     "doctor": "What is wrong with this node, and how to repair it.",
+    "prepare": "What a node needs before its first start, where `ledger up` is not used.",
     "relay": "The program that puts this country's events on the topic.",
     "worker": "The program that mirrors the topic and projects it.",
     "bench": "This project measured against the tools it stands on.",

@@ -3,13 +3,15 @@
 import json
 import os
 import signal
+import subprocess
 import time
 import urllib.request
 
+import psycopg
 import pytest
 
 from node.embedded.folder import started
-from tests.e2e.conftest import PATIENCE, Up, environment, ledger
+from tests.e2e.conftest import LEDGER, PATIENCE, Up, environment, ledger
 
 
 def until(holds, what):
@@ -69,6 +71,44 @@ def test_countries_that_cannot_be_are_refused(tmp_path, arguments, why):
     done = ledger("up", "--dir", tmp_path, *arguments, "--json")
     assert done.code in {2, 3}
     assert why in done.error["message"]
+
+
+def test_a_node_without_a_folder_is_prepared_and_run_by_settings_alone(tmp_path, kafka, postgres):
+    """What a container does: a key, tables and topics, a decision, all from LEDGER_*."""
+    keys = [
+        ledger("prepare", "key", tmp_path / code, "--country", code, "--json").json["log_key"]
+        for code in ("KZ", "KG")
+    ]
+    again = ledger("prepare", "key", tmp_path / "KZ", "--country", "KZ")
+    assert (again.code, (tmp_path / "KZ").stat().st_mode & 0o777) == (2, 0o400)
+    agreement = tmp_path / "agreement.toml"
+    agreement.write_text(
+        'name = "a"\nprefix = "alone"\npartitions = 2\n'
+        f'[countries.KZ]\nzone = "Asia/Almaty"\nlog_keys = ["{keys[0]}"]\n'
+        f'[countries.KG]\nzone = "Asia/Bishkek"\nlog_keys = ["{keys[1]}"]\n'
+    )
+    dsn = postgres.rpartition("/")[0] + "/alone_kz"
+    with psycopg.connect(postgres, autocommit=True) as server:
+        server.execute("CREATE DATABASE alone_kz")
+    env = environment(
+        LEDGER_AGREEMENT=str(agreement), LEDGER_COUNTRY="KZ", LEDGER_KAFKA=kafka, LEDGER_PG=dsn
+    )
+    for _ in range(2):  # safe to repeat
+        done = ledger("prepare", "node", "--replication", "1", env=env)
+        assert done.code == 0, done.err
+    programs = [
+        subprocess.Popen([LEDGER, *words], env={**env, **more}, stderr=subprocess.DEVNULL)
+        for words, more in (
+            (("relay", "run"), {"LEDGER_LOG_KEY_FILE": str(tmp_path / "KZ")}),
+            (("worker", "run"), {}),
+        )
+    ]
+    try:
+        until(lambda: ledger("case", "open", "--wait", env=env).code == 0, "nobody relays")
+    finally:
+        for program in programs:
+            program.terminate()
+    assert [program.wait(PATIENCE) for program in programs] == [0, 0]
 
 
 def test_up_survives_its_own_death_and_leaves_nothing_behind(tmp_path):

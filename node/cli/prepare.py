@@ -1,0 +1,77 @@
+"""`ledger prepare`: what a node needs before its first start, where `ledger up` is not used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from node.cli import output
+from node.cli.app import noun
+from node.cli.options import CountryOption, Json
+
+app = noun("prepare")
+
+
+@app.command("key")
+def _key(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="New file; its mode will be 0400.")],
+    *,
+    country: CountryOption = None,
+    as_json: Json = False,
+) -> None:
+    """Make a country's log key; print the half that every country pins in its agreement."""
+    from events.errors import BadInput
+    from node.provision import log_key, parse_countries
+    from node.settings import VerbSettings
+
+    code = country or VerbSettings.read().country
+    if code is None:
+        raise BadInput("whose key? --country or LEDGER_COUNTRY")
+    (code,) = parse_countries(code)
+    if file.exists():
+        raise BadInput(f"{file} exists already: a key is never written over")
+    public = log_key(code, file).verifier.render()
+    if as_json:
+        output.document({"country": code, "file": str(file), "log_key": public})
+    else:
+        output.line(public)
+
+
+@app.command("node")
+def _node(
+    *,
+    replication: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Replicas of each topic; production: 3.")
+    ] = 3,
+    country: CountryOption = None,
+    as_json: Json = False,
+) -> None:
+    """Make tables, roles and topics, or check those that exist; settings come from LEDGER_*.
+
+    LEDGER_PG is the URL of the database's owner here. Safe to repeat, at every release.
+    """
+    from psycopg.conninfo import conninfo_to_dict
+
+    from ledger import database, topics
+    from node import place
+
+    where = place.find(None, country)
+    dsn = where.dsn("owner")
+    name = str(conninfo_to_dict(dsn)["dbname"])
+    database.prepare(dsn, name, packages=("ledger", "projections"))
+    topics.ensure_topics(
+        where.require_kafka(),
+        where.agreement,
+        countries=[where.country],
+        replication=replication,
+        client=where.client,
+    )
+    said = {"country": where.country, "database": name, "topics": where.agreement.prefix}
+    if as_json:
+        output.document(said)
+    else:
+        output.line(
+            f"{where.country}: database {name} and topics {where.agreement.prefix}.* are there"
+        )
