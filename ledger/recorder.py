@@ -43,7 +43,8 @@ _PLAIN: LiteralString = _APPEND + ")"
 _KEYED: LiteralString = _APPEND + ", %b::int[], %b::text[], %b::bytea[], %b::uuid[], %b::text[])"
 _THERE: LiteralString = """
 SELECT e.notification_id
-FROM unnest(%b::uuid[], %b::bigint[], %b::text[], %b::bytea[]) AS own (case_id, number, topic, state)
+FROM unnest(%b::uuid[], %b::bigint[], %b::text[], %b::bytea[])
+    AS own (case_id, number, topic, state)
 JOIN ledger.ledger_events AS e
     ON e.originator_id = own.case_id AND e.originator_version = own.number
     AND e.topic = own.topic AND e.state = own.state

@@ -41,7 +41,8 @@ def responsibility(
     """Return who answered for a case and from where to where, in order of the topics."""
     columns = ", ".join(Responsible._fields)
     statement = (
-        f"SELECT {columns} FROM {schema_of(generation)}.responsibility"  # noqa: S608 - our own names
+        # Our own names only.
+        f"SELECT {columns} FROM {schema_of(generation)}.responsibility"  # noqa: S608
         " WHERE case_id = %s ORDER BY topic, since_place"
     )
     with connection.cursor(row_factory=class_row(Responsible)) as cursor:

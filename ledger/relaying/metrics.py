@@ -13,6 +13,17 @@ class RelayMetrics:
 
     def __init__(self, origin: str, registry: CollectorRegistry = REGISTRY) -> None:
         self.origin = origin
+        self._count_events(registry)
+        self._watch_the_outbox(registry)
+        self.transaction_seconds = Histogram(
+            "ledger_relay_transaction_seconds",
+            "From the beginning of a transaction to its commit.",
+            ["origin"],
+            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+            registry=registry,
+        )
+
+    def _count_events(self, registry: CollectorRegistry) -> None:
         self.published = Counter(
             "ledger_relay_published_total",
             "Events that were committed to a topic.",
@@ -31,13 +42,8 @@ class RelayMetrics:
             ["origin"],
             registry=registry,
         )
-        self.transaction_seconds = Histogram(
-            "ledger_relay_transaction_seconds",
-            "From the beginning of a transaction to its commit.",
-            ["origin"],
-            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
-            registry=registry,
-        )
+
+    def _watch_the_outbox(self, registry: CollectorRegistry) -> None:
         self.pending = Gauge(
             "ledger_outbox_pending_events",
             "Events in the store that are not known to be on their topic.",

@@ -1,4 +1,4 @@
-"""Read models built again from the mirror: beside the live ones, compared, and put in their place."""
+"""Read models built again from the mirror, compared with the live ones, put in their place."""
 
 from __future__ import annotations
 

@@ -220,7 +220,7 @@ def cut_after_commit(monkeypatch):
 def test_a_commit_whose_answer_was_lost_is_not_taken_for_a_conflict(
     database, store, cut_after_commit
 ):
-    """The recorder finds its own bytes and returns their ids, where the library reports a conflict."""
+    """The recorder finds its own bytes and returns their ids; the library reports a conflict."""
     ids = store.recorder.insert_events([row(), row()])
     assert cut_after_commit
     assert [(one,) for one in ids] == database.run(

@@ -50,7 +50,7 @@ def _event(case_id: UUID, origin: str, version: int, seen: bytes, name: str) -> 
 
 
 def _said(luck: Random, count: int) -> list[Event]:
-    """Return events as honest origins would record them: each has seen some earlier one, or none."""
+    """Return events as honest origins record them: each has seen some earlier one, or none."""
     said: list[Event] = []
     versions: defaultdict[tuple[UUID, str], int] = defaultdict(int)
     leaves: defaultdict[UUID, list[bytes]] = defaultdict(lambda: [NOTHING_SEEN])

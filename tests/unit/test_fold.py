@@ -293,7 +293,7 @@ def test_a_refusal_stays_a_refusal() -> None:
 
 
 def test_the_receiver_of_a_referral_may_withdraw_for_the_child() -> None:
-    """Named in a handoff, a country is a party: the child may speak through either (design §11)."""
+    """Named in a handoff, a country is a party: the child may speak through either."""
     story = opened()
     basis = consented(story, purpose=Purpose.SERVICE)
     story.did(
