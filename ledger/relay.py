@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from traceback import extract_tb
 from types import MappingProxyType
 from typing import Any
 
@@ -21,7 +22,7 @@ import structlog
 
 from events.agreement import Agreement
 from events.codec import read_stamp
-from events.errors import Misconfigured, ServiceUnavailable
+from events.errors import LedgerError, Misconfigured, ServiceUnavailable
 from ledger import topics
 from ledger.case.case import Topic
 from ledger.relaying.clients import TRANSACTION_S
@@ -147,7 +148,10 @@ class Relay:
         code = exit_code(error)
         if is_fenced(error) and self._lock_is_lost():
             code = ExitCode.DONE  # another relay has taken over in good order
-        log.error("relay_ends", relay=self._cluster.name, code=int(code), exc_info=error)
+        # Without what the error says or its frames hold, unless it is ours: both may quote events.
+        said = str(error) if isinstance(error, LedgerError) else type(error).__name__
+        where = [f"{frame.name}:{frame.lineno}" for frame in extract_tb(error.__traceback__)[-4:]]
+        log.error("relay_ends", relay=self._cluster.name, code=int(code), error=said, where=where)
         return code
 
     def _lock_is_lost(self) -> bool:

@@ -11,6 +11,8 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,13 +59,20 @@ def start(node: Any, **orders: Any) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, cwd=Path(__file__).parents[1], start_new_session=True)
 
 
-def end_of(node: Any, *, within_s: float = 60, **orders: Any) -> int:
-    """Run a node's relay until it ends by itself; return its exit code, negative for a signal."""
+@contextmanager
+def running(node: Any, **orders: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a node's relay for as long as the block lasts; at its end it is killed if it is left."""
     with start(node, **orders) as process:
         try:
-            return process.wait(within_s)
+            yield process
         finally:
             process.kill()
+
+
+def end_of(node: Any, *, within_s: float = 60, **orders: Any) -> int:
+    """Run a node's relay until it ends by itself; return its exit code, negative for a signal."""
+    with running(node, **orders) as process:
+        return process.wait(within_s)
 
 
 def run(orders: Orders) -> int:
