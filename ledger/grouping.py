@@ -122,9 +122,9 @@ class GroupCommit(Generic[M]):
             fits = not group or weight + member.weight <= self._most
             if fits and claims.isdisjoint(member.claims):
                 group.append(seat)
-                claims |= member.claims
                 weight += member.weight
             else:
                 stay.append(seat)
+            claims |= member.claims  # also of one that stays: nobody overtakes it
         self._waiting = stay
         return group
