@@ -29,7 +29,7 @@ def test_the_document_says_where_everything_is(nodes):
     document = nodes.up.document
     assert document["kafka"]["bootstrap"]
     assert document["postgresql"]["version"].startswith("18")
-    assert set(document["countries"]) == {"KZ", "KG"}
+    assert set(document["countries"]) == {"KZ", "KG", "UZ"}  # any number of countries
     for programs in document["countries"].values():
         assert programs["postgresql"].startswith("postgresql://")
         for name in ("relay", "worker"):
@@ -114,8 +114,7 @@ def test_a_node_without_a_folder_is_prepared_and_run_by_settings_alone(tmp_path,
 def test_up_survives_its_own_death_and_leaves_nothing_behind(tmp_path):
     """kill -9, then again on the same folder: the orphans are taken over, the data are there."""
     env = environment(LEDGER_DIR=str(tmp_path), LEDGER_COUNTRY="KZ")
-    first = Up.start("--countries", "KZ,KG,UZ", env=env)
-    assert set(first.document["countries"]) == {"KZ", "KG", "UZ"}
+    first = Up.start("--countries", "KZ,KG", env=env)
     assert first.document["kafka"]["version"] == "4.3.1"
     case = ledger("case", "open", "--json", "--wait", env=env).json["case_id"]
     os.kill(first.process.pid, signal.SIGKILL)
@@ -123,7 +122,7 @@ def test_up_survives_its_own_death_and_leaves_nothing_behind(tmp_path):
 
     second = Up.start(env=env)  # the folder knows its countries
     try:
-        assert set(second.document["countries"]) == {"KZ", "KG", "UZ"}
+        assert set(second.document["countries"]) == {"KZ", "KG"}
         assert ledger("case", "show", case, env=env).code == 0
         os.kill(second.document["postgresql"]["pid"], signal.SIGKILL)
         until(
