@@ -25,8 +25,8 @@ partitions, so "the first of two with one index" is no function of a partition's
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 from uuid import UUID
 
@@ -48,49 +48,74 @@ class Placement(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What became of some records, and what is known of their cases afterwards."""
+    """What became of some records."""
 
     placed: tuple[Placement, ...]
     held: tuple[Claim, ...]
     strays: tuple[Stray, ...]
-    standings: Mapping[UUID, Standing]
+    #: What is known of their cases afterwards; only `admit` tells.
+    standings: Mapping[UUID, Standing] = field(default_factory=dict)
+
+
+class Admitter:
+    """Admits the records of one partition, and remembers what it has to know of their cases."""
+
+    def __init__(self, topic: Topic) -> None:
+        self._shared = topic is Topic.SHARED
+        self._cases: dict[UUID, _Case] = {}
+
+    def unknown(self, cases: Iterable[UUID]) -> list[UUID]:
+        """Return the cases of which nothing is remembered: their standing has to be learnt."""
+        return [case_id for case_id in cases if case_id not in self._cases]
+
+    def learn(self, cases: Iterable[UUID], known: Mapping[UUID, Standing]) -> None:
+        """Take over what is known of cases; of those not in `known` there is no earlier record."""
+        for case_id in cases:
+            self._cases[case_id] = _Case.of(known.get(case_id, Standing()), shared=self._shared)
+
+    def standings(self) -> dict[UUID, Standing]:
+        """Return what is known of every case that is remembered."""
+        return {case_id: case.standing() for case_id, case in self._cases.items()}
+
+    def forget(self, *, most: int) -> None:
+        """Keep only so many cases, those that were learnt last."""
+        for case_id in list(self._cases)[: max(0, len(self._cases) - most)]:
+            del self._cases[case_id]
+
+    def admit(self, found: Iterable[Claim | Stray]) -> Admission:
+        """Return what becomes of checked records, in offset order; their cases are known."""
+        placed: list[Placement] = []
+        held: dict[int, Claim] = {}
+        strays: list[Stray] = []
+        for claim in found:
+            if isinstance(claim, Stray):
+                strays.append(claim)
+                continue
+            case, at = self._cases[claim.case_id], claim.offset
+            if (stray := case.refuse(claim)) is not None:
+                strays.append(stray)
+            elif follow := case.settle(claim):
+                for rank, event in enumerate(follow):
+                    placed.append(Placement(event, claim.case_id, at, rank))
+                    held.pop(event.offset, None)
+            else:
+                held[at] = claim
+        for claim in held.values():
+            self._cases[claim.case_id].put_by(claim)
+        return Admission(tuple(placed), tuple(held.values()), tuple(strays))
 
 
 def admit(
-    found: Iterable[Claim | Stray], known: Mapping[UUID, Standing], *, topic: Topic
+    found: Sequence[Claim | Stray], known: Mapping[UUID, Standing], *, topic: Topic
 ) -> Admission:
-    """Return what becomes of checked records of one partition, in offset order.
+    """Return what becomes of checked records of one partition, and what is known afterwards.
 
-    `known` tells what is known of earlier records, for every case that is known at all.
+    The whole of admission as one pure function: `known` tells what is known of earlier records,
+    for every case that is known at all.
     """
-    placed: list[Placement] = []
-    held: list[Claim] = []
-    strays: list[Stray] = []
-    cases: dict[UUID, _Case] = {}
-    for claim in found:
-        if isinstance(claim, Stray):
-            strays.append(claim)
-            continue
-        case = cases.get(claim.case_id)
-        if case is None:
-            standing = known.get(claim.case_id, Standing())
-            case = cases[claim.case_id] = _Case.of(standing, shared=topic is Topic.SHARED)
-        if (stray := case.refuse(claim)) is not None:
-            strays.append(stray)
-        elif follow := case.settle(claim):
-            at = claim.offset
-            placed += [
-                Placement(event, claim.case_id, at, rank) for rank, event in enumerate(follow)
-            ]
-        else:
-            held.append(claim)
-    in_this_batch = {id(placement.event) for placement in placed}
-    return Admission(
-        tuple(placed),
-        tuple(claim for claim in held if id(claim) not in in_this_batch),
-        tuple(strays),
-        {case_id: case.standing() for case_id, case in cases.items()},
-    )
+    admitter = Admitter(topic)
+    admitter.learn({one.case_id for one in found if isinstance(one, Claim)}, known)
+    return replace(admitter.admit(found), standings=admitter.standings())
 
 
 @dataclass(slots=True)
@@ -141,6 +166,10 @@ class _Case:
         if said or (origin, claim.event_id) in self.waiting_ids:
             return _stray(Outcome.EQUIVOCATION, Reason.SAME_EVENT_ID, claim)
         return None
+
+    def put_by(self, claim: Claim) -> None:
+        """Remember a held event as later batches will find it: in the mirror."""
+        self.waiting[claim.origin, claim.version] = Waiting(*claim[:6])
 
     def settle(self, claim: Claim) -> list[Claim | Waiting]:
         """Return the events that take effect now, in order; none if the new one has to wait."""

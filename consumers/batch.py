@@ -6,24 +6,27 @@ tests kill the process there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from psycopg import Connection
 
 from consumers import breaker
-from consumers.admission import Admission, Placement, admit
+from consumers.admission import Admission, Admitter, Placement
 from consumers.checking import Checking
 from consumers.examination import Arrived, Claim, Ground, Outcome, Stray
 from events.contract import LOG
+from events.stamp import Event
 from ledger import mirror
-from ledger.mirror import Placed, Record, Standing
+from ledger.mirror import Placed, Record
 from projections import positions
 from projections.folding import Folded, fold_in
-from projections.positions import Move
+from projections.keeping import Kept
+from projections.positions import Move, Part, Position
 
+#: Cases of a partition whose standing is remembered.
+_MOST_CASES = 5_000
 #: Called with the name of the step that has just been taken.
 Hook = Callable[[str], None]
 
@@ -46,40 +49,69 @@ class Applied:
     #: Held records that have got their place.
     released: int = 0
     strays: list[tuple[str, Stray]] = field(default_factory=list)
+    #: Events that were decoded while they were examined, by leaf hash.
+    decoded: dict[bytes, Event] = field(default_factory=dict)
     #: Topic -> when its events were decided, for those that took effect at once (POSIX seconds).
     recorded: dict[str, list[float]] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class Memory:
+    """What a worker remembers between batches; true as long as nobody else moves its positions."""
+
+    kept: Kept = field(default_factory=Kept)
+    admitters: dict[Part, Admitter] = field(default_factory=dict)
+
+    def check(self, there: Mapping[Part, Position]) -> None:
+        """Forget what may have changed since positions were last seen."""
+        for part in self.kept.check(there):
+            self.admitters.pop(part, None)
+
+
 def apply(
-    connection: Connection[Any], schema: str, batch: Sequence[Read], *, country: str, at: Hook
+    connection: Connection[Any],
+    schema: str,
+    batch: Sequence[Read],
+    *,
+    country: str,
+    at: Hook,
+    memory: Memory | None = None,
 ) -> Applied:
     """Apply a batch, exactly once; StartAgain if another reader has applied it."""
+    memory = Memory() if memory is None else memory
+    moves = [read.move for read in batch]
     with connection.transaction():
-        positions.swap(connection, schema, [read.move for read in batch])
+        memory.check(positions.swap(connection, schema, moves))
         at("swapped")
         applied = Applied(Folded())
         placed: list[Placed] = []
         for read in batch:
             if read.records:
-                placed += _mirrored(connection, read, applied)
+                placed += _mirrored(connection, read, applied, memory)
         at("mirrored")
         if placed:
-            applied.folded = fold_in(connection, schema, placed, country=country)
+            applied.folded = fold_in(
+                connection,
+                schema,
+                placed,
+                country=country,
+                decoded=applied.decoded,
+                kept=memory.kept,
+            )
             breaker.hold(connection, schema, applied.folded.stops)
         at("written")
+    memory.kept.move(moves)
     at("committed")
     return applied
 
 
-def _mirrored(connection: Connection[Any], read: Read, applied: Applied) -> list[Placed]:
+def _mirrored(
+    connection: Connection[Any], read: Read, applied: Applied, memory: Memory
+) -> list[Placed]:
     """Admit what was read of a partition, mirror it, and return it in order of effect."""
     ground = read.ground
     found = read.checking.result()
-    cases = {one.case_id for one in found if isinstance(one, Claim)}
-    known: dict[UUID, Standing] = (
-        mirror.standings(connection, ground.topic.value, cases) if cases else {}
-    )
-    admission = admit(found, known, topic=ground.topic)
+    admission = _admitted(connection, ground, found, memory)
     records = _records(admission, ground)
     if records:
         mirror.append(connection, records)
@@ -87,12 +119,28 @@ def _mirrored(connection: Connection[Any], read: Read, applied: Applied) -> list
         mirror.put_aside(connection, list(_strays(admission, read)))
     applied.held += len(admission.held)
     applied.strays += [(ground.topic.value, stray) for stray in admission.strays]
+    applied.decoded.update(
+        (one.leaf, one.event) for one in found if isinstance(one, Claim) and one.event is not None
+    )
     applied.recorded.setdefault(ground.topic.value, []).extend(
         one.event.recorded_at.timestamp()
         for one in admission.placed
         if isinstance(one.event, Claim)
     )
     return _in_order(connection, admission, ground, applied)
+
+
+def _admitted(
+    connection: Connection[Any], ground: Ground, found: list[Claim | Stray], memory: Memory
+) -> Admission:
+    part = (ground.topic.value, ground.partition)
+    admitter = memory.admitters.setdefault(part, Admitter(ground.topic))
+    unknown = admitter.unknown({one.case_id for one in found if isinstance(one, Claim)})
+    if unknown:
+        admitter.learn(unknown, mirror.standings(connection, part[0], unknown))
+    admission = admitter.admit(found)
+    admitter.forget(most=_MOST_CASES)
+    return admission
 
 
 def _records(admission: Admission, ground: Ground) -> list[Record]:

@@ -14,10 +14,10 @@ from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from events.agreement import Agreement
-from events.codec import MAX_EVENT_BYTES, read_stamp
+from events.codec import MAX_EVENT_BYTES, Stamp, decode, read_stamp
 from events.contract import CE_TYPE, LOG, LOG_HEADER_BYTES, log_name, partition_of, split_log_header
 from events.errors import RecordRejected
-from events.stamp import leaf_hash
+from events.stamp import Event, leaf_hash
 from ledger.case.case import Topic
 from ledger.log.signature import LogVerifier
 
@@ -105,8 +105,10 @@ class Claim(NamedTuple):
     log_index: int
     signature: bytes
     ce_type: str
-    recorded_at: datetime
     value: bytes
+    recorded_at: datetime
+    #: The whole event, if it can be read here. Nothing in admission depends on it.
+    event: Event | None
 
 
 class Stray(NamedTuple):
@@ -124,9 +126,8 @@ def examine(record: Arrived, ground: Ground) -> Claim | Stray:
     value, headers = record.value, record.headers
     if value is None or len(value) > MAX_EVENT_BYTES:
         return _noise(record, Reason.SIZE)
-    try:
-        stamp = read_stamp(value)
-    except RecordRejected:
+    stamp, event = _read(value)
+    if stamp is None:
         return _noise(record, Reason.STAMP)
     if not 1 <= stamp.version <= _MAX_VERSION:
         return _noise(record, Reason.VERSION)
@@ -155,9 +156,27 @@ def examine(record: Arrived, ground: Ground) -> Claim | Stray:
         index,
         signature,
         _name(_only(headers, CE_TYPE)),
-        stamp.recorded_at,
         value,
+        stamp.recorded_at,
+        event,
     )
+
+
+def _read(value: bytes) -> tuple[Stamp | Event | None, Event | None]:
+    """Return the stamp and the event, as far as the bytes can be read here.
+
+    An event begins with its stamp, so the stamp is the same whether or not the rest is readable.
+    """
+    try:
+        event = decode(value)
+    except RecordRejected:
+        pass
+    else:
+        return event, event
+    try:
+        return read_stamp(value), None
+    except RecordRejected:
+        return None, None
 
 
 def is_signed(claim: Claim, ground: Ground) -> bool:

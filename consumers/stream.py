@@ -16,7 +16,7 @@ import structlog
 from psycopg import Connection
 
 from consumers import measures, start
-from consumers.batch import Hook, Read, apply
+from consumers.batch import Hook, Memory, Read, apply
 from consumers.checking import Checker
 from consumers.examination import Ground
 from consumers.settings import WorkerSettings
@@ -45,6 +45,7 @@ class Stream:
         self._names = {topic: settings.name_of(topic) for topic in topics}
         self._grounds: dict[tuple[Topic, int], Ground] = {}
         self._looked_at = 0.0
+        self._memory = Memory()
         #: What this stream still waits for, in words; empty when it is ready.
         self.waiting: Mapping[str, str] = {"start": "PostgreSQL and Kafka"}
 
@@ -118,7 +119,9 @@ class Stream:
         self, database: Connection[Any], number: int, source: Source, batch: list[Read], at: Hook
     ) -> None:
         country, began = self._settings.country, time.monotonic()
-        applied = apply(database, schema_of(number), batch, country=country, at=at)
+        applied = apply(
+            database, schema_of(number), batch, country=country, at=at, memory=self._memory
+        )
         database.execute(f"NOTIFY {CHANNEL}")
         at("notified")
         source.applied([read.move for read in batch])

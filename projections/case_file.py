@@ -29,9 +29,6 @@ TABLE = Table(
         "views_heard": "bool NOT NULL",
         "closure_requested_by": "text",
         "open_handoffs": "int4 NOT NULL",
-        "shared_events": "int8 NOT NULL",
-        "national_events": "int8 NOT NULL",
-        "shared_head": "bytea NOT NULL",
     },
     key=("case_id",),
 )
@@ -67,9 +64,16 @@ def row(shared: Plane, national: Plane) -> Row:
         care.views_heard,
         _plain(care.closure_requested_by) if asked else None,
         sum(handoff.open for handoff in handoffs),
-        shared.count,
-        national.count,
-        shared.head,
+    )
+
+
+def differs(before: Plane, after: Plane) -> bool:
+    """Say whether anything that the file shows may have changed between two planes of a case."""
+    return before.count == 0 or not (
+        before.identity is after.identity
+        and before.care is after.care
+        and before.referrals is after.referrals
+        and before.transfers is after.transfers
     )
 
 

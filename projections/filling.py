@@ -21,10 +21,10 @@ import psycopg
 from psycopg import Connection
 
 from ledger.case.case import Topic
-from ledger.case.plane import Plane, empty
+from ledger.case.plane import empty
 from ledger.mirror import Placed
 from projections import case_state
-from projections.folding import Counts, Side, fold_side, park, put_file
+from projections.folding import Counts, fold_side, park, put_file
 from projections.models import TABLES
 from projections.store import Sheet, copy_in
 
@@ -65,6 +65,8 @@ def fill(job: Job, tell: Callable[[Progress], None]) -> None:
         source.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         source.execute(f"SET TRANSACTION SNAPSHOT '{job.snapshot}'")
         source.execute("SET LOCAL work_mem = '64MB'")
+        # All of it will be fetched: a plan that is quick at the start would walk the cases' index.
+        source.execute("SET LOCAL cursor_tuple_fraction = 1")
         # The flip of the generation is what has to last; before it all of this can be thrown away.
         target.execute("SET synchronous_commit = off")
         for partition in job.partitions:
@@ -110,15 +112,14 @@ def _fold_case(
     events: Counts,
     target: Connection[Any],
 ) -> None:
-    planes: dict[Side, Plane] = {}
+    planes = {topic.value: empty(case_id, shared=topic is Topic.SHARED) for topic in Topic}
     for topic, of_side in groupby(records, itemgetter(0)):
-        plane = empty(case_id, shared=topic == Topic.SHARED)
-        plane, stop = fold_side(plane, of_side, sheet, events, country=job.country)
-        planes[case_id, topic] = plane
+        plane, stop = fold_side(planes[topic], of_side, sheet, events, country=job.country)
+        planes[topic] = plane
         sheet.put(case_state.TABLE, case_state.row(plane))
         if stop is not None:
             park(target, job.schema, [stop])
-    put_file(sheet, case_id, planes)
+    put_file(sheet, *(planes[topic] for topic in Topic))
 
 
 def _flush(job: Job, target: Connection[Any], sheet: Sheet) -> None:

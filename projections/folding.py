@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -19,12 +20,12 @@ from events.compiled import HEADER_BYTES
 from events.errors import UnknownSchema
 from events.stamp import Event
 from ledger.case.case import Topic
-from ledger.case.encoding import plane_from_json
-from ledger.case.plane import Plane, empty
+from ledger.case.plane import Plane
 from ledger.case.reading import read_on
 from ledger.mirror import Placed
 from projections import case_file, case_state
 from projections.change import Change
+from projections.keeping import Kept
 from projections.models import rows_of
 from projections.store import Sheet, write
 
@@ -32,8 +33,6 @@ UNKNOWN_SCHEMA = "unknown_schema"
 
 #: (topic, event class or NoneType, effective) -> how many.
 Counts = Counter[tuple[str, type[Event | None], bool]]
-#: A case on one topic.
-Side = tuple[UUID, str]
 
 
 class Stop(NamedTuple):
@@ -55,35 +54,60 @@ class Folded:
 
 
 def fold_in(
-    connection: Connection[Any], schema: str, records: Sequence[Placed], *, country: str
+    connection: Connection[Any],
+    schema: str,
+    records: Sequence[Placed],
+    *,
+    country: str,
+    decoded: Mapping[bytes, Event] = MappingProxyType({}),
+    kept: Kept | None = None,
 ) -> Folded:
     """Fold records, in order of effect within each case, and write what follows from them.
 
-    The caller holds the positions of their partitions (projections.positions.lock), so nobody
-    else folds the same cases.
+    `decoded` holds events that were read from their bytes already, by leaf hash; `kept` what the
+    caller remembers. It holds the positions of the partitions (projections.positions.lock), so
+    nobody else folds the same cases.
     """
-    sides: dict[Side, list[Placed]] = {}
+    kept = Kept() if kept is None else kept
+    sides: dict[tuple[str, int, UUID], list[Placed]] = {}
     for record in records:
-        sides.setdefault((record.case_id, record.topic), []).append(record)
-    cases = {case_id for case_id, _ in sides}
-    parked = parked_sides(connection, schema, cases)
-    planes = load_planes(connection, schema, cases)
+        sides.setdefault((record.topic, record.partition, record.case_id), []).append(record)
+    _load(connection, schema, sides, kept)
+    parked = kept.parked(connection, schema)
     sheet, folded = Sheet(), Folded()
-    for side, waiting in sides.items():
-        if side in parked:
+    for (topic, partition, case_id), waiting in sides.items():
+        if (case_id, topic) in parked:
             folded.waiting += len(waiting)
             continue
-        plane = planes.get(side) or empty(side[0], shared=side[1] == Topic.SHARED)
-        planes[side], stop = fold_side(plane, waiting, sheet, folded.events, country=country)
+        before = kept.plane(topic, partition, case_id)
+        after, stop = fold_side(
+            before, waiting, sheet, folded.events, country=country, decoded=decoded
+        )
+        kept.keep(topic, partition, after)
         if stop is not None:
+            parked.add((case_id, topic))
             folded.stops.append(stop)
             folded.waiting += len(waiting) - waiting.index(stop.record) - 1
-    for side in sides.keys() - parked:
-        sheet.put(case_state.TABLE, case_state.row(planes[side]))
-        put_file(sheet, side[0], planes)
+        sheet.put(case_state.TABLE, case_state.row(after))
+        if case_file.differs(before, after):
+            put_file(sheet, *(kept.plane(topic, partition, case_id) for topic in Topic))
     write(connection, schema, sheet)
     park(connection, schema, folded.stops)
+    kept.trim()
     return folded
+
+
+def _load(
+    connection: Connection[Any],
+    schema: str,
+    sides: Iterable[tuple[str, int, UUID]],
+    kept: Kept,
+) -> None:
+    cases: dict[int, set[UUID]] = {}
+    for _, partition, case_id in sides:
+        cases.setdefault(partition, set()).add(case_id)
+    for partition, some in cases.items():
+        kept.load(connection, schema, partition, some)
 
 
 def fold_side(
@@ -93,6 +117,7 @@ def fold_side(
     events: Counts,
     *,
     country: str,
+    decoded: Mapping[bytes, Event] = MappingProxyType({}),
 ) -> tuple[Plane, Stop | None]:
     """Fold one case on one topic as far as it can be read; put its rows on the sheet."""
     for record in records:
@@ -104,6 +129,7 @@ def fold_side(
                 origin=record.origin,
                 version=record.version,
                 named=record.ce_type,
+                event=decoded.get(record.leaf),
             )
             rows = rows_of(Change(record, event, verdict, plane, after, country))
         except UnknownSchema:
@@ -119,39 +145,10 @@ def fold_side(
     return plane, None
 
 
-def put_file(sheet: Sheet, case_id: UUID, planes: Mapping[Side, Plane]) -> None:
+def put_file(sheet: Sheet, shared: Plane, national: Plane) -> None:
     """Put a case's file on the sheet, joined from what is known of both its topics."""
-    shared, national = (
-        planes.get((case_id, topic)) or empty(case_id, shared=topic is Topic.SHARED)
-        for topic in Topic
-    )
     if shared.count + national.count:
         sheet.put(case_file.TABLE, case_file.row(shared, national))
-
-
-def load_planes(
-    connection: Connection[Any], schema: str, cases: Iterable[UUID]
-) -> dict[Side, Plane]:
-    """Return the planes of some cases, on both topics."""
-    rows = connection.execute(
-        f"SELECT case_id, topic, state FROM {schema}.case_state"  # noqa: S608 - our own name
-        " WHERE case_id = ANY(%b)",
-        (list(cases),),
-        prepare=True,
-        binary=True,
-    )
-    return {(case_id, topic): plane_from_json(state) for case_id, topic, state in rows}
-
-
-def parked_sides(connection: Connection[Any], schema: str, cases: Iterable[UUID]) -> set[Side]:
-    """Return which of some cases are parked, and on which topic."""
-    rows = connection.execute(
-        f"SELECT case_id, topic FROM {schema}.parked WHERE case_id = ANY(%b)",  # noqa: S608
-        (list(cases),),
-        prepare=True,
-        binary=True,
-    )
-    return set(rows)
 
 
 def park(connection: Connection[Any], schema: str, stops: Iterable[Stop]) -> None:

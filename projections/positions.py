@@ -28,6 +28,8 @@ class Position(NamedTuple):
     next_offset: int
     leader_epoch: int
     retired: bool = False
+    #: How often somebody else than the reading worker has folded cases of this partition on.
+    refolds: int = 0
 
 
 class Move(NamedTuple):
@@ -48,6 +50,7 @@ CREATE TABLE {schema}.position (
     next_offset bigint NOT NULL CHECK (next_offset >= 0),
     leader_epoch int NOT NULL DEFAULT -1,
     retired bool NOT NULL DEFAULT false,    -- a newer generation has taken over
+    refolds int NOT NULL DEFAULT 0,         -- parked cases that were retried beside the worker
     moved_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (topic, partition)
 ) WITH (fillfactor = 50)
@@ -82,10 +85,13 @@ def lock(
     return {(row[0], row[1]): Position(*row) for row in rows}
 
 
-def swap(connection: Connection[Any], schema: str, moves: Sequence[Move]) -> None:
+def swap(
+    connection: Connection[Any], schema: str, moves: Sequence[Move]
+) -> Mapping[Part, Position]:
     """Move positions, each from where it is expected to be; StartAgain if one is elsewhere.
 
-    First statement of a batch's transaction: a second reader waits here, and then loses.
+    First statement of a batch's transaction: a second reader waits here, and then loses. Returns
+    the positions as they were, on both topics of each partition.
     """
     there = lock(connection, schema, sorted({move.partition for move in moves}))
     for move in moves:
@@ -97,6 +103,13 @@ def swap(connection: Connection[Any], schema: str, moves: Sequence[Move]) -> Non
             )
     columns = [list(column) for column in zip(*moves, strict=True)]
     connection.execute(_MOVE.format(schema=schema), columns, prepare=True)
+    return there
+
+
+def refolded(connection: Connection[Any], schema: str, partitions: Iterable[int]) -> None:
+    """Tell whoever reads these partitions that cases were folded on beside it."""
+    statement = f"UPDATE {schema}.position SET refolds = refolds + 1"  # noqa: S608 - our own name
+    connection.execute(f"{statement} WHERE partition = ANY(%b::int4[])", (list(partitions),))
 
 
 def retire(connection: Connection[Any], schema: str) -> None:
@@ -105,7 +118,8 @@ def retire(connection: Connection[Any], schema: str) -> None:
 
 
 _SELECT = (
-    "SELECT topic, partition, topic_id, next_offset, leader_epoch, retired FROM {schema}.position"
+    "SELECT topic, partition, topic_id, next_offset, leader_epoch, retired, refolds"
+    " FROM {schema}.position"
 )
 _MOVE = """
 UPDATE {schema}.position AS position

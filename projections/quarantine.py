@@ -118,7 +118,9 @@ def _retry(
     schema = schema_of(generation)
     first = waiting(connection, generation, side)[:1]
     # The partition's worker waits here, or we for it: nobody else folds the case meanwhile.
-    positions.lock(connection, schema, {record.partition for record in first})
+    partitions = {record.partition for record in first}
+    positions.lock(connection, schema, partitions)
+    positions.refolded(connection, schema, partitions)
     gone = connection.execute(
         f"DELETE FROM {schema}.parked WHERE case_id = %s AND topic = %s",  # noqa: S608
         (side.case_id, side.topic),

@@ -19,15 +19,23 @@ _SHARED = frozenset((s.event_class, s.version) for s in SCHEMAS if s.visibility 
 
 
 def read_on(
-    plane: Plane, value: bytes, leaf: bytes, *, origin: str, version: int, named: str
+    plane: Plane,
+    value: bytes,
+    leaf: bytes,
+    *,
+    origin: str,
+    version: int,
+    named: str,
+    event: Event | None = None,
 ) -> tuple[Plane, Verdict, Event | None]:
     """Return the plane after one more admitted record, its verdict, and the event if there is one.
 
     `origin` and `version` are the stamp's, as admission read them; `named` is the `ce_type`
-    header. Raises UnknownSchema if the schema is not installed here: the case has to wait.
+    header; `event` is what the bytes are, if somebody has decoded them already. Raises
+    UnknownSchema if the schema is not installed here: the case has to wait.
     """
     try:
-        event = decode(value)
+        event = decode(value) if event is None else event
     except UnknownSchema:
         raise
     except RecordRejected:

@@ -13,7 +13,8 @@ from ledger import mirror
 from ledger.case.case import Topic
 from ledger.mirror import Placed, Record
 from projections import generation, positions
-from projections.folding import fold_in, load_planes
+from projections.folding import fold_in
+from projections.keeping import Kept, load_planes
 from projections.positions import Position
 from projections.rebuild import rebuild
 from tests.histories import HISTORIES
@@ -45,15 +46,15 @@ def placed(record: Record) -> Placed:
     return Placed(*record[:8], record.leaf, record.ce_type, record.value)
 
 
-@pytest.mark.parametrize("size", [1, 7, 1_000])
-def test_rows_do_not_depend_on_batches_nor_on_being_built_again(dsn, size):
-    records = mirrored()
+@pytest.mark.parametrize(("size", "most"), [(1, 3), (7, 50), (7, 0), (1_000, 1_000)])
+def test_rows_do_not_depend_on_batches_memory_or_being_built_again(dsn, size, most):
+    records, kept = mirrored(), Kept(most=most)
     with psycopg.connect(dsn, autocommit=True) as connection:
         generation.ensure(connection)
         mirror.append(connection, records)
         for first in range(0, len(records), size):
             batch = [placed(record) for record in records[first : first + size]]
-            assert [] == fold_in(connection, "read_1", batch, country="KZ").stops
+            assert [] == fold_in(connection, "read_1", batch, country="KZ", kept=kept).stops
         ends = {topic: [r.offset for r in records if r.topic == topic][-1] + 1 for topic in Topic}
         places = [Position(topic.value, 0, uuid4(), end, 0) for topic, end in ends.items()]
         positions.begin(connection, "read_1", places)

@@ -42,7 +42,8 @@ def taken(
     records: list[Written], *, ground: Ground = SHARED, known: dict[UUID, Standing] | None = None
 ) -> Admission:
     """Admit records as one batch."""
-    return admit([checked(one, ground) for one in records], known or {}, topic=ground.topic)
+    found = [checked(one, ground) for one in records]
+    return admit(found, known or {}, topic=ground.topic)
 
 
 def places(admission: Admission) -> list[tuple[int, int, int]]:
