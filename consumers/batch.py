@@ -25,8 +25,8 @@ from projections.folding import Folded, fold_in
 from projections.keeping import Kept
 from projections.positions import Move, Part, Position
 
-#: Cases of a partition whose standing is remembered.
-_MOST_CASES = 5_000
+#: Cases whose standing is remembered.
+_MOST_CASES = 10_000
 #: Called with the name of the step that has just been taken.
 Hook = Callable[[str], None]
 
@@ -139,7 +139,7 @@ def _admitted(
     if unknown:
         admitter.learn(unknown, mirror.standings(connection, part[0], unknown))
     admission = admitter.admit(found)
-    admitter.forget(most=_MOST_CASES)
+    admitter.forget(most=_MOST_CASES // len(memory.admitters))
     return admission
 
 

@@ -23,9 +23,9 @@ _TOPICS = tuple(topic.value for topic in Topic)
 
 
 class Kept:
-    """What one reader remembers of a generation."""
+    """What one reader remembers of a generation: about so many planes, 5 kB each."""
 
-    def __init__(self, *, most: int = 5_000) -> None:
+    def __init__(self, *, most: int = 10_000) -> None:
         self._most = most
         self._seen: dict[Part, tuple[int, int]] = {}
         self._planes: dict[Part, dict[UUID, Plane]] = {}
@@ -77,8 +77,9 @@ class Kept:
 
     def trim(self) -> None:
         """Forget the planes that were not folded for longest, if there are too many."""
+        each = self._most // max(1, len(self._planes))
         for side in self._planes.values():
-            for case_id in list(side)[: max(0, len(side) - self._most)]:
+            for case_id in list(side)[: max(0, len(side) - each)]:
                 del side[case_id]
 
     def parked(self, connection: Connection[Any], schema: str) -> set[Side]:

@@ -9,7 +9,8 @@ from typing import Any
 from psycopg import Connection
 
 from projections.models import TABLES
-from projections.table import Row, Table, array_literal
+from projections.packing import Packed, pack
+from projections.table import Row, Table
 
 
 @dataclass(slots=True)
@@ -57,9 +58,6 @@ def copy_in(connection: Connection[Any], schema: str, table: Table, rows: Iterab
             copy.write_row(row)
 
 
-def _columns(table: Table, rows: Iterable[Row]) -> list[list[Any]]:
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    for at, kind in enumerate(table.types):
-        if kind == "text[]":  # unnest() would flatten an array of arrays
-            columns[at] = [array_literal(items) for items in columns[at]]
-    return columns
+def _columns(table: Table, rows: Iterable[Row]) -> list[Packed]:
+    columns = zip(*rows, strict=True)
+    return [pack(kind, column) for kind, column in zip(table.types, columns, strict=True)]

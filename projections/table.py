@@ -83,12 +83,6 @@ def binary_json(text: bytes) -> bytes:
     return b"\x01" + text
 
 
-def array_literal(items: Sequence[str]) -> str:
-    """Return PostgreSQL's literal of a text array."""
-    escaped = (item.replace("\\", "\\\\").replace('"', '\\"') for item in items)
-    return "{" + ",".join(f'"{item}"' for item in escaped) + "}"
-
-
 def _array_of(kind: str) -> str:
     # unnest() would flatten an array of arrays: inner ones travel as literals.
     return "text[]" if kind == "text[]" else f"{kind}[]"
