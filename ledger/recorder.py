@@ -22,6 +22,7 @@ from eventsourcing.persistence import (
 )
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 from psycopg import Connection
+from psycopg.errors import UniqueViolation
 from psycopg.rows import tuple_row
 
 from ledger.grouping import GroupCommit
@@ -39,6 +40,7 @@ _APPEND: LiteralString = (
     "SELECT recorded, known, taken"
     " FROM ledger.append(%b::int[], %b::uuid[], %b::bigint[], %b::text[], %b::bytea[]"
 )
+_ONE: LiteralString = "SELECT ledger.append_one(%b, %b::bigint, %b, %b)"
 _PLAIN: LiteralString = _APPEND + ")"
 _KEYED: LiteralString = _APPEND + ", %b::int[], %b::text[], %b::bytea[], %b::uuid[], %b::text[])"
 _THERE: LiteralString = """
@@ -80,6 +82,11 @@ class Append:
     known: Keyed | None = None
     #: Whether another decision has one of the numbers.
     taken: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is one event and nothing else."""
+        return len(self.rows) == 1 and self.keyed is None
 
     def __post_init__(self) -> None:
         numbers = {(row.originator_id, row.originator_version) for row in self.rows}
@@ -150,6 +157,25 @@ class LedgerRecorder(PostgresApplicationRecorder):
     def _write_once(
         self, connection: Connection[Any], group: Sequence[Append], *, again: bool
     ) -> None:
+        if len(group) == 1 and group[0].is_plain:
+            self._write_one(connection, group[0], again=again)
+        else:
+            self._write_group(connection, group, again=again)
+
+    def _write_one(self, connection: Connection[Any], append: Append, *, again: bool) -> None:
+        (row,) = append.rows
+        arguments = (row.originator_id, row.originator_version, row.topic, row.state)
+        cursor = connection.cursor(row_factory=tuple_row)
+        try:
+            recorded = cursor.execute(_ONE, arguments, prepare=True).fetchone()
+            assert recorded is not None
+            append.ids = recorded
+        except UniqueViolation:
+            self._settle_taken(connection, append, again=again)
+
+    def _write_group(
+        self, connection: Connection[Any], group: Sequence[Append], *, again: bool
+    ) -> None:
         owners, rows = _numbered(group)
         keyed = [(place, append.keyed) for place, append in enumerate(group) if append.keyed]
         arguments = (owners, *_columns(rows))
@@ -167,10 +193,14 @@ class LedgerRecorder(PostgresApplicationRecorder):
             if place in known:
                 self._look_up(connection, append)
             elif place in taken:
-                append.ids = self._own_ids(connection, append) if again else ()
-                append.taken = not append.ids
+                self._settle_taken(connection, append, again=again)
             else:
                 append.ids = [next(ids) for _ in append.rows]
+
+    def _settle_taken(self, connection: Connection[Any], append: Append, *, again: bool) -> None:
+        """A number is there already: somebody else's, or ours if an answer was lost before."""
+        append.ids = self._own_ids(connection, append) if again else ()
+        append.taken = not append.ids
 
     def _look_up(self, connection: Connection[Any], append: Append) -> None:
         """Find what was recorded under a key; if it is this very command, it was recorded."""

@@ -10,7 +10,7 @@ GRANT EXECUTE ON FUNCTION ledger.incarnation() TO ledger_append, ledger_relay;
 
 GRANT INSERT ON ledger.ledger_events, ledger.command TO ledger_append;
 GRANT USAGE ON SEQUENCE ledger.ledger_events_notification_id_seq TO ledger_append, ledger_relay;
-GRANT EXECUTE ON FUNCTION ledger.append TO ledger_append, ledger_relay;
+GRANT EXECUTE ON FUNCTION ledger.append, ledger.append_one TO ledger_append, ledger_relay;
 
 -- Own events found on the topic after a restore are copied back by the relay.
 GRANT INSERT ON ledger.ledger_events TO ledger_relay;
