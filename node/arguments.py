@@ -21,7 +21,8 @@ from events.errors import BadInput, CodeUnknown
 from ledger.case import care, consent, identity, referral, transfer
 from ledger.case.matter import Drafts
 
-Decision = Callable[..., Drafts]
+#: The function that takes a decision: its matter by position, its arguments by name.
+Take = Callable[..., Drafts]
 
 _AHEAD = re.compile(r"\+(\d{1,4})d")
 
@@ -50,7 +51,7 @@ def _is_decision(found: object) -> bool:
 
 
 #: Every decision by its name: `open_case`, `grant_consent`, ...
-DECISIONS: Mapping[str, Decision] = {
+DECISIONS: Mapping[str, Take] = {
     name: found
     for part in (identity, consent, referral, transfer, care)
     for name, found in vars(part).items()
@@ -58,7 +59,7 @@ DECISIONS: Mapping[str, Decision] = {
 }
 
 
-def decision_named(name: str) -> Decision:
+def decision_named(name: str) -> Take:
     """Return a decision; CodeUnknown if there is none of this name."""
     if name not in DECISIONS:
         raise CodeUnknown(f"there is no decision {name!r}", rule="decision_known")
@@ -66,14 +67,14 @@ def decision_named(name: str) -> Decision:
 
 
 @cache
-def arguments_of(decision: Decision) -> Mapping[str, Any]:
+def arguments_of(decision: Take) -> Mapping[str, Any]:
     """Return argument -> its type, without None."""
     hints = get_type_hints(decision)
     names = [name for name in inspect.signature(decision).parameters if name != "matter"]
     return {name: _without_none(hints[name]) for name in names}
 
 
-def required_of(decision: Decision) -> frozenset[str]:
+def required_of(decision: Take) -> frozenset[str]:
     """Return the arguments that a decision cannot do without."""
     parameters = inspect.signature(decision).parameters.values()
     return frozenset(p.name for p in parameters if p.default is p.empty) - {"matter"}

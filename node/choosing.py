@@ -17,18 +17,18 @@ from ledger.case import referral, transfer
 from ledger.case.case import Case
 from ledger.case.matter import Drafts, Matter
 from ledger.case.plane import Basis, Handoff
-from node.arguments import DaysAhead, Decision, required_of
+from node.arguments import DaysAhead, Take, required_of
 
 Given = Mapping[str, Any]
 
 #: What a basis has to be for, by the decision that rests on it.
-_PURPOSES: Mapping[Decision, frozenset[Purpose]] = {
+_PURPOSES: Mapping[Take, frozenset[Purpose]] = {
     referral.send_referral: frozenset({Purpose.SERVICE, Purpose.CASE_MANAGEMENT}),
     transfer.propose_transfer: frozenset({Purpose.TRANSFER}),
 }
 
 
-def choosing(take: Decision, chosen: dict[str, UUID]) -> Decision:
+def choosing(take: Take, chosen: dict[str, UUID]) -> Take:
     """Return the decision, able to fill in what it was not given; `chosen` receives the ids."""
 
     @wraps(take)
@@ -58,7 +58,7 @@ def bases_of(case: Case) -> Mapping[UUID, Basis]:
     return {**case.national.consents, **case.ahead.consents}
 
 
-def handoffs_of(case: Case, take: Decision) -> Mapping[UUID, Handoff]:
+def handoffs_of(case: Case, take: Take) -> Mapping[UUID, Handoff]:
     """Return the handoffs of the kind that a decision is about."""
     planes = (case.national, case.ahead)
     found: dict[UUID, Handoff] = {}
@@ -67,7 +67,7 @@ def handoffs_of(case: Case, take: Decision) -> Mapping[UUID, Handoff]:
     return found
 
 
-def _basis(matter: Matter, take: Decision, given: Given) -> UUID:
+def _basis(matter: Matter, take: Take, given: Given) -> UUID:
     case, day = matter.case, matter.today
     purposes, terms = _PURPOSES[take], case.national.care.terms
     fitting = [
@@ -86,21 +86,21 @@ def _basis(matter: Matter, take: Decision, given: Given) -> UUID:
     return _only(fitting, case, "basis", "--basis")
 
 
-def _handoff(matter: Matter, take: Decision, _given: Given) -> UUID:
+def _handoff(matter: Matter, take: Take, _given: Given) -> UUID:
     kind = "transfer" if take.__module__ == transfer.__name__ else "referral"
     open_ones = [key for key, handoff in handoffs_of(matter.case, take).items() if handoff.open]
     return _only(open_ones, matter.case, f"open {kind}", "its id")
 
 
-def _consent(matter: Matter, _take: Decision, _given: Given) -> UUID:
+def _consent(matter: Matter, _take: Take, _given: Given) -> UUID:
     return _only(_granted(matter.case, override=False), matter.case, "consent in force", "its id")
 
 
-def _override(matter: Matter, _take: Decision, _given: Given) -> UUID:
+def _override(matter: Matter, _take: Take, _given: Given) -> UUID:
     return _only(_granted(matter.case, override=True), matter.case, "override in force", "its id")
 
 
-def _guardian(matter: Matter, _take: Decision, _given: Given) -> UUID:
+def _guardian(matter: Matter, _take: Take, _given: Given) -> UUID:
     return _only(list(matter.case.national.care.guardians), matter.case, "guardian", "the id")
 
 
@@ -121,7 +121,7 @@ def _only(found: list[UUID], case: Case, what: str, how: str) -> UUID:
     return found[0]
 
 
-_CHOICES: Mapping[str, Callable[[Matter, Decision, Given], UUID]] = {
+_CHOICES: Mapping[str, Callable[[Matter, Take, Given], UUID]] = {
     "basis_id": _basis,
     "handoff_id": _handoff,
     "consent_id": _consent,

@@ -14,10 +14,9 @@ from events.codes import Role
 from events.errors import ServiceUnavailable
 from events.registry import NEWEST
 from ledger.receipt import Receipt
-from ledger.request import Decision as Asked
-from ledger.request import Request
+from ledger.request import Decision, Request
 from node import place
-from node.arguments import Decision, arguments_of, decision_named, parse, required_of
+from node.arguments import Take, arguments_of, decision_named, parse, required_of
 from node.choosing import can_choose, choosing
 from node.cli import output
 from node.cli.options import By, CountryOption, Dir, IfNumber, Json, Key, Wait
@@ -121,13 +120,13 @@ def ledger_of(where: place.Place) -> Ledger:
 
 
 def _decide(
-    take: Decision, case_id: UUID | None, arguments: Mapping[str, Any], context: Any, role: Role
+    take: Take, case_id: UUID | None, arguments: Mapping[str, Any], context: Any, role: Role
 ) -> None:
     where = place.find(context["dir"], context["country"])
     chosen: dict[str, UUID] = {}
     request = Request(
         by=place.actor(context["by"], country=where.country, role=role),
-        decisions=(Asked(choosing(take, chosen), arguments),),
+        decisions=(Decision(choosing(take, chosen), arguments),),
         case_id=case_id,
         key=context["key"],
         expected_number=context["if_number"],
@@ -142,7 +141,7 @@ def _decide(
     if context["wait"] and not receipt.settled:
         raise ServiceUnavailable(
             f"case {receipt.case_id}: recorded, and still pending after {PATIENCE_S:.0f} s;"
-            " repeat with the same --key to ask again",
+            " `ledger case history` tells what becomes of it",
             rule="pending",
         )
     receipt.require_effective()
@@ -182,7 +181,7 @@ def state_of(receipt: Receipt) -> str:
     return next((one for one in ("void", "pending") if one in states), "effective")
 
 
-def _parsed(take: Decision, typed: Mapping[str, Any]) -> dict[str, Any]:
+def _parsed(take: Take, typed: Mapping[str, Any]) -> dict[str, Any]:
     kinds = arguments_of(take)
     return {
         name: parse(value, kinds[name], name=_option(name)) if isinstance(value, str) else value
@@ -194,13 +193,13 @@ def _option(name: str) -> str:
     return _OPTION.get(name, f"--{name.removesuffix('_on').replace('_', '-')}")
 
 
-def _is_asked(take: Decision, name: str, fixed: Mapping[str, Any]) -> bool:
+def _is_asked(take: Take, name: str, fixed: Mapping[str, Any]) -> bool:
     """Ids of things that this very decision creates are drawn, not typed."""
     is_new = arguments_of(take)[name] is UUID and name not in required_of(take)
     return name not in fixed and (not is_new or name in {"basis_id", "request_id"})
 
 
-def _parameter(take: Decision, name: str) -> inspect.Parameter:
+def _parameter(take: Take, name: str) -> inspect.Parameter:
     kind, needed = arguments_of(take)[name], name in required_of(take)
     positional = needed and name.endswith("_id") and name not in _OPTION
     info: Any

@@ -16,7 +16,7 @@ from events.stamp import Actor
 from ledger.case.identity import open_case
 from ledger.receipt import Receipt
 from ledger.service import Ledger
-from node.arguments import Decision
+from node.arguments import Take
 from node.choosing import choosing
 
 #: Longer than anything here takes on a busy machine.
@@ -37,7 +37,7 @@ class Desk:
         return self.ledger.open(by=self._actor(Role.CASEWORKER)).decide(open_case)
 
     def decide(
-        self, case_id: UUID, take: Decision, *, role: Role = Role.CASEWORKER, **arguments: Any
+        self, case_id: UUID, take: Take, *, role: Role = Role.CASEWORKER, **arguments: Any
     ) -> Receipt:
         """Decide on what this country knows now; what the topic makes of it is known later."""
         door = self.ledger.on(case_id, by=self._actor(role))

@@ -11,7 +11,7 @@ from events.codes import DataScope, NeutralStatus, Outcome, Purpose
 from events.errors import DecisionRefused
 from ledger.case import care, consent, identity, referral, transfer
 from ledger.receipt import Receipt
-from node.arguments import DaysAhead, Decision
+from node.arguments import DaysAhead, Take
 from node.demo.desk import Desk
 from node.demo.story import Plot, Story
 from node.words import country_name
@@ -132,7 +132,7 @@ def _proposed(story: Story) -> None:
     _asks(story, f"proposes that {there} take over", transfer.propose_transfer)
 
 
-def _asks(story: Story, words: str, take: Decision) -> None:
+def _asks(story: Story, words: str, take: Take) -> None:
     asked: Mapping[str, Any] = {
         "recipient": story.there.country,
         "scopes": _SCOPES,
@@ -145,7 +145,7 @@ def _at_once(story: Story) -> tuple[Receipt, Receipt]:
     """Let both countries decide at the same moment; return the move and the revocation."""
     start = Barrier(2)
 
-    def decide(desk: Desk, take: Decision) -> Receipt:
+    def decide(desk: Desk, take: Take) -> Receipt:
         start.wait()
         return desk.decide(story.case_id, take)
 

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from ledger.receipt import Receipt
-from node.arguments import Decision
+from node.arguments import Take
 from node.demo.desk import Desk
 
 
@@ -44,7 +44,7 @@ class Story:
         self.case_id = receipt.case_id
         self._told(self.here, words, self.here.outcome(receipt))
 
-    def takes(self, desk: Desk, words: str, take: Decision, **arguments: Any) -> Receipt:
+    def takes(self, desk: Desk, words: str, take: Take, **arguments: Any) -> Receipt:
         """Take a decision, and go on when both countries know what became of it."""
         receipt = desk.outcome(desk.decide(self.case_id, take, **arguments))
         self.other(desk).hears(receipt)

@@ -109,6 +109,22 @@ def test_json_lines_are_rows_too(nodes, tmp_path):
     assert done["events"]["ReferralSent"] == 1
 
 
+def test_rows_may_be_about_cases_that_exist(nodes, tmp_path):
+    """Under the name of whoever brings the file."""
+    case, file = nodes.opened(), tmp_path / "follow_up.csv"
+    file.write_text(f"case,record_views,assess_risk\n{case},yes,no\n5e0f,yes,\n")
+    done = nodes.does("import", file, "--by", "caseworker:cw-104@shelter")
+    assert (done["imported"], done["rejected"], done["cases"]) == (1, 1, 0)
+    assert done["events"] == {"ViewsRecorded": 1}
+    nodes.does("case", "not-ready", case, "--wait")
+    (views,) = [
+        one
+        for one in nodes.does("case", "history", case)["events"]
+        if one["event"] == "ViewsRecorded"
+    ]
+    assert (views["actor_id"], views["actor_organisation"]) == ("cw-104", "shelter")
+
+
 def test_a_killed_import_goes_on_where_it_was(nodes, tmp_path):
     """After kill -9 the same command brings in the rest, and nothing twice."""
     file, count = tmp_path / "many.csv", 2000
