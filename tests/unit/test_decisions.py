@@ -399,7 +399,7 @@ def test_decisions_of_one_case_are_never_dated_back() -> None:
 
 
 def test_a_consent_of_the_other_country_starts_nothing_here() -> None:
-    """What it was given for stands in the other country's national history only (ADR 0011)."""
+    """What it was given for stands in the other country's national history only (ADR 0004)."""
     story = opened("KZ", "KG", "UZ")
     basis = consented(story)
     ready(story)
