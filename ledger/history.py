@@ -15,6 +15,7 @@ from threading import Lock
 from typing import NamedTuple
 from uuid import UUID
 
+from events.codec import decode
 from events.errors import HistoryGap, UnknownSchema
 from events.stamp import NOTHING_SEEN, Event, leaf_hash
 from ledger.case.case import Case, Topic
@@ -38,6 +39,14 @@ class Mirrored(NamedTuple):
     value: bytes
 
 
+class Stored(NamedTuple):
+    """A row of this country's store, not read yet."""
+
+    number: int
+    topic: str
+    value: bytes
+
+
 class Own(NamedTuple):
     """An event of this country's store."""
 
@@ -45,6 +54,12 @@ class Own(NamedTuple):
     topic: Topic
     event: Event
     leaf: bytes
+
+    @classmethod
+    def of(cls, row: Stored) -> Own:
+        """Read a row; RecordRejected if it is not what was written."""
+        topic = Topic(row.topic.partition("/")[0])
+        return cls(row.number, topic, decode(row.value), leaf_hash(row.value))
 
 
 class PrefixChanged(Exception):
@@ -91,12 +106,14 @@ class History:
             national_leaves=self.national_leaves,
         )
 
-    def read_on(self, mirrored: Sequence[Mirrored], own: Sequence[Own]) -> History:
+    def read_on(self, mirrored: Sequence[Mirrored], own: Sequence[Stored]) -> History:
         """Return the history after rows that begin with the last one of this prefix.
 
         PrefixChanged if they begin with another one, HistoryGap if a number is missing.
         """
-        return self._settle(self._after_last_mirrored(mirrored)).add(self._after_last_own(own))
+        fresh = [Own.of(row) for row in self._after_last_own(own)]
+        settled = self._settle(self._after_last_mirrored(mirrored))
+        return settled.add(fresh) if fresh else settled
 
     def add(self, own: Sequence[Own]) -> History:
         """Return the history after further own events."""
@@ -153,10 +170,10 @@ class History:
             raise PrefixChanged
         return rows[1:]
 
-    def _after_last_own(self, rows: Sequence[Own]) -> Sequence[Own]:
+    def _after_last_own(self, rows: Sequence[Stored]) -> Sequence[Stored]:
         if self.number == 0:
             return rows
-        if not rows or (rows[0].number, rows[0].leaf) != (self.number, self.last_own):
+        if not rows or (rows[0].number, leaf_hash(rows[0].value)) != (self.number, self.last_own):
             raise PrefixChanged
         return rows[1:]
 

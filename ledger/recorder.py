@@ -41,6 +41,7 @@ _APPEND: LiteralString = (
     " FROM ledger.append(%b::int[], %b::uuid[], %b::bigint[], %b::text[], %b::bytea[]"
 )
 _ONE: LiteralString = "SELECT ledger.append_one(%b, %b::bigint, %b, %b)"
+_ONE_KEYED: LiteralString = "SELECT ledger.append_one(%b, %b::bigint, %b, %b, %b, %b, %b)"
 _PLAIN: LiteralString = _APPEND + ")"
 _KEYED: LiteralString = _APPEND + ", %b::int[], %b::text[], %b::bytea[], %b::uuid[], %b::text[])"
 _THERE: LiteralString = """
@@ -82,11 +83,6 @@ class Append:
     known: Keyed | None = None
     #: Whether another decision has one of the numbers.
     taken: bool = False
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether it is one event and nothing else."""
-        return len(self.rows) == 1 and self.keyed is None
 
     def __post_init__(self) -> None:
         numbers = {(row.originator_id, row.originator_version) for row in self.rows}
@@ -157,21 +153,26 @@ class LedgerRecorder(PostgresApplicationRecorder):
     def _write_once(
         self, connection: Connection[Any], group: Sequence[Append], *, again: bool
     ) -> None:
-        if len(group) == 1 and group[0].is_plain:
+        if len(group) == 1 and len(group[0].rows) == 1:
             self._write_one(connection, group[0], again=again)
         else:
             self._write_group(connection, group, again=again)
 
     def _write_one(self, connection: Connection[Any], append: Append, *, again: bool) -> None:
-        (row,) = append.rows
-        arguments = (row.originator_id, row.originator_version, row.topic, row.state)
+        (row,), keyed = append.rows, append.keyed
+        event = (row.originator_id, row.originator_version, row.topic, row.state)
+        key = (keyed.key, keyed.request_hash, list(keyed.event_ids)) if keyed else ()
         cursor = connection.cursor(row_factory=tuple_row)
         try:
-            recorded = cursor.execute(_ONE, arguments, prepare=True).fetchone()
+            cursor.execute(_ONE_KEYED if keyed else _ONE, (*event, *key), prepare=True)
+            recorded = cursor.fetchone()
             assert recorded is not None
             append.ids = recorded
-        except UniqueViolation:
-            self._settle_taken(connection, append, again=again)
+        except UniqueViolation as violation:
+            if violation.diag.table_name == "command":
+                self._look_up(connection, append)
+            else:
+                self._settle_taken(connection, append, again=again)
 
     def _write_group(
         self, connection: Connection[Any], group: Sequence[Append], *, again: bool

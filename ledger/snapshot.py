@@ -17,9 +17,8 @@ from psycopg import Connection
 from psycopg.rows import tuple_row
 from psycopg.sql import SQL, Composed, Identifier
 
-from events.stamp import leaf_hash
 from ledger.case.recording import Recorded
-from ledger.history import Histories, History, Mirrored, Own, PrefixChanged
+from ledger.history import Histories, History, Mirrored, PrefixChanged, Stored
 from ledger.mapper import AvroMapper
 from ledger.recorder import Keyed
 from ledger.store import Store
@@ -129,7 +128,7 @@ class CaseReader:
                 break
             generation = current  # read models were swapped: look again, into the new ones
         self._generation = generation
-        history = history.read_on(_mirrored(rows[_MIRRORED]), _own(rows[_OWN]))
+        history = history.read_on(_mirrored(rows[_MIRRORED]), _stored(rows[_OWN]))
         return Snapshot(
             history=history,
             incarnation=incarnation,
@@ -181,14 +180,8 @@ def _mirrored(rows: Sequence[Any]) -> list[Mirrored]:
     return found
 
 
-def _own(rows: Sequence[Any]) -> list[Own]:
-    return [own_row(number, topic, value) for _, number, _, topic, value in rows]
-
-
-def own_row(number: int, topic: str, value: bytes) -> Own:
-    """Return a row of the store as the history takes it."""
-    recorded = AvroMapper.read(number, topic, value)
-    return Own(number, recorded.topic, recorded.event, leaf_hash(value))
+def _stored(rows: Sequence[Any]) -> list[Stored]:
+    return [Stored(number, topic, value) for _, number, _, topic, value in rows]
 
 
 def _known(key: str | None, rows: Sequence[Any]) -> Keyed | None:

@@ -94,9 +94,12 @@ BEGIN
 END
 $$;
 
--- The same for one event without a key, the usual case of a quiet minute: half the work. A number
--- that is taken is a unique_violation.
-CREATE FUNCTION ledger.append_one(case_id uuid, number bigint, topic text, state bytea)
+-- The same for one event, with or without a key, the usual case of a quiet minute: half the work.
+-- A key or a number that is there already is a unique_violation, of the key first.
+CREATE FUNCTION ledger.append_one(
+    case_id uuid, number bigint, topic text, state bytea,
+    key text DEFAULT NULL, request_hash bytea DEFAULT NULL, event_ids uuid[] DEFAULT NULL
+)
 RETURNS bigint
 LANGUAGE plpgsql
 SET lock_timeout = '5s'
@@ -105,6 +108,10 @@ DECLARE
     recorded bigint;
 BEGIN
     PERFORM pg_advisory_xact_lock(7908396229742373756);
+    IF key IS NOT NULL THEN
+        INSERT INTO ledger.command (key, request_hash, case_id, event_ids)
+        VALUES (key, request_hash, case_id, event_ids);
+    END IF;
     INSERT INTO ledger.ledger_events (originator_id, originator_version, topic, state)
     VALUES (case_id, number, topic, state)
     RETURNING notification_id INTO recorded;
