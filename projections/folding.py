@@ -30,6 +30,8 @@ from projections.models import rows_of
 from projections.store import Sheet, write
 
 UNKNOWN_SCHEMA = "unknown_schema"
+#: Topic, partition and case.
+_Place = tuple[str, int, UUID]
 
 #: (topic, event class or NoneType, effective) -> how many.
 Counts = Counter[tuple[str, type[Event | None], bool]]
@@ -69,9 +71,7 @@ def fold_in(
     nobody else folds the same cases.
     """
     kept = Kept() if kept is None else kept
-    sides: dict[tuple[str, int, UUID], list[Placed]] = {}
-    for record in records:
-        sides.setdefault((record.topic, record.partition, record.case_id), []).append(record)
+    sides = _by_side(records)
     _load(connection, schema, sides, kept)
     parked = kept.parked(connection, schema)
     sheet, folded = Sheet(), Folded()
@@ -97,12 +97,14 @@ def fold_in(
     return folded
 
 
-def _load(
-    connection: Connection[Any],
-    schema: str,
-    sides: Iterable[tuple[str, int, UUID]],
-    kept: Kept,
-) -> None:
+def _by_side(records: Iterable[Placed]) -> dict[_Place, list[Placed]]:
+    sides: dict[_Place, list[Placed]] = {}
+    for record in records:
+        sides.setdefault((record.topic, record.partition, record.case_id), []).append(record)
+    return sides
+
+
+def _load(connection: Connection[Any], schema: str, sides: Iterable[_Place], kept: Kept) -> None:
     cases: dict[int, set[UUID]] = {}
     for _, partition, case_id in sides:
         cases.setdefault(partition, set()).add(case_id)
