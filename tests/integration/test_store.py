@@ -3,6 +3,7 @@
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from uuid import UUID, uuid4
 
 import psycopg
@@ -58,7 +59,7 @@ def in_threads(number: int, call) -> list:
         return list(pool.map(together, range(number)))
 
 
-def test_a_reader_that_follows_the_ids_misses_nothing(database, store):
+def test_a_reader_that_follows_the_ids_misses_nothing(database):
     """The order of ids is the order of commits: what the relay's promise rests on."""
     writers, each = 8, 60
     seen: list[int] = []
@@ -77,9 +78,10 @@ def test_a_reader_that_follows_the_ids_misses_nothing(database, store):
                 if last:
                     return
 
-    # A second process's writers are a second recorder: groups of both meet in the advisory lock.
-    with Store(database.as_role("append")) as other:
-        recorders = [store.recorder, other.recorder]
+    # Each writer as a process of its own: they meet in the database only.
+    with ExitStack() as stack:
+        dsn = database.as_role("append")
+        stores = [stack.enter_context(Store(dsn, connections=2)) for _ in range(writers)]
         reader = threading.Thread(target=follow)
         reader.start()
 
@@ -88,7 +90,7 @@ def test_a_reader_that_follows_the_ids_misses_nothing(database, store):
             for _ in range(each):
                 case_id, length = uuid4(), choice.randint(1, 5)
                 rows = [row(case_id, number) for number in range(1, length + 1)]
-                recorders[place % 2].insert_events(rows)
+                stores[place].recorder.insert_events(rows)
 
         in_threads(writers, write)
     done.set()
