@@ -52,7 +52,7 @@ def _decide(ledger: Ledger, cases: Sequence[UUID], count: int, pause: float) -> 
 
     def decide(number: int, case_id: UUID, due: float) -> str:
         status = _STATUSES[number // len(cases) % 2]
-        door = ledger.on(case_id, by=SUPERVISOR, key=str(uuid4()), retries=3)
+        door = ledger.on(case_id, by=SUPERVISOR, key=str(uuid4()), retries=20)
         receipt = door.decide(change_status, status=status)
         return f"{receipt.events[-1].event_id} {due}"
 

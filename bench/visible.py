@@ -49,7 +49,7 @@ def _measure(servers: Servers, effort: Effort, *, rate: int, goal: str) -> Figur
         return quantiles(milliseconds, n=100, method="inclusive")[98]
 
     corridor = servers.lasting(open_corridor)
-    cases = share_cases(corridor, _SENDER, _RECEIVER, 10 if effort.quick else _CASES)
+    cases = share_cases(corridor, _SENDER, _RECEIVER, 40 if effort.quick else _CASES)
     pair = Pair(servers)
     contenders: dict[str, Contender] = {
         OURS: lambda: timed(OURS, _decide(corridor, cases, rate, seconds)),
