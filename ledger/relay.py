@@ -1,7 +1,7 @@
 """From the store to the topics: each own event exactly once, in order, whatever crashes.
 
 One relay per country, crash-only: an error ends the process, and the next start finds out from
-the topics what stands there. The order of its steps is the protocol (docs/adr, "The relay asks the topic").
+the topics what stands there. The order of its steps is the protocol (docs/adr/0016).
 """
 
 from __future__ import annotations
