@@ -1,4 +1,4 @@
-"""A worker that kills itself: `python -m tests.killed_worker BOOTSTRAP PREFIX DSN STEP COUNT`."""
+"""A worker that kills itself at a step: arguments BOOTSTRAP PREFIX DSN STEP COUNT [NUMBER]."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from tests.readers import Topics, settings_of
 from tests.wire import Pens
 
 
-def main(bootstrap: str, prefix: str, dsn: str, step: str, count: str) -> None:
+def main(bootstrap: str, prefix: str, dsn: str, step: str, count: str, number: str = "1") -> None:
     """Die with the COUNT-th STEP after which something had been read."""
     topics = Topics(bootstrap, Pens(prefix=prefix, partitions=3, countries=("KZ", "KG")))
     left = int(count)
@@ -22,7 +22,8 @@ def main(bootstrap: str, prefix: str, dsn: str, step: str, count: str) -> None:
             if left == 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    Worker(settings_of(topics, dsn, batch_records=2)).run(threading.Event(), at=at)
+    settings = settings_of(topics, dsn, batch_records=2, number=int(number))
+    Worker(settings).run(threading.Event(), at=at)
 
 
 if __name__ == "__main__":

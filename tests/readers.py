@@ -16,7 +16,7 @@ from consumers.settings import WorkerSettings
 from consumers.worker import Worker
 from events.care import ViewsRecorded
 from events.contract import TOPIC_SETTINGS
-from events.errors import LedgerError
+from events.errors import LedgerError, StartAgain
 from events.stamp import Event
 from ledger.case import transfer
 from ledger.case.case import Topic
@@ -242,3 +242,20 @@ def hashes(dsn: str, *, shared_only: bool = False) -> dict[str, str]:
         if shared_only:
             return hashing.shared_hashes(connection, schema)
         return {table.name: hashing.state_hash(connection, schema, table) for table in TABLES}
+
+
+def keep_running(settings: WorkerSettings, stop: threading.Event) -> int:
+    """Start a worker again whenever it asks for it, as the supervisor does; count the starts."""
+    starts = 0
+    while not stop.is_set():
+        starts += 1
+        own = threading.Event()  # a failing worker sets its event
+        worker = Running(settings)
+        worker.stop = own
+        worker.thread.start()
+        while worker.thread.is_alive():
+            if stop.is_set():
+                own.set()
+            worker.thread.join(0.05)
+        assert worker.failure is None or isinstance(worker.failure, StartAgain), worker.failure
+    return starts
