@@ -45,8 +45,16 @@ class Reader:
 
 @contextmanager
 def reader(where: Place, role: str = "audit") -> Iterator[Reader]:
-    """Give the read models of a node, in one transaction; ServiceUnavailable if it is not up."""
+    """Give the read models of a node; ServiceUnavailable if it is not up.
+
+    An auditor sees one moment, or an event on its way could be seen in neither of two places.
+    Any other role acts statement by statement.
+    """
     with answering(where), psycopg.connect(where.dsn(role), connect_timeout=5) as connection:
+        if role == "audit":
+            connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        else:
+            connection.autocommit = True
         number = generation.current(connection)
         if number is None:
             raise ServiceUnavailable("no worker has run yet: there are no read models")
