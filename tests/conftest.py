@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 import pytest
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL, Identifier, Literal
 
 from ledger import database as databases
 from node.embedded.kafka import EmbeddedKafka
@@ -32,9 +32,13 @@ def postgres(tmp_path_factory) -> Iterator[str]:
         yield given
         return
     # No test cuts the power, and a killed server loses nothing that the system has in memory.
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), settings={"fsync": "off"})
+    # Hundreds of logins of programs that live for a moment need no slow password check.
+    settings = {"fsync": "off", "scram_iterations": "1"}
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), settings=settings)
     server.start()
     try:
+        with psycopg.connect(server.dsn(), autocommit=True) as owner:
+            owner.execute(SQL("ALTER ROLE ledger PASSWORD {}").format(Literal(server.password)))
         yield server.dsn()
     finally:
         server.stop()

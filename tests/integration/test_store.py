@@ -274,7 +274,7 @@ def test_appends_go_on_while_the_table_is_looked_after(database, store):
 def test_a_stuck_writer_is_waited_for_only_so_long(database, store, monkeypatch):
     """One session that hangs must not stop a country's decisions for ever."""
     monkeypatch.setattr("ledger.recorder.ATTEMPTS", 1)
-    database.run("ALTER FUNCTION ledger.append SET lock_timeout = '100ms'")
+    database.run("ALTER FUNCTION ledger.append_one SET lock_timeout = '100ms'")
     with psycopg.connect(database.dsn) as stuck:
         stuck.execute("SELECT pg_advisory_xact_lock(7908396229742373756)")
         with pytest.raises(ServiceUnavailable, match="LockNotAvailable"):
