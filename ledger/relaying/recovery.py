@@ -13,7 +13,8 @@ each other. Idempotency keys are not on the wire either and stay lost.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from eventsourcing.persistence import StoredEvent
@@ -40,34 +41,52 @@ class Absent(NamedTuple):
 
 
 def copy_back(
-    store: Store, source: Source, logs: Sequence[OwnLog], *, stored: Sequence[int]
+    store: Store,
+    source: Source,
+    logs: Sequence[OwnLog],
+    *,
+    stored: Sequence[int],
+    progress: Callable[[], None],
 ) -> int:
     """Add what the topics hold and the store lacks; return how many events that was.
 
-    `stored` says for each log how many of its events the store has. RecordRejected if an event is
-    neither here nor there.
+    `stored` says for each log how many of its events the store has; `progress` is called after
+    each transaction. RecordRejected if an event is neither here nor there.
     """
-    ends = [list(_absent(log, have)) for log, have in zip(logs, stored, strict=True)]
-    merged = list(heapq.merge(*ends, key=lambda one: one.event.recorded_at))
-    numbers = source.last_numbers([one.event.case_id for one in merged])
-    rows = []
-    for plane, event, value in merged:
-        number = numbers[event.case_id] = numbers.get(event.case_id, 0) + 1
-        topic = f"{plane}/{type(event).__name__}"
-        rows.append(StoredEvent(event.case_id, number, topic, value))
-    for start in range(0, len(rows), _CHUNK):
-        append = Append(rows[start : start + _CHUNK])
+    for log, have in zip(logs, stored, strict=True):
+        _require_no_hole(log, have)
+    merged = heapq.merge(*map(_absent, logs), key=lambda one: one.event.recorded_at)
+    copied = 0
+    while chunk := list(islice(merged, _CHUNK)):
+        append = Append(_rows(chunk, source))
         store.append_all([append])
         if append.taken:
             raise ServiceUnavailable("somebody decides while the store is not complete")
-    return len(rows)
+        copied += len(chunk)
+        progress()
+    return copied
 
 
-def _absent(log: OwnLog, stored: int) -> Iterator[Absent]:
-    for index, (at, value) in enumerate(sorted(log.absent.items()), stored):
-        if index != at:
-            raise RecordRejected(
-                f"event {index} of {log.name} is neither in the store nor on the topic",
-                rule="log_index",
-            )
+def _rows(chunk: Sequence[Absent], source: Source) -> list[StoredEvent]:
+    """Give each event the next decision number of its case."""
+    numbers = source.last_numbers([one.event.case_id for one in chunk])
+    rows = []
+    for plane, event, value in chunk:
+        number = numbers[event.case_id] = numbers.get(event.case_id, 0) + 1
+        topic = f"{plane}/{type(event).__name__}"
+        rows.append(StoredEvent(event.case_id, number, topic, value))
+    return rows
+
+
+def _require_no_hole(log: OwnLog, stored: int) -> None:
+    missing = set(range(stored, stored + len(log.absent))) - log.absent.keys()
+    if missing:
+        raise RecordRejected(
+            f"event {min(missing)} of {log.name} is neither in the store nor on the topic",
+            rule="log_index",
+        )
+
+
+def _absent(log: OwnLog) -> Iterator[Absent]:
+    for _, value in sorted(log.absent.items()):
         yield Absent(log.plane, decode(value), value)

@@ -119,7 +119,7 @@ class Start:
         if not any(one.absent for one in logs):
             return 0
         with Store(self.dsn, connections=2, program="ledger relay") as store:
-            copied = copy_back(store, self.source, logs, stored=stored)
+            copied = copy_back(store, self.source, logs, stored=stored, progress=self.progress)
         self.metrics.copied_back.labels(self.country).inc(copied)
         log.warning("relay_copied_back", events=copied)
         return copied
