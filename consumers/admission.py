@@ -64,9 +64,13 @@ class Admitter:
         self._shared = topic is Topic.SHARED
         self._cases: dict[UUID, _Case] = {}
 
-    def unknown(self, cases: Iterable[UUID]) -> list[UUID]:
+    def unknown(self, found: Iterable[Claim | Stray]) -> set[UUID]:
         """Return the cases of which nothing is remembered: their standing has to be learnt."""
-        return [case_id for case_id in cases if case_id not in self._cases]
+        return {
+            one.case_id
+            for one in found
+            if isinstance(one, Claim) and one.case_id not in self._cases
+        }
 
     def learn(self, cases: Iterable[UUID], known: Mapping[UUID, Standing]) -> None:
         """Take over what is known of cases; of those not in `known` there is no earlier record."""
@@ -114,7 +118,7 @@ def admit(
     for every case that is known at all.
     """
     admitter = Admitter(topic)
-    admitter.learn({one.case_id for one in found if isinstance(one, Claim)}, known)
+    admitter.learn(admitter.unknown(found), known)
     return replace(admitter.admit(found), standings=admitter.standings())
 
 

@@ -133,9 +133,9 @@ def _mirrored(
 def _admitted(
     connection: Connection[Any], ground: Ground, found: list[Claim | Stray], memory: Memory
 ) -> Admission:
-    part = (ground.topic.value, ground.partition)
+    part = (str(ground.topic), ground.partition)
     admitter = memory.admitters.setdefault(part, Admitter(ground.topic))
-    unknown = admitter.unknown({one.case_id for one in found if isinstance(one, Claim)})
+    unknown = admitter.unknown(found)
     if unknown:
         admitter.learn(unknown, mirror.standings(connection, part[0], unknown))
     admission = admitter.admit(found)
@@ -144,19 +144,18 @@ def _admitted(
 
 
 def _records(admission: Admission, ground: Ground) -> list[Record]:
-    places: list[tuple[Claim, int | None, int | None]] = [
-        (placement.event, placement.effect_offset, placement.effect_rank)
+    where = (str(ground.topic), ground.partition)
+    placed = [
+        _record(where, placement.event, placement.effect_offset, placement.effect_rank)
         for placement in admission.placed
         if isinstance(placement.event, Claim)
     ]
-    places += [(claim, None, None) for claim in admission.held]
-    return [_record(ground, claim, offset, rank) for claim, offset, rank in places]
+    return [*placed, *(_record(where, claim, None, None) for claim in admission.held)]
 
 
-def _record(ground: Ground, claim: Claim, offset: int | None, rank: int | None) -> Record:
+def _record(where: Part, claim: Claim, offset: int | None, rank: int | None) -> Record:
     return Record(
-        ground.topic.value,
-        ground.partition,
+        *where,
         claim.offset,
         offset,
         rank,
@@ -199,8 +198,8 @@ def _in_order(
     """Return everything that takes effect now; earlier held records come from the mirror."""
     earlier = [one for one in admission.placed if not isinstance(one.event, Claim)]
     freed: dict[int, Placed] = {}
+    where = (str(ground.topic), ground.partition)
     if earlier:
-        where = (ground.topic.value, ground.partition)
         releases = [
             mirror.Release(*where, one.event.offset, one.effect_offset, one.effect_rank)
             for one in earlier
@@ -208,17 +207,16 @@ def _in_order(
         freed = {placed.offset: placed for placed in mirror.release(connection, releases)}
         applied.released += len(freed)
     return [
-        freed[one.event.offset] if not isinstance(one.event, Claim) else _placed(ground, one)
+        freed[one.event.offset] if not isinstance(one.event, Claim) else _placed(where, one)
         for one in admission.placed
     ]
 
 
-def _placed(ground: Ground, placement: Placement) -> Placed:
+def _placed(where: Part, placement: Placement) -> Placed:
     claim = placement.event
     assert isinstance(claim, Claim)
     return Placed(
-        ground.topic.value,
-        ground.partition,
+        *where,
         claim.offset,
         placement.effect_offset,
         placement.effect_rank,

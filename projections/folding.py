@@ -19,19 +19,18 @@ from psycopg import Connection
 from events.compiled import HEADER_BYTES
 from events.errors import UnknownSchema
 from events.stamp import Event
-from ledger.case.case import Topic
 from ledger.case.plane import Plane
 from ledger.case.reading import read_on
 from ledger.mirror import Placed
 from projections import case_file, case_state
 from projections.change import Change
-from projections.keeping import Kept
+from projections.keeping import TOPICS, Kept, Pair
 from projections.models import rows_of
 from projections.store import Sheet, write
 
 UNKNOWN_SCHEMA = "unknown_schema"
-#: Topic, partition and case.
-_Place = tuple[str, int, UUID]
+#: Index of a topic in TOPICS, and records on it.
+_Waiting = tuple[int, list[Placed]]
 
 #: (topic, event class or NoneType, effective) -> how many.
 Counts = Counter[tuple[str, type[Event | None], bool]]
@@ -71,45 +70,59 @@ def fold_in(
     nobody else folds the same cases.
     """
     kept = Kept() if kept is None else kept
-    sides = _by_side(records)
-    _load(connection, schema, sides, kept)
-    parked = kept.parked(connection, schema)
     sheet, folded = Sheet(), Folded()
-    for (topic, partition, case_id), waiting in sides.items():
-        if (case_id, topic) in parked:
-            folded.waiting += len(waiting)
-            continue
-        before = kept.plane(topic, partition, case_id)
-        after, stop = fold_side(
-            before, waiting, sheet, folded.events, country=country, decoded=decoded
-        )
-        kept.keep(topic, partition, after)
-        if stop is not None:
-            parked.add((case_id, topic))
-            folded.stops.append(stop)
-            folded.waiting += len(waiting) - waiting.index(stop.record) - 1
-        sheet.put(case_state.TABLE, case_state.row(after))
-        if case_file.differs(before, after):
-            put_file(sheet, *(kept.plane(topic, partition, case_id) for topic in Topic))
+    for partition, cases in _by_case(records).items():
+        pairs = kept.load(connection, schema, partition, cases)
+        for case_id, sides in cases.items():
+            for at, waiting in sides:
+                if (case_id, TOPICS[at]) in kept.parked(connection, schema):
+                    folded.waiting += len(waiting)
+                    continue
+                stop = _fold_case(pairs[case_id], at, waiting, sheet, folded, country, decoded)
+                if stop is not None:
+                    kept.parked(connection, schema).add((case_id, TOPICS[at]))
     write(connection, schema, sheet)
     park(connection, schema, folded.stops)
     kept.trim()
     return folded
 
 
-def _by_side(records: Iterable[Placed]) -> dict[_Place, list[Placed]]:
-    sides: dict[_Place, list[Placed]] = {}
+def _by_case(records: Iterable[Placed]) -> dict[int, dict[UUID, list[_Waiting]]]:
+    """Return for each partition and case what there is on each topic, in order."""
+    found: dict[int, dict[UUID, list[_Waiting]]] = {}
     for record in records:
-        sides.setdefault((record.topic, record.partition, record.case_id), []).append(record)
-    return sides
+        cases = found.setdefault(record.partition, {})
+        sides = cases.get(record.case_id)
+        if sides is None:
+            sides = cases[record.case_id] = []
+        at = TOPICS.index(record.topic)
+        if not sides or sides[-1][0] != at:
+            sides.append((at, []))
+        sides[-1][1].append(record)
+    return found
 
 
-def _load(connection: Connection[Any], schema: str, sides: Iterable[_Place], kept: Kept) -> None:
-    cases: dict[int, set[UUID]] = {}
-    for _, partition, case_id in sides:
-        cases.setdefault(partition, set()).add(case_id)
-    for partition, some in cases.items():
-        kept.load(connection, schema, partition, some)
+def _fold_case(
+    pair: Pair,
+    at: int,
+    waiting: Sequence[Placed],
+    sheet: Sheet,
+    folded: Folded,
+    country: str,
+    decoded: Mapping[bytes, Event],
+) -> Stop | None:
+    """Fold one topic's records of a case on; put the case on the sheet."""
+    before = pair[at]
+    pair[at], stop = fold_side(
+        before, waiting, sheet, folded.events, country=country, decoded=decoded
+    )
+    sheet.put(case_state.TABLE, case_state.row(pair[at]))
+    if case_file.differs(before, pair[at]):
+        put_file(sheet, *pair)
+    if stop is not None:
+        folded.stops.append(stop)
+        folded.waiting += len(waiting) - waiting.index(stop.record) - 1
+    return stop
 
 
 def fold_side(

@@ -6,7 +6,7 @@ still true: it moves with every batch, and its `refolds` with every case that so
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -19,16 +19,18 @@ from projections.positions import Move, Part, Position
 
 #: A case on one topic.
 Side = tuple[UUID, str]
-_TOPICS = tuple(topic.value for topic in Topic)
+#: What both topics say of one case, in the order of `Topic`.
+Pair = list[Plane]
+TOPICS = tuple(topic.value for topic in Topic)
 
 
 class Kept:
-    """What one reader remembers of a generation: about so many planes, 5 kB each."""
+    """What one reader remembers of a generation: about so many cases, 5 kB each."""
 
     def __init__(self, *, most: int = 10_000) -> None:
         self._most = most
         self._seen: dict[Part, tuple[int, int]] = {}
-        self._planes: dict[Part, dict[UUID, Plane]] = {}
+        self._pairs: dict[int, dict[UUID, Pair]] = {}
         self._parked: set[Side] | None = None
 
     def check(self, there: Mapping[Part, Position]) -> set[Part]:
@@ -39,7 +41,7 @@ class Kept:
             if self._seen.get(part) != (position.next_offset, position.refolds)
         }
         for part in stale:
-            self._planes.pop(part, None)
+            self._pairs.pop(part[1], None)
             self._parked = None
             self._seen[part] = (there[part].next_offset, there[part].refolds)
         return stale
@@ -51,36 +53,26 @@ class Kept:
             self._seen[part] = (move.next_offset, self._seen[part][1])
 
     def load(
-        self, connection: Connection[Any], schema: str, partition: int, cases: Collection[UUID]
-    ) -> None:
-        """Know the planes of some cases of a partition, on both topics."""
-        sides = [self._planes.setdefault((topic, partition), {}) for topic in _TOPICS]
-        missing = [case_id for case_id in cases if any(case_id not in side for side in sides)]
-        if not missing:
-            return
-        found = load_planes(connection, schema, missing)
-        for topic, side in zip(_TOPICS, sides, strict=True):
+        self, connection: Connection[Any], schema: str, partition: int, cases: Iterable[UUID]
+    ) -> Mapping[UUID, Pair]:
+        """Return the planes of a partition's cases, these among them; they are read if need be."""
+        pairs = self._pairs.setdefault(partition, {})
+        missing = [case_id for case_id in cases if case_id not in pairs]
+        if missing:
+            found = load_planes(connection, schema, missing)
             for case_id in missing:
-                plane = found.get((case_id, topic))
-                shared = topic == Topic.SHARED
-                side[case_id] = empty(case_id, shared=shared) if plane is None else plane
-
-    def plane(self, topic: str, partition: int, case_id: UUID) -> Plane:
-        """Return a plane that is known."""
-        return self._planes[topic, partition][case_id]
-
-    def keep(self, topic: str, partition: int, plane: Plane) -> None:
-        """Know a plane, as the newest."""
-        side = self._planes[topic, partition]
-        side.pop(plane.case_id, None)
-        side[plane.case_id] = plane
+                pairs[case_id] = [
+                    found.get((case_id, topic)) or empty(case_id, shared=topic == Topic.SHARED)
+                    for topic in TOPICS
+                ]
+        return pairs
 
     def trim(self) -> None:
-        """Forget the planes that were not folded for longest, if there are too many."""
-        each = self._most // max(1, len(self._planes))
-        for side in self._planes.values():
-            for case_id in list(side)[: max(0, len(side) - each)]:
-                del side[case_id]
+        """Forget the cases that were learnt first, if there are too many."""
+        each = self._most // max(1, len(self._pairs))
+        for pairs in self._pairs.values():
+            for case_id in list(pairs)[: max(0, len(pairs) - each)]:
+                del pairs[case_id]
 
     def parked(self, connection: Connection[Any], schema: str) -> set[Side]:
         """Return which cases are parked, on which topic; the caller adds what it parks."""
