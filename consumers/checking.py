@@ -1,56 +1,62 @@
-"""Signatures of a batch, checked beside the work on the batch before it.
-
-Checking costs more than everything else that happens to a record. libsodium frees the interpreter
-while it computes, so a few threads use the other core while the database is being written.
-"""
+"""Signatures of a batch, checked by another process beside the work on the batch before it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import chain
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
 
-from consumers.examination import Arrived, Claim, Ground, Outcome, Reason, Stray, examine, is_signed
-
-#: So many at once: little enough to be shared out evenly, enough to be worth the handing over.
-_SLICE = 32
+from consumers.examination import Arrived, Claim, Ground, Outcome, Reason, Stray, examine
+from ledger.log.checking import CheckingProcess, Signed
 
 
-class Checking(NamedTuple):
+class Checking:
     """Records whose signatures are being checked."""
 
-    found: Sequence[Claim | Stray]
-    verdicts: Sequence[Future[list[bool]]]
+    def __init__(
+        self, found: Sequence[Claim | Stray], process: CheckingProcess, number: int
+    ) -> None:
+        self._found = found
+        self._process = process
+        self._number = number
+        self._proven: list[Claim | Stray] | None = None
 
     def result(self) -> list[Claim | Stray]:
-        """Wait, and return what each record proves to be."""
-        signed = chain.from_iterable(verdict.result() for verdict in self.verdicts)
-        return [
-            one
-            if isinstance(one, Stray) or next(signed)
-            else Stray(Outcome.NOISE, Reason.SIGNATURE, one.offset)
-            for one in self.found
-        ]
+        """Wait, and return what each record proves to be. ServiceUnavailable."""
+        if self._proven is None:
+            self._proven = proven(self._found, self._process.finish(self._number))
+        return self._proven
 
 
 class Checker:
-    """Threads that check signatures."""
+    """Examines records here, and has their signatures checked elsewhere."""
 
-    def __init__(self, threads: int) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="checks signatures")
+    def __init__(self) -> None:
+        self._process = CheckingProcess()
 
     def begin(self, records: Sequence[Arrived], ground: Ground) -> Checking:
         """Examine records now, and begin to check their signatures."""
         found = [examine(record, ground) for record in records]
-        claims = [one for one in found if isinstance(one, Claim)]
-        slices = (claims[at : at + _SLICE] for at in range(0, len(claims), _SLICE))
-        return Checking(found, [self._pool.submit(_signed, part, ground) for part in slices])
+        return Checking(found, self._process, self._process.begin(signed_in(found, ground)))
 
     def close(self) -> None:
-        """Let the threads go."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """End the other process."""
+        self._process.close()
 
 
-def _signed(claims: Sequence[Claim], ground: Ground) -> list[bool]:
-    return [is_signed(claim, ground) for claim in claims]
+def signed_in(found: Iterable[Claim | Stray], ground: Ground) -> list[Signed]:
+    """Return what has to be signed so that the claims among these hold."""
+    return [
+        (*ground.logs[one.origin], one.log_index, one.leaf, one.signature)
+        for one in found
+        if isinstance(one, Claim)
+    ]
+
+
+def proven(found: Iterable[Claim | Stray], verdicts: Iterable[bool]) -> list[Claim | Stray]:
+    """Return what records prove to be, given for each claim whether it is signed."""
+    signed = iter(verdicts)
+    return [
+        one
+        if isinstance(one, Stray) or next(signed)
+        else Stray(Outcome.NOISE, Reason.SIGNATURE, one.offset)
+        for one in found
+    ]

@@ -1,7 +1,6 @@
 """What one record of a topic proves to be, looking at nothing but the record and the pinned keys.
 
-The cheap questions come first; the signature, which costs most, can be asked elsewhere and in
-parallel: libsodium frees the interpreter while it computes.
+The cheap questions come first; the signature, which costs most, is asked elsewhere (checking.py).
 """
 
 from __future__ import annotations
@@ -177,22 +176,6 @@ def _read(value: bytes) -> tuple[Stamp | Event | None, Event | None]:
         return read_stamp(value), None
     except RecordRejected:
         return None, None
-
-
-def is_signed(claim: Claim, ground: Ground) -> bool:
-    """Say whether one of the origin's pinned keys signed the event at its index of the log."""
-    log, verifiers = ground.logs[claim.origin]
-    return any(
-        key.is_signed(log, claim.log_index, claim.leaf, claim.signature) for key in verifiers
-    )
-
-
-def checked(record: Arrived, ground: Ground) -> Claim | Stray:
-    """Return what a record proves to be, looking at nothing but the record."""
-    found = examine(record, ground)
-    if isinstance(found, Claim) and not is_signed(found, ground):
-        return _noise(record, Reason.SIGNATURE)
-    return found
 
 
 def _noise(record: Arrived, reason: Reason) -> Stray:

@@ -30,8 +30,6 @@ class WorkerSettings:
     batch_records: int = 1_000
     #: Longest wait for a record; a stop is noticed after it.
     poll_ms: int = 250
-    #: Threads that check signatures beside the work on the batch before.
-    check_threads: int = 2
 
     def name_of(self, topic: Topic) -> str:
         """Return Kafka's name of a topic."""

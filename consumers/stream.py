@@ -1,6 +1,6 @@
 """The loop of a worker on one cluster: read, check, apply, over and over.
 
-While one batch is being written, the signatures of the next are checked on other threads.
+While one batch is being written, another process checks the signatures of the next.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Stream:
                 known=known,
                 batch_records=settings.batch_records,
             )
-            checker = Checker(settings.check_threads)
+            checker = Checker()
             try:
                 self._loop(database, number, source, checker, stop, at)
             finally:

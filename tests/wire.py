@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import NamedTuple
 
+from consumers.checking import proven, signed_in
+from consumers.examination import Arrived, Claim, Ground, Stray, examine
 from events.agreement import Agreement, Country
 from events.codec import encode
 from events.contract import CE_TYPE, LOG, ce_type, log_header, log_name, partition_of
 from events.stamp import Event, leaf_hash
 from ledger.case.case import Topic
+from ledger.log.checking import check
 from ledger.log.signature import LogSigner
 
 
@@ -88,3 +91,10 @@ class Pens:
         return [
             self.write(event, topic=topic, offset=offset) for offset, event in enumerate(events)
         ]
+
+
+def checked(record: Arrived, ground: Ground) -> Claim | Stray:
+    """What a record proves to be: what a worker does with it, in one process."""
+    found = [examine(record, ground)]
+    (one,) = proven(found, check(signed_in(found, ground)))
+    return one

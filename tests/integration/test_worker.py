@@ -189,7 +189,7 @@ def batch(topics, database, dsn) -> Iterator[tuple[psycopg.Connection, list[Read
         records = pens.write_all(events_of(transferred()))
         at = records[0].partition
         ground = Ground.of(pens.agreement, Topic.SHARED, at, country=country)
-        checker = Checker(1)
+        checker = Checker()
         checking = checker.begin(records, ground)
         yield connection, [Read(ground, Move("shared", at, 0, 5, 0), records, checking)]
         checker.close()

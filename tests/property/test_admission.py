@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.admission import admit
-from consumers.examination import Claim, Ground, Outcome, checked
+from consumers.examination import Claim, Ground, Outcome
 from events.case import ChildMissing
 from events.codec import encode
 from events.stamp import NOTHING_SEEN, Event, leaf_hash
 from ledger.case.case import Topic
 from ledger.mirror import Standing
 from tests.given import CASEWORKER, NOON
-from tests.wire import Pens, Written
+from tests.wire import Pens, Written, checked
 
 CASES = tuple(uuid5(UUID(int=7), str(number)) for number in range(2))
 MISCHIEF = ("swap", "lose", "repeat", "lie", "forge", "babble")

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumers.admission import admit
-from consumers.examination import Ground, checked
+from consumers.examination import Ground
 from events.codec import decode, encode
 from events.stamp import Event, leaf_hash
 from ledger.case.case import Topic
@@ -28,7 +28,7 @@ from ledger.case.steps import Kind, step_of
 from ledger.mirror import Standing
 from tests.given import Node, changed
 from tests.property.test_agreement import COUNTRIES, begun, decide_something
-from tests.wire import Pens, Written
+from tests.wire import Pens, Written, checked
 
 #: What a broker, a relay or a stranger may do to the topic.
 MISCHIEF = ("repeat", "swap", "lose", "forge", "babble", "equivocate", "replay_elsewhere")

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from consumers.admission import Admission, admit
-from consumers.examination import Claim, Ground, Outcome, Reason, checked
+from consumers.examination import Claim, Ground, Outcome, Reason
 from events.codec import encode
 from events.contract import CE_TYPE, LOG, log_header
 from events.stamp import Event, leaf_hash
@@ -17,7 +17,7 @@ from ledger.case import consent, identity, transfer
 from ledger.case.case import Topic
 from ledger.mirror import Standing
 from tests.given import Story, changed, consented, opened, proposed, ready
-from tests.wire import Pens, Written
+from tests.wire import Pens, Written, checked
 
 PENS = Pens()
 SHARED = Ground.of(PENS.agreement, Topic.SHARED, 0, country="KZ")

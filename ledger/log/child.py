@@ -1,0 +1,72 @@
+"""A child process for the arithmetic of the log.
+
+Signing and checking cost more than everything else that happens to an event. In a thread they
+would take turns with Kafka's client and the folds for the one interpreter: after each signature a
+thread waits until another gives it up. A child has its own, and works meanwhile on another core.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import events
+from events.errors import ServiceUnavailable
+
+_END_S = 2.0
+
+
+class Child:
+    """Answers what it is asked, in order, as long as somebody holds the other end of its pipe."""
+
+    def __init__(self, module: str, *arguments: str) -> None:
+        """Start `module`, which has to call `serve` with the number it is given first."""
+        self._pipe, theirs = Pipe()
+        # Only what it needs: our environment holds the password of the database.
+        root = str(Path(events.__file__).parents[1])
+        self._process = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-m", module, str(theirs.fileno()), *arguments],
+            env={"PYTHONPATH": root},
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+        )
+        theirs.close()
+
+    def ask(self, question: Any) -> None:
+        """Have something worked out; each question gets one answer."""
+        try:
+            self._pipe.send(question)
+        except OSError:
+            raise ServiceUnavailable("the child process has ended") from None
+
+    def answer(self) -> Any:
+        """Wait for the next answer; ServiceUnavailable if there will be none."""
+        try:
+            return self._pipe.recv()
+        except (EOFError, OSError):
+            raise ServiceUnavailable("the child process has ended") from None
+
+    def close(self) -> None:
+        """End the child."""
+        self._pipe.close()
+        self._process.wait(_END_S)
+
+
+def pipe_of(number: str) -> Connection:
+    """Return a child's end of the pipe. Ctrl-C in a terminal is for the parent, not for it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return Connection(int(number))
+
+
+def serve(pipe: Connection, answer: Callable[[Any], Any]) -> None:
+    """Answer each question, until nobody asks any more."""
+    with suppress(EOFError, OSError):  # the parent has ended, in whatever way
+        while True:
+            pipe.send(answer(pipe.recv()))
