@@ -34,7 +34,7 @@ from ledger.relaying.publishing import At, Batch, Publisher, batch_of
 from ledger.relaying.signing import SigningProcess
 from ledger.relaying.source import Row, Source
 from ledger.relaying.starting import Cluster, Start
-from ledger.relaying.watchdog import Watchdog
+from ledger.watchdog import Watchdog
 
 #: Without a notice the store is looked at so often.
 _POLL_S = 1.0

@@ -16,7 +16,7 @@ from ledger.relaying.exits import ExitCode, exit_code, is_fenced
 from ledger.relaying.own_log import OwnLog, Place, hint_contradicts
 from ledger.relaying.publishing import batch_of
 from ledger.relaying.source import Row
-from ledger.relaying.watchdog import Watchdog
+from ledger.watchdog import Watchdog
 from ledger.topics import Found
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import structlog
 
-from ledger.relaying.exits import ExitCode
+from events.errors import StartAgain
 
 _LOOK_EVERY_S = 0.25
 
@@ -46,6 +46,6 @@ class Watchdog:
             with self._lock:
                 late, doing = time.monotonic() > self._deadline, self._doing
             if late:
-                log.critical("relay_stuck", doing=doing)
-                self._leave(ExitCode.AGAIN)
+                log.critical("stuck", doing=doing)
+                self._leave(StartAgain.exit_code)
                 return
