@@ -21,7 +21,6 @@ import psycopg
 import structlog
 
 from events.agreement import Agreement
-from events.codec import read_stamp
 from events.errors import LedgerError, Misconfigured, ServiceUnavailable
 from ledger import topics
 from ledger.case.case import Topic
@@ -29,10 +28,11 @@ from ledger.relaying.clients import TRANSACTION_S
 from ledger.relaying.exits import ExitCode, exit_code, is_fenced
 from ledger.relaying.health import RelayHealth
 from ledger.relaying.metrics import RelayMetrics
+from ledger.relaying.outbox import Outbox
 from ledger.relaying.own_log import OwnLog
 from ledger.relaying.publishing import At, Batch, Publisher, batch_of
 from ledger.relaying.signing import SigningProcess
-from ledger.relaying.source import Row, Source
+from ledger.relaying.source import Source
 from ledger.relaying.starting import Cluster, Start
 from ledger.watchdog import Watchdog
 
@@ -122,9 +122,8 @@ class Relay:
         self._at = at
         self._watchdog = Watchdog()
         self._logs: dict[Topic, OwnLog] = {}
-        self._oldest: float | None = None
         self._hint_is_old = False
-        self._refreshed = self._counted = self._hinted = time.monotonic()
+        self._refreshed = self._hinted = time.monotonic()
 
     def run(self, stop: threading.Event) -> ExitCode:
         """Relay until asked to stop; return how to end the process."""
@@ -133,6 +132,7 @@ class Relay:
         try:
             self._signing = SigningProcess(self._settings.log_key)
             self._source = Source(self._settings.dsn)
+            self._outbox = Outbox(self._source, self._cluster.planes, self._metrics, self._progress)
             self._start(stop)
             self._go_round(stop)
             self._publisher.close()
@@ -168,7 +168,9 @@ class Relay:
             raise Misconfigured(f"the log key of {self._settings.country} is not in the agreement")
 
     def _start(self, stop: threading.Event) -> None:
-        self._health.starts(self._cluster.name, "the lock of its log")
+        self._begins("a look at its store")
+        self._outbox.look()
+        self._begins("the lock of its log")
         self._lock(stop)
         self._at("locked")
         start = Start(
@@ -181,19 +183,24 @@ class Relay:
             at=self._at,
             progress=self._progress,
         )
-        self._health.starts(self._cluster.name, "Kafka and its topics")
+        self._begins("Kafka and its topics")
         found = start.find_topics()
         self._require_signer()
+        self._begins("the end of earlier transactions")
         # First of all: from here on no earlier relay of this country can write.
         name = f"{self._settings.agreement.prefix}.relay.{self._settings.country}"
         self._publisher = Publisher(self._cluster.bootstrap, name, self._cluster.client, self._at)
         self._publisher.fence()
         self._at("fenced")
-        self._health.starts(self._cluster.name, "a look at what stands on its topics")
+        self._begins("a look at what stands on its topics")
         self._logs = {one.plane: one for one in start.logs(found)}
         self._prepared = {plane: one.place for plane, one in self._logs.items()}
-        self._metrics.age_by(lambda: self._oldest)
         self._source.listen()
+
+    def _begins(self, doing: str) -> None:
+        """Say what the start waits for next, and give it a time of its own."""
+        self._health.starts(self._cluster.name, doing)
+        self._allow(doing)
 
     def _lock(self, stop: threading.Event) -> None:
         end = time.monotonic() + _LOCK_S
@@ -231,7 +238,7 @@ class Relay:
         upcoming: list[Batch] = []
         if batch.records:
             signatures = self._signing.finish()
-            with self._metrics.transaction_seconds.labels(self._settings.country).time():
+            with self._metrics.transaction():
                 self._publisher.publish(
                     batch.records, signatures, lambda: upcoming.append(self._prepare())
                 )
@@ -261,16 +268,7 @@ class Relay:
         self._at("hint_moved")
 
     def _measure(self, batch: Batch) -> None:
-        """Tell how much waits, and since when: of a full batch, counted at most every second."""
-        waiting = len(batch.rows)
-        self._oldest = _recorded(batch.rows[0]) if waiting else None
-        if waiting >= self._settings.batch:
-            if time.monotonic() - self._counted < _POLL_S:
-                return
-            self._counted = time.monotonic()
-            after = batch.rows[0].id - 1
-            waiting = sum(self._source.count(one, after=after) for one in self._cluster.planes)
-        self._metrics.pending.labels(self._settings.country).set(waiting)
+        self._outbox.measure(batch.rows, more=len(batch.rows) >= self._settings.batch)
 
     def _rest(self) -> None:
         """Nothing of ours is under way: whatever we write next stands beyond the present ends."""
@@ -289,9 +287,5 @@ class Relay:
         self._watchdog.allow(_STEP_S, doing)
 
     def _progress(self) -> None:
-        self._allow("start")
+        self._allow("a long look")
         self._source.ping()
-
-
-def _recorded(row: Row) -> float:
-    return read_stamp(row.state).recorded_at.timestamp()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+
+from ledger.case.case import Topic
 
 
 class RelayMetrics:
@@ -15,10 +18,10 @@ class RelayMetrics:
         self.origin = origin
         self._count_events(registry)
         self._watch_the_outbox(registry)
-        self.transaction_seconds = Histogram(
+        self._transaction_seconds = Histogram(
             "ledger_relay_transaction_seconds",
-            "From the beginning of a transaction to its commit.",
-            ["origin"],
+            "From the beginning of a transaction to its commit, or to the error that ended it.",
+            ["origin", "outcome"],
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
             registry=registry,
         )
@@ -47,13 +50,13 @@ class RelayMetrics:
         self.pending = Gauge(
             "ledger_outbox_pending_events",
             "Events in the store that are not known to be on their topic.",
-            ["origin"],
+            ["origin", "topic"],
             registry=registry,
         )
         self._oldest = Gauge(
             "ledger_relay_oldest_unpublished_seconds",
             "Age of the oldest event that is not known to be on its topic; 0 if there is none.",
-            ["origin"],
+            ["origin", "topic"],
             registry=registry,
         )
         self.index = Gauge(
@@ -63,7 +66,18 @@ class RelayMetrics:
             registry=registry,
         )
 
-    def age_by(self, oldest: Callable[[], float | None]) -> None:
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Measure how long a transaction takes, and say what became of it."""
+        began, outcome = time.monotonic(), "failed"
+        try:
+            yield
+            outcome = "committed"
+        finally:
+            seconds = self._transaction_seconds.labels(self.origin, outcome)
+            seconds.observe(time.monotonic() - began)
+
+    def age_by(self, plane: Topic, oldest: Callable[[], float | None]) -> None:
         """Let the age be computed when asked: it grows while the relay is stuck.
 
         `oldest` gives the moment (seconds since 1970) at which the oldest waiting event was
@@ -74,4 +88,4 @@ class RelayMetrics:
             moment = oldest()
             return 0.0 if moment is None else max(0.0, time.time() - moment)
 
-        self._oldest.labels(self.origin).set_function(age)
+        self._oldest.labels(self.origin, plane).set_function(age)

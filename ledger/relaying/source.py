@@ -23,9 +23,11 @@ WHERE notification_id > %b AND starts_with(topic, %b)
 ORDER BY notification_id LIMIT %b
 """
 _COUNT: LiteralString = """
-SELECT count(*) FROM ledger.ledger_events
+SELECT count(*), min(notification_id) FROM ledger.ledger_events
 WHERE starts_with(topic, %s) AND notification_id > %s AND notification_id <= %s
 """
+_LAST: LiteralString = "SELECT coalesce(max(notification_id), 0) FROM ledger.ledger_events"
+_STATE: LiteralString = "SELECT state FROM ledger.ledger_events WHERE notification_id = %s"
 _MOVE: LiteralString = """
 INSERT INTO ledger.relay_hint (topic, notification_id, rank, next_offsets, topic_id)
 SELECT * FROM unnest(%b::text[], %b::bigint[], %b::bigint[], %b::jsonb[], %b::uuid[])
@@ -50,7 +52,8 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND greatest(a.query_start, a.state_change) < now() - make_interval(secs => %s)
 """
-_LARGEST = 2**63 - 1
+#: Rows that are counted at a time.
+_PART = 200_000
 
 
 class Row(NamedTuple):
@@ -61,6 +64,14 @@ class Row(NamedTuple):
     #: `<shared|national>/<type>`.
     topic: str
     state: bytes
+
+
+class Stretch(NamedTuple):
+    """Events of one topic between two rows of the store."""
+
+    events: int
+    #: The row of the oldest, if there is one.
+    first: int | None
 
 
 class Hint(NamedTuple):
@@ -116,12 +127,33 @@ class Source:
         offsets = {int(partition): offset for partition, offset in row[2].items()}
         return Hint(Place(row[0], row[1]), offsets, row[3])
 
-    def count(self, plane: Topic, *, after: int = 0, until: int = _LARGEST) -> int:
-        """Count the events of a topic between two rows of the store."""
-        row = self._connection.execute(_COUNT, (f"{plane}/", after, until)).fetchone()
-        assert row is not None
-        count: int = row[0]
-        return count
+    def stretch(
+        self,
+        plane: Topic,
+        progress: Callable[[], None],
+        *,
+        after: int = 0,
+        until: int | None = None,
+    ) -> Stretch:
+        """Count the events of a topic behind a row of the store, up to another one or to the last.
+
+        Part by part, with `progress` after each: however long the log is, nobody has to take
+        the relay for stuck.
+        """
+        ((last,),) = self._connection.execute(_LAST).fetchall()
+        end = last if until is None else min(until, last)
+        events, first = 0, None
+        for start in range(after, end, _PART):
+            part = (f"{plane}/", start, min(start + _PART, end))
+            ((more, lowest),) = self._connection.execute(_COUNT, part).fetchall()
+            events, first = events + more, first or lowest
+            progress()
+        return Stretch(events, first)
+
+    def state(self, notification_id: int) -> bytes:
+        """Return the event of a row that is there."""
+        ((state,),) = self._connection.execute(_STATE, (notification_id,)).fetchall()
+        return bytes(state)
 
     def rows(self, planes: Sequence[Topic], after: int, limit: int) -> list[Row]:
         """Return the next rows in order of commit."""

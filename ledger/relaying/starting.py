@@ -74,8 +74,7 @@ class Start:
         pairs = zip(self.cluster.planes, found, ends, strict=True)
         logs = [self._log(plane, topic, end) for plane, topic, end in pairs]
         stored = [
-            one.place.rank + self.source.count(one.plane, after=one.place.notification_id)
-            for one in logs
+            one.place.rank + self._count(one.plane, after=one.place.notification_id) for one in logs
         ]
         for one, have in zip(logs, stored, strict=True):
             self._scan(one, have)
@@ -96,12 +95,15 @@ class Start:
             return own
         if wrong := hint_contradicts(topic, hint.topic_id, hint.next_offsets, ends):
             raise RecordRejected(wrong, rule="topic_kept")
-        if self.source.count(plane, until=hint.place.notification_id) == hint.place.rank:
+        if self._count(plane, until=hint.place.notification_id) == hint.place.rank:
             own.place = hint.place
             own.next_offsets = dict(hint.next_offsets)
         else:
             log.warning("relay_hint_ignored", log=own.name)  # another store than it was taken from
         return own
+
+    def _count(self, plane: Topic, *, after: int = 0, until: int | None = None) -> int:
+        return self.source.stretch(plane, self.progress, after=after, until=until).events
 
     def _scan(self, own: OwnLog, stored: int) -> None:
         scan(

@@ -8,12 +8,13 @@ import pytest
 from kafka import KafkaProducer
 
 from events.codec import MAX_EVENT_BYTES
-from events.contract import log_header, log_message, partition_of
+from events.contract import log_header, partition_of
 from events.errors import Misconfigured
 from events.stamp import leaf_hash
 from ledger import topics
 from ledger.case import care, identity
-from ledger.log.signature import LogSigner
+from ledger.case.case import Topic
+from ledger.log.signature import LogSigner, LogVerifier
 from ledger.relaying import source
 from ledger.relaying.exits import ExitCode
 from ledger.relaying.health import RelayHealth
@@ -268,8 +269,11 @@ def publish_by_hand(node, index: int, case_id: UUID, value: bytes) -> None:
     """Write a record of this country's log, signed, as a torn transaction might leave it."""
     topic = node.agreement.national_topic(node.code)
     signer = LogSigner.load(node.key)
-    header = log_header(index, signer.sign(f"{topic}/{node.code}", index, leaf_hash(value)))
-    assert log_message(f"{topic}/{node.code}", index, leaf_hash(value))
+    leaf = leaf_hash(value)
+    signature = signer.sign(f"{topic}/{node.code}", index, leaf)
+    verifier = LogVerifier.parse(node.agreement.countries[node.code].log_keys[-1])
+    assert verifier.is_signed(f"{topic}/{node.code}", index, leaf, signature)
+    header = log_header(index, signature)
     producer = KafkaProducer(bootstrap_servers=node.kafka)
     partition = partition_of(case_id, PARTITIONS)
     headers = [("ce_type", b"NationalEvent"), ("log", header)]
@@ -476,7 +480,8 @@ def test_the_relay_tells_how_it_is(kz):
         ("KZ", shared, "TransferProposed"): 1,
         ("KZ", national, "NationalEvent"): 5,
     } == published
-    assert 0 == metrics.pending.labels("KZ")._value.get()
+    waits = [metrics.pending.labels("KZ", plane)._value.get() for plane in Topic]
+    assert [0, 0] == waits
     assert 3 == metrics.index.labels("KZ", shared)._value.get()
 
 
