@@ -18,7 +18,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from events.agreement import Agreement
-from events.contract import TOPIC_SETTINGS
+from events.contract import IN_SYNC, TOPIC_SETTINGS, in_sync_replicas
 from events.errors import Misconfigured, ServiceUnavailable
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -33,6 +33,8 @@ class Found:
     name: str
     topic_id: UUID
     partitions: int
+    #: On how many brokers each record is.
+    replicas: int = 1
 
     @property
     def places(self) -> list[TopicPartition]:
@@ -56,12 +58,13 @@ def ensure_topics(
     """
     names = [agreement.national_topic(country) for country in countries]
     names += [agreement.shared_topic] if shared else []
+    settings = {**TOPIC_SETTINGS, IN_SYNC: str(in_sync_replicas(replication))}
     with admin(bootstrap, client) as cluster:
         for name in names:
             wanted = {
                 "num_partitions": agreement.partitions,
                 "replication_factor": replication,
-                "configs": dict(TOPIC_SETTINGS),
+                "configs": settings,
             }
             try:
                 cluster.create_topics({name: wanted})
@@ -77,18 +80,41 @@ def require_topic(cluster: KafkaAdminClient, name: str, *, partitions: int) -> F
     (topic,) = cluster.describe_topics([name])
     if topic["error_code"] != 0 or topic["topic_id"] is None:
         raise Misconfigured(f"there is no topic {name}, or this program may not see it")
-    found = Found(name, UUID(str(topic["topic_id"])), len(topic["partitions"]))
+    rows = topic["partitions"]
+    replicas = min(len(row["replica_nodes"]) for row in rows)
+    found = Found(name, UUID(str(topic["topic_id"])), len(rows), replicas)
     if found.partitions != partitions:
         raise Misconfigured(
             f"topic {name} has {found.partitions} partitions; the agreement says {partitions}"
         )
+    _require_settings(found, _settings_of(cluster, name))
+    return found
+
+
+def _settings_of(cluster: KafkaAdminClient, name: str) -> Mapping[str, str]:
+    """Return what the cluster says of a topic; kafka-python says nothing where it is refused."""
     resource = ConfigResource(ConfigResourceType.TOPIC, name)
     described = cluster.describe_configs([resource], config_filter="all")["topic"][name]
+    return {key: said["value"] for key, said in described.items()}
+
+
+def _require_settings(topic: Found, has: Mapping[str, str]) -> None:
+    if missing := {*TOPIC_SETTINGS, IN_SYNC} - has.keys():
+        raise Misconfigured(
+            f"this program may not see the settings of topic {topic.name} ({min(missing)}):"
+            " grant it DESCRIBE_CONFIGS"
+        )
     for key, value in TOPIC_SETTINGS.items():
-        has = described[key]["value"]
-        if has != value:
-            raise Misconfigured(f"topic {name} has {key}={has}; the contract says {value}")
-    return found
+        if has[key] != value:
+            raise Misconfigured(
+                f"topic {topic.name} has {key}={has[key]}; the contract says {value}"
+            )
+    least = in_sync_replicas(topic.replicas)
+    if int(has[IN_SYNC]) < least:
+        raise Misconfigured(
+            f"topic {topic.name} has {IN_SYNC}={has[IN_SYNC]}; with {topic.replicas} replicas the"
+            f" contract says {least}"
+        )
 
 
 def ends(cluster: KafkaAdminClient, topic: Found) -> Mapping[int, int]:

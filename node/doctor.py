@@ -7,12 +7,15 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from events.errors import LedgerError, Misconfigured
 from node.home import CountryFolder
 from node.nodes import waits_for
 from node.place import Place
+
+if TYPE_CHECKING:
+    from ledger.topics import Found
 
 _ENOUGH_BYTES = 1_000_000_000
 #: Roles, generations and `uuidv7()` are used as PostgreSQL has them from here on.
@@ -154,13 +157,22 @@ def _topics(where: Place) -> Iterator[Finding]:
         agreement = where.agreement
         for name in (agreement.shared_topic, agreement.national_topic(where.country)):
             try:
-                topics.require_topic(cluster, name, partitions=agreement.partitions)
+                topic = topics.require_topic(cluster, name, partitions=agreement.partitions)
             except Misconfigured as wrong:
                 repair = "set it as docs/wire-format.md says; never make the topic anew"
                 yield Finding(f"topic {name}", ok=False, found=str(wrong), repair=repair)
             else:
-                found = f"{agreement.partitions} partitions, keeps everything"
+                found = f"{topic.partitions} partitions, keeps everything, {_copies(topic)}"
                 yield Finding(f"topic {name}", ok=True, found=found)
+
+
+def _copies(topic: Found) -> str:
+    from events.contract import in_sync_replicas
+
+    needed = in_sync_replicas(topic.replicas)
+    if needed > 1:
+        return f"{topic.replicas} replicas, {needed} before a record counts"
+    return f"replicas: {topic.replicas}, enough for development only"
 
 
 def _programs(where: Place) -> Iterator[Finding]:
