@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 from consumers.batch import Applied, Read
 from consumers.examination import Outcome
+from consumers.progress import Progress
 from events.contract import NATIONAL_EVENT
 from events.stamp import Event
 from ledger.case.case import Topic
-from projections.positions import Part
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
@@ -45,17 +49,6 @@ WAITING_CASES = Gauge(
 )
 OLDEST_WAITING = Gauge(
     "ledger_quarantine_oldest_seconds", "Age of the longest wait.", ["country", "kind"]
-)
-NEXT_OFFSET = Gauge(
-    "ledger_projection_next_offset", "Where reading goes on.", ["country", "topic", "partition"]
-)
-LOG_END = Gauge(
-    "ledger_log_end_offset", "End of the topic as last fetched.", ["country", "topic", "partition"]
-)
-LAG_SECONDS = Gauge(
-    "ledger_projection_lag_seconds",
-    "Age of the newest record read while there are more; 0 when caught up.",
-    ["country", "topic", "partition"],
 )
 BATCH = Histogram(
     "ledger_projection_batch_records",
@@ -112,13 +105,68 @@ def _kind(topic: str, event_class: type[Event | None]) -> str:
     return event_class.__name__ if issubclass(event_class, Event) else "unreadable"
 
 
-def progress(country: str, behind: Mapping[Part, tuple[int, int, float]]) -> None:
-    """Show, for each partition, what is next, where the log ends and how old the last record is."""
-    for (topic, partition), (reached, end, age) in behind.items():
-        labels = (country, topic, str(partition))
-        NEXT_OFFSET.labels(*labels).set(reached)
-        LOG_END.labels(*labels).set(end)
-        LAG_SECONDS.labels(*labels).set(age if reached < end else 0)
+_PLACE = ("country", "topic", "partition")
+
+
+class Places(Collector):
+    """Where the partitions of running workers stand: worked out when asked."""
+
+    def __init__(self) -> None:
+        self._shown: dict[Progress, str] = {}
+
+    @contextmanager
+    def shown(self, country: str, progress: Progress) -> Iterator[None]:
+        """Show this progress as long as the block runs."""
+        self._shown[progress] = country
+        try:
+            yield
+        finally:
+            del self._shown[progress]
+
+    def describe(self) -> list[Metric]:
+        """Return the metrics without their values."""
+        return list(self._families().values())
+
+    def collect(self) -> Iterator[Metric]:
+        """Look now: a loop that is stuck falls behind without changing anything."""
+        families = self._families()
+        for progress, country in list(self._shown.items()):
+            for (topic, partition), one in progress.standings().items():
+                ends = one.ends
+                values = {
+                    "next": one.reached,
+                    "lag_seconds": one.lag_seconds,
+                    "lag_events": one.lag_events,
+                    "start": ends and ends.start,
+                    "stable": ends and ends.stable,
+                    "end": ends and ends.end,
+                }
+                for name, value in values.items():
+                    if value is not None:
+                        families[name].add_metric([country, topic, str(partition)], value)
+        yield from families.values()
+
+    @staticmethod
+    def _families() -> dict[str, GaugeMetricFamily]:
+        said = {
+            "next": ("ledger_projection_next_offset", "Where reading goes on."),
+            "lag_seconds": (
+                "ledger_projection_lag_seconds",
+                "Age of the next record that is not applied; 0 when there is none.",
+            ),
+            "lag_events": ("ledger_projection_lag_events", "Offsets that are not applied."),
+            "start": ("ledger_log_start_offset", "Where the log begins: 0, for it is permanent."),
+            "stable": (
+                "ledger_log_stable_offset",
+                "Up to where the log can be read: an open transaction holds it.",
+            ),
+            "end": ("ledger_log_end_offset", "Where the log ends."),
+        }
+        return {key: GaugeMetricFamily(*words, labels=_PLACE) for key, words in said.items()}
+
+
+PLACES = Places()
+REGISTRY.register(PLACES)
 
 
 def quarantine(country: str, waits: Iterable[tuple[str, int, float]]) -> None:

@@ -30,6 +30,12 @@ class WorkerSettings:
     batch_records: int = 1_000
     #: Longest wait for a record; a stop is noticed after it.
     poll_ms: int = 250
+    #: A worker that is silent for so long within a batch loses its session, and with it its locks.
+    idle_s: float = 30
+    #: So long it waits for another's locks: longer than it takes until a lost worker's are free.
+    lock_s: float = 60
+    #: So long a step may take before the process ends, and another one begins.
+    step_s: float = 120
 
     def name_of(self, topic: Topic) -> str:
         """Return Kafka's name of a topic."""

@@ -18,6 +18,7 @@ from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import IllegalStateError
 
+from consumers.progress import Progress
 from consumers.start import STRICT
 from events.errors import StartAgain
 from ledger.case.case import Topic
@@ -65,12 +66,13 @@ class Source:
         member: str,
         known: Mapping[Part, Position],
         batch_records: int,
+        progress: Progress,
     ) -> None:
         self._topics = {name: topic for topic, name in names.items()}
         self._reached = {part: position.next_offset for part, position in known.items()}
         #: Where the next batch of each assigned partition begins; empty until it is known.
         self._next: dict[TopicPartition, int] = {}
-        self._written_at: dict[TopicPartition, float] = {}
+        self._progress = progress
         self._committed_at = 0.0
         self._seeks = Seeks(self)
         self._changes = 0
@@ -119,6 +121,7 @@ class Source:
         for part in self._consumer.assignment():
             self._next[part] = positions[self._part(part)].next_offset
             self._consumer.seek(part, self._next[part])
+        self._progress.assigned({self._part(part): at for part, at in self._next.items()})
 
     def poll(self, timeout_ms: int) -> list[Polled]:
         """Return what is next. Where nothing but control records stood, the records are empty."""
@@ -142,34 +145,20 @@ class Source:
             polled.append(Polled(Topic(topic), partition, move, records))
             self._next[part] = end
             if records:
-                self._written_at[part] = records[-1].timestamp / 1000
+                self._progress.read(move, records[0].timestamp / 1000)
         return polled
 
     def applied(self, moves: list[Move]) -> None:
         """Note how far was applied, and tell Kafka now and then, for its dashboards."""
         for move in moves:
             self._reached[move.topic, move.partition] = move.next_offset
+        self._progress.applied(moves)
         if time.monotonic() - self._committed_at >= _COMMIT_SECONDS:
             self._committed_at = time.monotonic()
             offsets = {part: self._reached[self._part(part)] for part in self._next}
             self._consumer.commit_async(
                 {part: OffsetAndMetadata(offset, "", -1) for part, offset in offsets.items()}
             )
-
-    def behind(self) -> dict[Part, tuple[int, int, float]]:
-        """Return for each partition: offset applied to, end of the log, age of the last record.
-
-        The end is the one of the last fetch, and 0 before the first; the age is in seconds.
-        """
-        now = time.time()
-        return {
-            self._part(part): (
-                self._reached[self._part(part)],
-                self._consumer.highwater(part) or 0,
-                now - self._written_at.get(part, now),
-            )
-            for part in self._next
-        }
 
     def _part(self, part: TopicPartition) -> Part:
         return self._topics[part.topic].value, part.partition

@@ -11,26 +11,31 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-import psycopg
 import structlog
 from psycopg import Connection
 
-from consumers import measures, start
+from consumers import measures, session, start
 from consumers.batch import Hook, Memory, Read, apply
 from consumers.checking import Checker
 from consumers.examination import Ground
+from consumers.lookout import looking_out
+from consumers.progress import Progress
 from consumers.settings import WorkerSettings
 from consumers.source import Polled, Source
 from events.errors import StartAgain
 from ledger.case.case import Topic
+from ledger.watchdog import Watchdog
 from projections import generation, positions, quarantine
 from projections.generation import schema_of
+from projections.positions import Part, Position
 
 _log = structlog.get_logger()
 
 #: Told to listeners after each batch that was committed; they look for themselves.
 CHANNEL = "ledger_read"
 _LOOK_SECONDS = 2.0
+#: A start may fold on what had to wait for a new schema, which takes its time.
+_START_SECONDS = 600.0
 
 
 class Stream:
@@ -46,41 +51,65 @@ class Stream:
         self._grounds: dict[tuple[Topic, int], Ground] = {}
         self._looked_at = 0.0
         self._memory = Memory()
-        #: What this stream still waits for, in words; empty when it is ready.
-        self.waiting: Mapping[str, str] = {"start": "PostgreSQL and Kafka"}
+        self._watchdog = Watchdog()
+        self._progress = Progress()
+
+    def waiting(self) -> Mapping[str, str]:
+        """Return what this stream still waits for, in words; empty when it is ready."""
+        return self._progress.waiting()
 
     def run(self, stop: threading.Event, *, at: Hook) -> None:
         """Read until told to stop, or until something is wrong."""
         settings = self._settings
-        with psycopg.connect(settings.dsn, autocommit=True, application_name="worker") as database:
-            # Everything written here can be read again from the topic, and a decision that rests
-            # on it is committed after it in the same log: waiting for the disk gains nothing.
-            database.execute("SET synchronous_commit = off")
-            number = generation.ensure(database)
-            schema = schema_of(number)
-            measures.GENERATION.labels(settings.country).set(number)
-            known = start.prepare(
-                database,
-                schema,
-                self._cluster,
-                self._names,
-                partitions=settings.agreement.partitions,
-            )
-            quarantine.retry_readable(database, number, country=settings.country)
-            source = Source(
-                self._cluster,
-                self._names,
-                group=self._group,
-                member=f"{settings.country}-{settings.number}",
-                known=known,
-                batch_records=settings.batch_records,
-            )
-            checker = Checker()
-            try:
-                self._loop(database, number, source, checker, stop, at)
-            finally:
-                checker.close()
-                source.close()
+
+        def step(name: str) -> None:
+            self._watchdog.allow(settings.step_s, f"what comes after {name}")
+            at(name)
+
+        self._watchdog.allow(_START_SECONDS, "start")
+        self._watchdog.start()
+        try:
+            with (
+                session.connect(
+                    settings.dsn, idle_s=settings.idle_s, lock_s=settings.lock_s
+                ) as database,
+                measures.PLACES.shown(settings.country, self._progress),
+                looking_out(self._cluster, self._names, self._progress),
+            ):
+                number = generation.ensure(database)
+                measures.GENERATION.labels(settings.country).set(number)
+                source = self._source(self._prepare(database, number))
+                checker = Checker()
+                try:
+                    self._loop(database, number, source, checker, stop, step)
+                finally:
+                    checker.close()
+                    source.close()
+        finally:
+            self._watchdog.stop()
+
+    def _prepare(self, database: Connection[Any], number: int) -> Mapping[Part, Position]:
+        known = start.prepare(
+            database,
+            schema_of(number),
+            self._cluster,
+            self._names,
+            partitions=self._settings.agreement.partitions,
+        )
+        quarantine.retry_readable(database, number, country=self._settings.country)
+        return known
+
+    def _source(self, known: Mapping[Part, Position]) -> Source:
+        settings = self._settings
+        return Source(
+            self._cluster,
+            self._names,
+            group=self._group,
+            member=f"{settings.country}-{settings.number}",
+            known=known,
+            batch_records=settings.batch_records,
+            progress=self._progress,
+        )
 
     def _loop(
         self,
@@ -93,7 +122,13 @@ class Stream:
     ) -> None:
         batch: list[Read] = []
         while not stop.is_set():
-            polled = source.poll(0 if batch else self._settings.poll_ms)
+            try:
+                polled = source.poll(0 if batch else self._settings.poll_ms)
+            except Exception:
+                # One partition that cannot be read does not cost what was read of the others.
+                if batch and not source.was_reassigned:
+                    self._apply(database, number, source, batch, at)
+                raise
             if source.was_reassigned:
                 batch = []
                 source.go_on_from(positions.read(database, schema_of(number)))
@@ -104,7 +139,8 @@ class Stream:
             if batch:
                 self._apply(database, number, source, batch, at)
             batch = following
-            self._look(database, number, source)
+            self._progress.went_round()
+            self._look(database, number)
 
     def _read(self, polled: Polled, checker: Checker) -> Read:
         place = (polled.topic, polled.partition)
@@ -133,21 +169,11 @@ class Stream:
             record = stop.record
             _log.error("case_parked", case_id=record.case_id, topic=record.topic, why=stop.reason)
 
-    def _look(self, database: Connection[Any], number: int, source: Source) -> None:
-        """Every few seconds, and while not ready: is this still the generation, what is behind."""
-        if not self.waiting and time.monotonic() - self._looked_at < _LOOK_SECONDS:
+    def _look(self, database: Connection[Any], number: int) -> None:
+        """Every few seconds: is this still the generation, and which cases wait."""
+        if time.monotonic() - self._looked_at < _LOOK_SECONDS:
             return
         self._looked_at = time.monotonic()
         if generation.current(database) != number:
             raise StartAgain(f"generation {number} was replaced", rule="generation")
-        behind = source.behind()
-        measures.progress(self._settings.country, behind)
         measures.quarantine(self._settings.country, quarantine.waits(database, number))
-        if not source.assigned:
-            self.waiting = {"partitions": "its share of the partitions"}
-        elif self.waiting:
-            self.waiting = {
-                f"{topic}/{partition}": f"{end - reached} offsets to read"
-                for (topic, partition), (reached, end, _) in behind.items()
-                if reached < end
-            }

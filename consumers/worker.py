@@ -29,7 +29,7 @@ class Worker:
 
     def waiting(self) -> Mapping[str, str]:
         """Return what it still waits for, in words; empty when it is ready."""
-        return {name: why for stream in self._streams for name, why in stream.waiting.items()}
+        return {name: why for stream in self._streams for name, why in stream.waiting().items()}
 
     def run(self, stop: threading.Event, *, at: Hook = lambda _step: None) -> None:
         """Read until `stop` is set; if one cluster cannot be read on, leave the other too."""

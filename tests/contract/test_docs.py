@@ -87,7 +87,7 @@ def metrics() -> list[str]:
     found = {"relay": list(relay.collect()), "both": list(BUILD.collect())}
     worker = [one for one in vars(measures).values() if hasattr(one, "_labelnames")]
     found["worker"] = [family for one in worker for family in one.collect()]
-    found["worker"] += ChildrenWaiting("", "KZ").describe()
+    found["worker"] += [*ChildrenWaiting("", "KZ").describe(), *measures.PLACES.describe()]
     return sorted(
         f"| `{full_name(family)}` | {family.type} | {program} | {family.documentation} |"
         for program, families in found.items()

@@ -1,0 +1,105 @@
+"""A worker among servers and other workers that vanish without a word."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import psycopg
+
+from consumers import measures, session
+from consumers.worker import Worker
+from tests.readers import events_of, eventually, hashes, read_all, running, settings_of, transferred
+
+
+def test_a_worker_that_vanishes_within_a_batch_does_not_keep_its_successor_waiting(
+    topics, database, dsn
+):
+    """Stopped with the positions locked, it says neither yes nor no; its host may be gone."""
+    events = events_of(*(transferred(seed) for seed in range(3)))
+    topics.put(*events)
+    program = [sys.executable, "-m", "tests.killed_worker", topics.bootstrap, topics.pens.prefix]
+    with subprocess.Popen([*program, dsn, "swapped", "1", "1", "SIGSTOP"]) as vanished:
+        try:
+            os.waitpid(vanished.pid, os.WUNTRACED)
+            read_all(topics, dsn, len(events))
+            before = hashes(dsn)
+            vanished.send_signal(signal.SIGCONT)
+            assert vanished.wait(60), "it was told that it is no longer the one who reads"
+        finally:
+            vanished.kill()
+    assert before == hashes(dsn)
+    assert [(len(events),)] == database.run("SELECT count(*) FROM read_1.audit_trail")
+
+
+def test_what_a_dsn_says_about_the_wire_counts(dsn):
+    """Both ends ask each other; the DSN of an operator is not overruled."""
+    own = psycopg.conninfo.make_conninfo(dsn, keepalives_idle=7, application_name="mine")
+    with session.connect(own, idle_s=3, lock_s=4) as connection:
+        given = connection.info.get_parameters()
+        assert ("7", "10", "30000") == (
+            given["keepalives_idle"],
+            given["keepalives_interval"],
+            given["tcp_user_timeout"],
+        )
+        shown = {
+            name: connection.execute(f"SHOW {name}").fetchone()
+            for name in ("idle_in_transaction_session_timeout", "lock_timeout", "application_name")
+        }
+    assert {
+        "idle_in_transaction_session_timeout": ("3s",),
+        "lock_timeout": ("4s",),
+        "application_name": ("mine",),
+    } == shown
+
+
+def test_it_says_how_far_it_is_and_where_the_log_stands(topics, dsn):
+    events = events_of(transferred())
+    (written,) = {record.partition for record in topics.put(*events)}
+
+    def values() -> dict[str, float]:
+        return {
+            family.name: sample.value
+            for family in measures.PLACES.collect()
+            for sample in family.samples
+            if sample.labels["topic"] == "shared" and sample.labels["partition"] == str(written)
+        }
+
+    with running(settings_of(topics, dsn)) as worker:
+        eventually(lambda: not worker.worker.waiting(), "being ready")
+        eventually(lambda: values()["ledger_projection_lag_events"] == 0, "the end")
+        found = values()
+    assert found.pop("ledger_projection_lag_seconds") == 0
+    # Five events and the mark of their transaction.
+    assert {
+        "ledger_projection_next_offset": 6,
+        "ledger_projection_lag_events": 0,
+        "ledger_log_start_offset": 0,
+        "ledger_log_stable_offset": 6,
+        "ledger_log_end_offset": 6,
+    } == found
+
+
+def test_an_open_transaction_of_somebody_else_is_no_lag(topics, dsn):
+    """What nobody can read yet does not keep a worker from being ready, and is seen as a gap."""
+    topics.put(*events_of(transferred()))
+    producer = topics._open()
+    producer.begin_transaction()
+    name = topics.pens.agreement.shared_topic
+    producer.send(name, value=b"x", partition=0)
+    producer.flush()
+
+    def gaps() -> set[float]:
+        shown = {family.name: family.samples for family in measures.PLACES.collect()}
+        ends = zip(shown["ledger_log_end_offset"], shown["ledger_log_stable_offset"], strict=True)
+        return {end.value - stable.value for end, stable in ends}
+
+    with running(settings_of(topics, dsn)) as worker:
+        eventually(lambda: not worker.worker.waiting(), "being ready")
+        eventually(lambda: 1 in gaps(), "the gap")
+        producer.abort_transaction()
+        eventually(lambda: gaps() == {0}, "no gap")
+
+
+def test_a_worker_that_has_not_begun_waits_for_its_start(topics, dsn):
+    assert {"start"} == set(Worker(settings_of(topics, dsn)).waiting())
