@@ -9,15 +9,18 @@ from kafka import errors
 
 from events.errors import EventTooLarge, Misconfigured, RecordRejected, ServiceUnavailable
 from events.stamp import leaf_hash
+from ledger import watchdog as watchdogs
 from ledger.case.case import Topic
-from ledger.relaying import clients, publishing
+from ledger.relaying import clients, publishing, scan
 from ledger.relaying.clients import CONSUMER, PRODUCER
 from ledger.relaying.exits import ExitCode, exit_code, is_fenced
 from ledger.relaying.own_log import OwnLog, Place, hint_contradicts
 from ledger.relaying.publishing import batch_of
 from ledger.relaying.source import Row
-from ledger.watchdog import Watchdog
 from ledger.topics import Found
+from ledger.watchdog import Watchdog
+from tests.readers import transferred
+from tests.wire import Pens, Written
 
 
 @pytest.mark.parametrize(
@@ -68,14 +71,35 @@ def test_a_step_that_takes_too_long_ends_the_process():
     assert [ExitCode.AGAIN] == left
 
 
-def test_progress_keeps_the_watchdog_quiet():
-    """Only what stands still is ended."""
-    left: list[int] = []
-    watchdog = Watchdog(left.append)
+class Clock:
+    """Stands still until it is set, and tells whenever it is looked at."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.looked_at = threading.Semaphore(0)
+
+    def monotonic(self) -> float:
+        self.looked_at.release()
+        return self.now
+
+
+def test_progress_keeps_the_watchdog_quiet(monkeypatch):
+    """Only what stands still is ended: a time that is over counts no longer once there is more."""
+    clock, left, gone = Clock(), [], threading.Event()
+    monkeypatch.setattr(watchdogs, "time", clock)
+    monkeypatch.setattr(watchdogs, "_LOOK_EVERY_S", 0.001)
+    watchdog = Watchdog(lambda code: (left.append(code), gone.set()))
+    watchdog.allow(10, "a long look")
+    clock.now = 9
+    watchdog.allow(10, "a long look")
+    clock.now = 18
     watchdog.start()
-    watchdog.allow(3_600, "a long look")
-    watchdog.stop()
+    for _ in range(4):  # two were ours
+        assert clock.looked_at.acquire(timeout=20)
     assert [] == left
+    clock.now = 20
+    assert gone.wait(20)
+    assert [ExitCode.AGAIN] == left
 
 
 def test_deadlines_end_before_the_transaction_does():
@@ -155,6 +179,38 @@ def test_two_events_of_one_index_on_the_topic_are_an_alarm():
     own.find(0, b"1", stored=3)
     with pytest.raises(RecordRejected, match="two events of index 0"):
         own.find(0, b"2", stored=3)
+
+
+PENS = Pens(prefix="t", partitions=4)
+
+
+def seen(record: Written) -> dict[int, bytes]:
+    """Return what a relay of KZ takes a record of the topic for: log index -> leaf hash."""
+    topic = Found("t.ledger", uuid4(), PENS.partitions)
+    own = OwnLog(Topic.SHARED, topic, "KZ", (PENS.signers["KZ"].verifier,))
+    scan._take(own, record, stored=9)
+    return own.found
+
+
+def test_only_what_readers_take_for_our_event_has_been_published():
+    """A copy of a record of an aborted transaction, put elsewhere, must not pass for the event."""
+    good = PENS.write(transferred().topic[0][0], index=3)
+    (named, log) = good.headers
+    assert good.value is not None
+    assert {3: leaf_hash(good.value)} == seen(good)
+    assert seen(good) == seen(good._replace(headers=[log, ("other", None)]))
+    for unlike in (
+        {"key": bytes(16)},
+        {"key": None},
+        {"partition": (good.partition + 1) % PENS.partitions},
+        {"headers": [named, log, log]},
+        {"headers": [named, log, ("log", None)]},
+        {"headers": [named, ("log", None)]},
+        {"headers": [named]},
+        {"value": None},
+        {"value": good.value[:-1] + b"x"},
+    ):
+        assert {} == seen(good._replace(**unlike)), unlike
 
 
 def test_what_the_store_lacks_is_kept_for_copying_back():
