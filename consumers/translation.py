@@ -23,5 +23,5 @@ def translated() -> Iterator[None]:
     except psycopg.errors.InsufficientPrivilege as error:
         said = error.diag.message_primary
         raise Misconfigured(f"PostgreSQL refuses this worker: {said}") from None
-    except psycopg.OperationalError as error:
+    except psycopg.Error as error:
         raise StartAgain(f"PostgreSQL: {type(error).__name__}") from None

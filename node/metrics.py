@@ -71,6 +71,12 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
         self.health = health
 
+    def handle_error(self, _request: object, _address: object) -> None:
+        """Say that an answer failed, without what the error says."""
+        import structlog
+
+        structlog.get_logger().exception("not_answered")
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server

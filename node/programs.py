@@ -54,6 +54,10 @@ def main(name: str, prepare: Callable[[], Program]) -> int:
         said = {"error": type(error).__name__, "rule": error.rule, "message": str(error)}
         log.error("ended", **said)  # noqa: TRY400 - the message says it all
         return exit_code(error)
+    except Exception:
+        # What it says may quote a row: its class and where it came from have to do.
+        log.exception("ended")
+        return TEMPORARY
     log.info("stopped")
     return 0
 

@@ -1,25 +1,31 @@
 """The small parts of a node: who acts, what is typed, what is logged, what is asked for health."""
 
+import ast
 import json
 import subprocess
 import sys
 import urllib.error
 import urllib.request
+from dataclasses import fields
 from datetime import date
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
+from hypothesis import given
 from prometheus_client import CollectorRegistry, Counter
 
+from consumers.translation import translated
 from events.codes import DataScope, Purpose, Role
-from events.errors import BadInput, CodeUnknown, Misconfigured
+from events.errors import BadInput, CodeUnknown, Misconfigured, StartAgain
 from node import logs, place
 from node.arguments import DECISIONS, DaysAhead, arguments_of, decision_named, parse
 from node.home import Home, write_private
 from node.metrics import Health, served
 from node.ownership import require_sole_owner
 from node.provision import as_url, ensure_agreement, parse_countries
+from tests.any_event import any_event
 
 ROOT = Path(__file__).parents[2]
 
@@ -122,11 +128,82 @@ def test_a_password_survives_the_way_into_a_url():
 
 
 def test_only_facts_are_logged():
-    """A field added in haste cannot carry a child's data: bytes, long texts, unknown objects."""
-    case_id = uuid4()
-    line = {"event": "applied", "case_id": case_id, "offset": 3, "offsets": {"shared": [1, 2]}}
-    hasty = {"value": b"\xc3\x01", "note": "x" * 201, "error": ValueError("Aigerim")}
+    """A field added in haste cannot carry a child's data, nor can one of the list by mistake."""
+    line = {"event": "applied", "count": 3, "origin": "KZ", "partitions": [("shared", 0)]}
+    hasty = {"name": "Aigerim", "value": b"\xc3\x01", "note": "x", "why": "Aigerim Sadykova"}
     assert line == logs.facts_only(None, "info", {**line, **hasty})
+    for field in ("event", "origin", "topic", "rule"):
+        assert field not in logs.facts_only(None, "info", {**line, field: "Aigerim"})
+
+
+def test_a_case_is_named_by_what_leads_nobody_to_it():
+    case_id = uuid4()
+    line = logs.facts_only(None, "info", {"event": "case_parked", "case_id": case_id})
+    assert {"event": "case_parked", "case_ref": logs.case_ref(case_id)} == line
+    assert logs.case_ref(case_id) == logs.case_ref(UUID(str(case_id)))
+    assert logs.case_ref(case_id)[:8] not in case_id.hex
+
+
+@given(event=any_event)
+def test_no_event_can_be_logged(event):
+    """Whatever stands in an event of any type, and under whatever name: no line has it."""
+    planted = {one.name: getattr(event, one.name) for one in fields(event)}
+    texts = dict.fromkeys(planted, "Aigerim Sadykova")
+    words = dict.fromkeys(planted, "Aigerim")
+    for hasty in (planted, texts, words, {"event": repr(event)}, {"event": "x", "body": planted}):
+        line = logs.facts_only(None, "info", {"event": "applied", **hasty})
+        said = json.dumps(line, default=str)
+        assert "Aigerim" not in said
+        assert set(line) <= {"event", "case_ref", "origin", "rule"}
+        assert str(event.case_id) not in said
+
+
+def test_every_fact_that_a_program_logs_is_on_the_list():
+    """What is not on the list would be dropped without a word, and missed when it is needed."""
+    calls = [
+        call
+        for package in ("consumers", "ledger", "projections", "node")
+        for path in (ROOT / package).rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr in {"debug", "info", "warning", "error", "critical", "exception"}
+        and ast.unparse(call.func.value) in {"log", "_log", "structlog.get_logger()"}
+    ]
+    assert len(calls) > 10
+    said = {word.arg for call in calls for word in call.keywords} - {None, "exc_info", "case_id"}
+    assert set() == said - set(logs.FACTS) - logs.TEXTS
+
+
+def planted(raised: str) -> subprocess.CompletedProcess:
+    """Run a worker whose run ends with an exception."""
+    program = (
+        "import sys, psycopg; from node.programs import Program, main\n"
+        "from types import SimpleNamespace as S\n"
+        "settings = S(country='KZ', metrics_host='127.0.0.1', metrics_port=0)\n"
+        f"def run(stop): raise psycopg.errors.{raised}('DETAIL: Key (name)=(Aigerim) is there')\n"
+        "sys.exit(main('worker', lambda: Program(settings, dict, run)))\n"
+    )
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("raised", ["ReadOnlySqlTransaction", "UniqueViolation"])
+def test_an_error_that_nobody_expected_ends_a_program_without_what_it_says(raised):
+    """Another start may help, and what PostgreSQL says of a row is a child's data."""
+    done = planted(raised)
+    assert 75 == done.returncode
+    line = json.loads(done.stderr.splitlines()[-1])
+    assert ("ended", raised) == (line["event"], line["exception"][-1])
+    assert any(place.startswith("run:") for place in line["exception"])
+    assert "Aigerim" not in done.stderr
+
+
+@pytest.mark.parametrize("raised", ["ReadOnlySqlTransaction", "UniqueViolation"])
+def test_a_worker_translates_whatever_postgresql_says(raised):
+    with pytest.raises(StartAgain, match=raised) as found, translated():
+        raise getattr(psycopg.errors, raised)("DETAIL: Key (name)=(Aigerim) is there")
+    assert "Aigerim" not in str(found.value)
 
 
 def test_an_exception_is_logged_without_what_it_says():
