@@ -17,6 +17,8 @@ from projections import generation
 
 #: Consents that end within so many days are told apart.
 _WINDOWS = (7, 30, 90)
+#: A question may take so long: whoever scrapes waits for it.
+_PATIENCE = "2s"
 
 _UNANSWERED = """
 SELECT handoff.sender, handoff.receiver,
@@ -47,19 +49,23 @@ class ChildrenWaiting(Collector):
 
     def describe(self) -> list[Metric]:
         """Return the metrics without asking anything."""
-        return [self._oldest(), self._ending()]
+        return [self._oldest(), self._ending(), self._success()]
 
     def collect(self) -> Iterator[Metric]:
-        """Ask now; while the database does not answer there is nothing to tell."""
-        oldest, ending = self._oldest(), self._ending()
+        """Ask now; say so if there is no answer, or silence would look like calm."""
+        oldest, ending, success = self._oldest(), self._ending(), self._success()
         try:
             with psycopg.connect(self._dsn, connect_timeout=2) as database:
+                database.execute("SELECT set_config('statement_timeout', %s, false)", (_PATIENCE,))
                 number = generation.current(database)
                 if number is not None:
                     self._ask(database, generation.schema_of(number), oldest, ending)
         except psycopg.Error:
-            return
-        yield from (oldest, ending)
+            number = None
+        success.add_metric([self._country], float(number is not None))
+        yield success
+        if number is not None:
+            yield from (oldest, ending)
 
     def _ask(
         self,
@@ -72,6 +78,14 @@ class ChildrenWaiting(Collector):
             oldest.add_metric([sender, receiver], seconds)
         for days, cases in database.execute(_ENDING.format(schema=schema), (list(_WINDOWS),)):
             ending.add_metric([self._country, f"{days}d"], cases)
+
+    @staticmethod
+    def _success() -> GaugeMetricFamily:
+        return GaugeMetricFamily(
+            "ledger_children_asked_success",
+            "1 if the questions about children who wait were answered, 0 if they were not.",
+            labels=["country"],
+        )
 
     @staticmethod
     def _oldest() -> GaugeMetricFamily:

@@ -4,11 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 
 from consumers import measures, session
 from consumers.worker import Worker
+from ledger.case import transfer
+from node.children import ChildrenWaiting
+from tests.given import NOON, SCOPES, consented, opened, ready
 from tests.readers import events_of, eventually, hashes, read_all, running, settings_of, transferred
 
 
@@ -103,3 +107,55 @@ def test_an_open_transaction_of_somebody_else_is_no_lag(topics, dsn):
 
 def test_a_worker_that_has_not_begun_waits_for_its_start(topics, dsn):
     assert {"start"} == set(Worker(settings_of(topics, dsn)).waiting())
+
+
+def _asked(dsn: str) -> dict[tuple[str, ...], float]:
+    """Return what is known of children who wait, by name of the metric and labels."""
+    return {
+        (sample.name.removeprefix("ledger_"), *sample.labels.values()): sample.value
+        for family in ChildrenWaiting(dsn, "KZ").collect()
+        for sample in family.samples
+    }
+
+
+def test_a_child_who_waits_is_seen(topics, dsn):
+    """One handoff was sent and not looked at; one consent ends within a month."""
+    moment = datetime.now(UTC) - timedelta(hours=5)
+    story, today = opened("KZ", "KG"), moment.date()
+    days = (today - NOON.date()).days + 20
+    basis_id = consented(story, days=days)
+    ready(story)
+    story.did(
+        "KZ",
+        transfer.propose_transfer,
+        at=moment,
+        recipient="KG",
+        basis_id=basis_id,
+        scopes=SCOPES[:1],
+        due_on=today + timedelta(days=7),
+    )
+    events = events_of(story)
+    topics.put(*events)
+    assert {("children_asked_success", "KZ"): 0} == _asked(dsn)  # nothing was read yet
+    read_all(topics, dsn, len(events))
+    found = _asked(dsn)
+    assert 5 * 3600 <= found.pop(("oldest_unacknowledged_handoff_seconds", "KZ", "KG")) < 24 * 3600
+    assert {
+        ("children_asked_success", "KZ"): 1,
+        ("consent_expiring_cases", "KZ", "7d"): 0,
+        ("consent_expiring_cases", "KZ", "30d"): 1,
+        ("consent_expiring_cases", "KZ", "90d"): 1,
+    } == found
+
+
+def test_a_question_without_an_answer_is_no_silence(topics, database, dsn):
+    """A database that is away, or locked, or has no such table: the alert hears of each."""
+    read_all(topics, dsn, 0)
+    away = psycopg.conninfo.make_conninfo(dsn, port=1)
+    assert {("children_asked_success", "KZ"): 0} == _asked(away)
+    with psycopg.connect(database.dsn) as busy:
+        busy.execute("LOCK TABLE read_1.referrals IN ACCESS EXCLUSIVE MODE")
+        assert {("children_asked_success", "KZ"): 0} == _asked(dsn)
+    assert 1 == _asked(dsn)["children_asked_success", "KZ"]
+    database.run("ALTER TABLE read_1.referrals RENAME TO elsewhere")
+    assert {("children_asked_success", "KZ"): 0} == _asked(dsn)
