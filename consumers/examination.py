@@ -14,7 +14,15 @@ from uuid import UUID
 
 from events.agreement import Agreement
 from events.codec import MAX_EVENT_BYTES, Stamp, decode, read_stamp
-from events.contract import CE_TYPE, LOG, LOG_HEADER_BYTES, log_name, partition_of, split_log_header
+from events.contract import (
+    CE_TYPE,
+    LOG,
+    LOG_HEADER_BYTES,
+    log_name,
+    only_header,
+    partition_of,
+    split_log_header,
+)
 from events.errors import RecordRejected
 from events.stamp import Event, leaf_hash
 from ledger.case.case import Topic
@@ -138,7 +146,7 @@ def examine(record: Arrived, ground: Ground) -> Claim | Stray:
         return _noise(record, Reason.PARTITION)
     if stamp.origin not in ground.logs:
         return _noise(record, Reason.ORIGIN)
-    log = _only(headers, LOG)
+    log = only_header(headers, LOG)
     if len(log) != LOG_HEADER_BYTES:
         return _noise(record, Reason.LOG_HEADER)
     index, signature = split_log_header(log)
@@ -154,7 +162,7 @@ def examine(record: Arrived, ground: Ground) -> Claim | Stray:
         stamp.case_id,
         index,
         signature,
-        _name(_only(headers, CE_TYPE)),
+        _name(only_header(headers, CE_TYPE)),
         value,
         stamp.recorded_at,
         event,
@@ -180,12 +188,6 @@ def _read(value: bytes) -> tuple[Stamp | Event | None, Event | None]:
 
 def _noise(record: Arrived, reason: Reason) -> Stray:
     return Stray(Outcome.NOISE, reason, record.offset)
-
-
-def _only(headers: Sequence[tuple[str, bytes | None]], name: str) -> bytes:
-    """Return the one header of this name; empty if there is none, or more than one to choose."""
-    found = [value for key, value in headers if key == name]
-    return found[0] or b"" if len(found) == 1 else b""
 
 
 def _name(header: bytes) -> str:

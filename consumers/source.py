@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from kafka import KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka import OffsetAndMetadata, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
@@ -22,6 +22,7 @@ from consumers.progress import Progress
 from consumers.start import STRICT
 from events.errors import StartAgain
 from ledger.case.case import Topic
+from ledger.fetching import SafeConsumer
 from projections.positions import Move, Part, Position
 
 _COMMIT_SECONDS = 1.0
@@ -76,7 +77,7 @@ class Source:
         self._committed_at = 0.0
         self._seeks = Seeks(self)
         self._changes = 0
-        self._consumer = KafkaConsumer(
+        self._consumer = SafeConsumer(
             **cluster,
             **STRICT,
             group_id=group,

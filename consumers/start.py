@@ -13,13 +13,14 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
-from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import OffsetSpec
 from psycopg import Connection
 
 from events.errors import Misconfigured, StartAgain
 from events.stamp import leaf_hash
 from ledger.case.case import Topic
+from ledger.fetching import SafeConsumer
 from projections import positions
 from projections.positions import Part, Position
 
@@ -129,7 +130,7 @@ def _require_tail(
     }
     if not tail:
         return
-    consumer = KafkaConsumer(**cluster, **STRICT)
+    consumer = SafeConsumer(**cluster, **STRICT)
     try:
         consumer.assign(list(tail))
         for part, (offset, _) in tail.items():
@@ -147,7 +148,7 @@ def _require_tail(
 
 
 def _first_of_each(
-    consumer: KafkaConsumer, missing: set[TopicPartition]
+    consumer: SafeConsumer, missing: set[TopicPartition]
 ) -> dict[TopicPartition, tuple[int, bytes]]:
     found: dict[TopicPartition, tuple[int, bytes]] = {}
     until = time.monotonic() + _TAIL_SECONDS

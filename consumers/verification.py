@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import psycopg
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 
 from consumers.settings import WorkerSettings
 from consumers.start import STRICT
 from consumers.translation import translated
 from events.errors import ServiceUnavailable
+from ledger.fetching import SafeConsumer
 from ledger.mirror.verifying import Verified, verify
 from projections import generation, positions
 from projections.generation import schema_of
@@ -46,7 +47,7 @@ def read_topic(
     cluster: Mapping[str, Any], part: TopicPartition, end: int
 ) -> Iterator[ConsumerRecord]:
     """Yield the committed records of a partition below an offset, in order."""
-    consumer = KafkaConsumer(**cluster, **STRICT, max_poll_records=2_000, metrics_enabled=False)
+    consumer = SafeConsumer(**cluster, **STRICT, max_poll_records=2_000, metrics_enabled=False)
     try:
         consumer.assign([part])
         consumer.seek(part, 0)

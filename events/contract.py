@@ -5,7 +5,7 @@ Frozen: clients of other languages depend on every line. docs/wire-format.md is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Final
@@ -13,11 +13,13 @@ from uuid import UUID
 
 from events.stamp import Event
 
-#: Header that names the event type, so that a reader can skip what it does not know.
+#: Header that names the event type: a hint for gateways. It is not signed and decides nothing.
 CE_TYPE: Final = "ce_type"
 #: Header with 8 bytes log index (big endian) and the 64 bytes of the origin's Ed25519 signature.
 LOG: Final = "log"
 LOG_HEADER_BYTES: Final = 72
+#: A batch whose records take more than this, unpacked, is noise as a whole (wire format, rule 9).
+MAX_BATCH_BYTES: Final = 1_048_576
 #: `ce_type` of every national event: on that topic the real type is nobody's business (design §7).
 NATIONAL_EVENT: Final = "NationalEvent"
 
@@ -84,6 +86,12 @@ def ce_type(event: Event, *, shared: bool) -> str:
 def log_header(index: int, signature: bytes) -> bytes:
     """Return the value of the `log` header."""
     return index.to_bytes(8, "big") + signature
+
+
+def only_header(headers: Sequence[tuple[str, bytes | None]], name: str) -> bytes:
+    """Return the one header of this name; empty if there is none, or more than one to choose."""
+    found = [value for key, value in headers if key == name]
+    return found[0] or b"" if len(found) == 1 else b""
 
 
 def split_log_header(value: bytes) -> tuple[int, bytes]:

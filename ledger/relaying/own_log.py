@@ -6,19 +6,19 @@ computed again at any time and is never assigned, so a torn transaction leaves n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
 
-from events.contract import LOG_HEADER_BYTES, log_name, split_log_header
+from events.contract import LOG, LOG_HEADER_BYTES, log_name, only_header, split_log_header
 from events.errors import RecordRejected
 from events.stamp import leaf_hash
 from ledger.case.case import Topic
 from ledger.log.signature import LogVerifier
 from ledger.topics import Found
 
-Headers = list[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
 
 
 class Place(NamedTuple):
@@ -56,7 +56,7 @@ class OwnLog:
 
     def index_of(self, headers: Headers, leaf: bytes) -> int | None:
         """Return the log index under which we signed this record, or None if we did not."""
-        header = dict(headers).get("log", b"")
+        header = only_header(headers, LOG)
         if len(header) != LOG_HEADER_BYTES:
             return None
         index, signature = split_log_header(header)

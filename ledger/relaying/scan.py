@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kafka import KafkaConsumer
-
 from events.codec import read_stamp
+from events.contract import partition_of
 from events.errors import RecordRejected
 from events.stamp import leaf_hash
+from ledger.fetching import SafeConsumer
 from ledger.relaying.clients import CONSUMER
 from ledger.relaying.own_log import OwnLog
 
@@ -30,7 +30,7 @@ def scan(
     over, and waiting for that end (not for the last stable offset) sees our records even while
     another country's transaction is open. `stored` is how many events of the topic the store has.
     """
-    consumer = KafkaConsumer(bootstrap_servers=bootstrap, **CONSUMER, **client)
+    consumer = SafeConsumer(bootstrap_servers=bootstrap, **CONSUMER, **client)
     ends = log.ends
     try:
         starts = {p: log.next_offsets.get(p.partition, 0) for p in log.topic.places}
@@ -49,12 +49,19 @@ def scan(
 
 
 def _take(log: OwnLog, record: Any, stored: int) -> None:
-    """Keep a record if it is ours: said so by its stamp, and proven by its signature."""
+    """Keep a record if it is ours: said so by its stamp, and proven by its signature.
+
+    Only where a reader takes it for our event, too: anybody can put a copy where it is noise, and
+    an event of which there are such copies only has not been published.
+    """
     try:
-        if record.value is None or read_stamp(record.value).origin != log.country:
-            return
+        stamp = read_stamp(record.value or b"")
     except RecordRejected:
         return  # noise; readers keep it and count it
+    partition = partition_of(stamp.case_id, log.topic.partitions)
+    there = (log.country, stamp.case_id.bytes, partition)
+    if (stamp.origin, record.key, record.partition) != there:
+        return
     index = log.index_of(record.headers, leaf_hash(record.value))
     if index is not None and index >= log.place.rank:
         log.find(index, record.value, stored=stored)
