@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from psycopg import Connection
@@ -16,7 +17,10 @@ from consumers import breaker
 from consumers.admission import Admission, Admitter, Placement
 from consumers.checking import Checking
 from consumers.examination import Arrived, Claim, Ground, Outcome, Stray
+from events.codec import read_stamp
+from events.compiled import HEADER_BYTES
 from events.contract import LOG
+from events.registry import BY_FINGERPRINT, CLASSES
 from events.stamp import Event
 from ledger import mirror
 from ledger.mirror import Placed, Record
@@ -51,8 +55,16 @@ class Applied:
     strays: list[tuple[str, Stray]] = field(default_factory=list)
     #: Events that were decoded while they were examined, by leaf hash.
     decoded: dict[bytes, Event] = field(default_factory=dict)
-    #: Topic -> when its events were decided, for those that took effect at once (POSIX seconds).
-    recorded: dict[str, list[float]] = field(default_factory=dict)
+    #: Topic and origin -> when events that took effect were decided (POSIX seconds).
+    recorded: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+    #: Events of a schema that is not installed here, and those of a type that no schema here has.
+    unknown_schemas: int = 0
+    unknown_types: int = 0
+
+    def took_effect(self, topic: str, origin: str, recorded_at: datetime) -> None:
+        """Note when an event that has its place now was decided."""
+        moments = self.recorded.setdefault((topic, origin), [])
+        moments.append(recorded_at.timestamp())
 
 
 @dataclass(slots=True)
@@ -122,11 +134,13 @@ def _mirrored(
     applied.decoded.update(
         (one.leaf, one.event) for one in found if isinstance(one, Claim) and one.event is not None
     )
-    applied.recorded.setdefault(ground.topic.value, []).extend(
-        one.event.recorded_at.timestamp()
-        for one in admission.placed
-        if isinstance(one.event, Claim)
-    )
+    for one in admission.placed:
+        if isinstance(one.event, Claim):
+            applied.took_effect(ground.topic.value, one.event.origin, one.event.recorded_at)
+    for claim in found:
+        if isinstance(claim, Claim) and claim.event is None:
+            applied.unknown_schemas += claim.value[2:HEADER_BYTES] not in BY_FINGERPRINT
+            applied.unknown_types += claim.ce_type not in CLASSES
     return _in_order(connection, admission, ground, applied)
 
 
@@ -206,6 +220,8 @@ def _in_order(
         ]
         freed = {placed.offset: placed for placed in mirror.release(connection, releases)}
         applied.released += len(freed)
+        for one in freed.values():
+            applied.took_effect(one.topic, one.origin, read_stamp(one.value).recorded_at)
     return [
         freed[one.event.offset] if not isinstance(one.event, Claim) else _placed(where, one)
         for one in admission.placed

@@ -35,17 +35,32 @@ EQUIVOCATIONS = Counter(
     ["country", "topic", "origin"],
 )
 REPEATS = Counter(
-    "ledger_projection_repeats_total", "Events that came again.", ["country", "topic"]
+    "ledger_projection_duplicates_total", "Events that came again.", ["country", "topic"]
 )
 HELD = Counter(
-    "ledger_projection_held_total", "Events that had to wait for an earlier one.", ["country"]
+    "ledger_projection_gaps_total", "Events that had to wait for an earlier one.", ["country"]
 )
 RELEASED = Counter("ledger_projection_released_total", "Events whose wait has ended.", ["country"])
 PARKED = Counter(
     "ledger_projection_parked_total", "Cases that could not be folded on.", ["country", "reason"]
 )
+UNKNOWN_SCHEMAS = Counter(
+    "ledger_schema_unknown_fingerprint_total",
+    "Events whose schema is not installed here: somebody writes what we cannot read yet.",
+    ["country"],
+)
+UNKNOWN_TYPES = Counter(
+    "ledger_projection_unknown_type_total",
+    "Events that name a type which is not known here at all.",
+    ["country"],
+)
 WAITING_CASES = Gauge(
     "ledger_quarantine_cases", "Cases that wait: parked, or held.", ["country", "kind"]
+)
+WAITING_EVENTS = Gauge(
+    "ledger_quarantine_events",
+    "Events that wait: behind a parked one, or held.",
+    ["country", "kind"],
 )
 OLDEST_WAITING = Gauge(
     "ledger_quarantine_oldest_seconds", "Age of the longest wait.", ["country", "kind"]
@@ -63,7 +78,7 @@ BATCH_SECONDS = Histogram(
 END_TO_END = Histogram(
     "ledger_event_end_to_end_seconds",
     "From the decision to this country's read models.",
-    ["country", "topic"],
+    ["country", "topic", "origin"],
     buckets=_SECONDS,
 )
 GENERATION = Gauge("ledger_projection_generation", "Generation of read models.", ["country"])
@@ -82,6 +97,8 @@ def batch(country: str, reads: Iterable[Read], applied: Applied, seconds: float)
         HELD.labels(country).inc(applied.held)
     if applied.released:
         RELEASED.labels(country).inc(applied.released)
+    UNKNOWN_SCHEMAS.labels(country).inc(applied.unknown_schemas)
+    UNKNOWN_TYPES.labels(country).inc(applied.unknown_types)
     for stop in applied.folded.stops:
         PARKED.labels(country, stop.reason).inc()
     for topic, stray in applied.strays:
@@ -92,8 +109,8 @@ def batch(country: str, reads: Iterable[Read], applied: Applied, seconds: float)
         else:
             EQUIVOCATIONS.labels(country, topic, stray.origin).inc()
     now = time.time()
-    for topic, moments in applied.recorded.items():
-        observe = END_TO_END.labels(country, topic).observe
+    for (topic, origin), moments in applied.recorded.items():
+        observe = END_TO_END.labels(country, topic, origin).observe
         for moment in moments:
             observe(max(0.0, now - moment))
 
@@ -169,8 +186,12 @@ PLACES = Places()
 REGISTRY.register(PLACES)
 
 
-def quarantine(country: str, waits: Iterable[tuple[str, int, float]]) -> None:
-    """Show how many cases wait, by kind (parked, held), and how long the oldest has waited."""
+def quarantine(
+    country: str, waits: Iterable[tuple[str, int, float]], events: Iterable[tuple[str, int]]
+) -> None:
+    """Show what waits, by kind (parked, held): how many cases, since when, how many events."""
     for kind, cases, seconds in waits:
         WAITING_CASES.labels(country, kind).set(cases)
         OLDEST_WAITING.labels(country, kind).set(seconds)
+    for kind, count in events:
+        WAITING_EVENTS.labels(country, kind).set(count)

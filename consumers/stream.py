@@ -176,4 +176,8 @@ class Stream:
         self._looked_at = time.monotonic()
         if generation.current(database) != number:
             raise StartAgain(f"generation {number} was replaced", rule="generation")
-        measures.quarantine(self._settings.country, quarantine.waits(database, number))
+        measures.quarantine(
+            self._settings.country,
+            quarantine.waits(database, number),
+            quarantine.waiting_events(database, number),
+        )

@@ -27,12 +27,19 @@ _Answer = tuple[HTTPStatus, str, bytes]
 BUILD = Info("ledger_build", "The release that runs, and the set of schemas it reads.")
 
 
-def _tell_build() -> None:
+#: The same, one by one; `fp` is what stands in the header of an event's bytes.
+SCHEMA = Info("ledger_schema", "A schema that this release reads.", ["fp", "name", "version"])
+
+
+def _tell_build(commit: str) -> None:
     from events.registry import SCHEMAS
 
     released = "".join(sorted(schema.sha256 for schema in SCHEMAS))
     schema_set = sha256(released.encode()).hexdigest()[:16]
-    BUILD.info({"version": version("referral-ledger"), "schema_set": schema_set})
+    said = {"version": version("referral-ledger"), "commit": commit, "schema_set": schema_set}
+    BUILD.info(said)
+    for schema in SCHEMAS:
+        SCHEMA.labels(schema.fingerprint.hex(), schema.name, str(schema.version)).info({})
 
 
 def _json(status: HTTPStatus, body: Any) -> _Answer:
@@ -42,8 +49,10 @@ def _json(status: HTTPStatus, body: Any) -> _Answer:
 class Health:
     """Answers the three questions."""
 
-    def __init__(self, waiting: Waiting, registry: CollectorRegistry = REGISTRY) -> None:
-        _tell_build()
+    def __init__(
+        self, waiting: Waiting, registry: CollectorRegistry = REGISTRY, *, commit: str = "unknown"
+    ) -> None:
+        _tell_build(commit)
         self._waiting = waiting
         self._registry = registry
 

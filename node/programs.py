@@ -44,7 +44,7 @@ def main(name: str, prepare: Callable[[], Program]) -> int:
         program = prepare()
         settings = program.settings
         structlog.contextvars.bind_contextvars(country=settings.country)
-        health = Health(program.waiting)
+        health = Health(program.waiting, commit=settings.commit)
         with served(health, settings.metrics_host, settings.metrics_port) as port:
             log.info("started", metrics_port=port)
             code = program.run(stop)

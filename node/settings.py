@@ -95,6 +95,11 @@ class ProgramSettings(KafkaSettings):
     national_kafka: str | None = Field(
         None, description="Bootstrap servers of the country's own cluster; default: the shared one."
     )
+    commit: str = Field(
+        "unknown",
+        pattern="^[a-z0-9-]{1,40}$",
+        description="Commit that the release was made from, for ledger_build_info.",
+    )
     metrics_host: str = Field("127.0.0.1", description="Address of /metrics and /health.")
     metrics_port: int = Field(
         0, ge=0, le=65535, description="Port of /metrics and /health; 0 = a free one."

@@ -83,6 +83,20 @@ def waits(connection: Connection[Any], generation: int) -> list[tuple[str, int, 
     ).fetchall()
 
 
+def waiting_events(connection: Connection[Any], generation: int) -> list[tuple[str, int]]:
+    """Return for each kind of wait how many events do: behind a parked one, or held."""
+    return connection.execute(_EVENTS.format(schema=schema_of(generation))).fetchall()
+
+
+_EVENTS = """
+SELECT 'parked', count(*) FROM {schema}.parked
+    JOIN mirror.record AS record USING (case_id, topic)
+WHERE (record.effect_offset, record.effect_rank) >= (parked.since_offset, parked.since_rank)
+UNION ALL
+SELECT 'held', count(*) FROM mirror.record WHERE effect_offset IS NULL
+"""
+
+
 def waiting(connection: Connection[Any], generation: int, side: Parked) -> list[Placed]:
     """Return the events of a parked case that are mirrored and not folded, in order of effect."""
     schema = schema_of(generation)

@@ -80,11 +80,11 @@ def metrics() -> list[str]:
     from consumers import measures
     from ledger.relaying.metrics import RelayMetrics
     from node.children import ChildrenWaiting
-    from node.metrics import BUILD
+    from node.metrics import BUILD, SCHEMA
 
     relay = CollectorRegistry()
     RelayMetrics("KZ", relay)
-    found = {"relay": list(relay.collect()), "both": list(BUILD.collect())}
+    found = {"relay": list(relay.collect()), "both": [*BUILD.collect(), *SCHEMA.collect()]}
     worker = [one for one in vars(measures).values() if hasattr(one, "_labelnames")]
     found["worker"] = [family for one in worker for family in one.collect()]
     found["worker"] += [*ChildrenWaiting("", "KZ").describe(), *measures.PLACES.describe()]

@@ -7,13 +7,24 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import psycopg
+from prometheus_client import REGISTRY
 
 from consumers import measures, session
 from consumers.worker import Worker
+from events.codec import encode
 from ledger.case import transfer
 from node.children import ChildrenWaiting
 from tests.given import NOON, SCOPES, consented, opened, ready
-from tests.readers import events_of, eventually, hashes, read_all, running, settings_of, transferred
+from tests.readers import (
+    events_of,
+    eventually,
+    hashes,
+    read_all,
+    running,
+    settings_of,
+    transferred,
+    until_mirrored,
+)
 
 
 def test_a_worker_that_vanishes_within_a_batch_does_not_keep_its_successor_waiting(
@@ -159,3 +170,45 @@ def test_a_question_without_an_answer_is_no_silence(topics, database, dsn):
     assert 1 == _asked(dsn)["children_asked_success", "KZ"]
     database.run("ALTER TABLE read_1.referrals RENAME TO elsewhere")
     assert {("children_asked_success", "KZ"): 0} == _asked(dsn)
+
+
+def counted(name: str, **labels: str) -> float:
+    """Return the value of a series now; 0 if there is none yet."""
+    return REGISTRY.get_sample_value(name, {"country": "KZ", **labels}) or 0.0
+
+
+def test_what_came_late_is_counted_when_it_takes_effect(topics, dsn):
+    """The slowest events are those that were held: without them the slow end of it is missing."""
+    count = "ledger_event_end_to_end_seconds_count"
+    names = ("ledger_projection_gaps_total", "ledger_projection_duplicates_total")
+    labels: list[dict[str, str]] = [{}, {"topic": "shared"}]
+    before = [counted(name, **one) for name, one in zip(names, labels, strict=True)]
+    seen = {one: counted(count, topic="shared", origin=one) for one in ("KZ", "KG")}
+    first, *others = topics.pens.write_all(events_of(transferred()))
+    shared = topics.pens.agreement.shared_topic
+    with running(settings_of(topics, dsn)):
+        topics.put_records(others, shared)
+        until_mirrored(dsn, 4)
+        eventually(lambda: counted("ledger_quarantine_events", kind="held") == 4, "four held")
+        topics.put_records([first, first], shared)
+        until_mirrored(dsn, 6)
+        eventually(lambda: counted("ledger_quarantine_events", kind="held") == 0, "none held")
+    after = [counted(name, **one) for name, one in zip(names, labels, strict=True)]
+    assert [4, 1] == [now - then for now, then in zip(after, before, strict=True)]
+    assert {"KZ": 3, "KG": 2} == {
+        one: counted(count, topic="shared", origin=one) - then for one, then in seen.items()
+    }
+
+
+def test_an_event_that_cannot_be_read_yet_is_counted_with_what_waits_behind_it(topics, dsn):
+    names = ("ledger_schema_unknown_fingerprint_total", "ledger_projection_unknown_type_total")
+    before = [counted(name) for name in names]
+    pens, events = topics.pens, events_of(transferred())
+    records = [pens.write(event) for event in events[:2]]
+    unknown = b"\xc3\x01" + b"\x99" * 8 + encode(events[2])[10:]
+    records.append(pens.write(events[2], value=unknown, index=2))
+    topics.put_records(records, pens.agreement.shared_topic)
+    with running(settings_of(topics, dsn)):
+        until_mirrored(dsn, 3)
+        eventually(lambda: counted("ledger_quarantine_events", kind="parked") == 1, "one parked")
+    assert [1, 0] == [counted(name) - then for name, then in zip(names, before, strict=True)]

@@ -180,7 +180,7 @@ def planted(raised: str) -> subprocess.CompletedProcess:
     program = (
         "import sys, psycopg; from node.programs import Program, main\n"
         "from types import SimpleNamespace as S\n"
-        "settings = S(country='KZ', metrics_host='127.0.0.1', metrics_port=0)\n"
+        "settings = S(country='KZ', metrics_host='127.0.0.1', metrics_port=0, commit='x')\n"
         f"def run(stop): raise psycopg.errors.{raised}('DETAIL: Key (name)=(Aigerim) is there')\n"
         "sys.exit(main('worker', lambda: Program(settings, dict, run)))\n"
     )
