@@ -5,7 +5,13 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from select import select
+
+#: What a client asks for, by the keys of Kafka's protocol.
+PRODUCE, ADD_PARTITIONS_TO_TXN, END_TXN = 0, 24, 26
 
 
 @dataclass
@@ -14,14 +20,53 @@ class Line:
 
     client: socket.socket
     broker: socket.socket
+    #: Told what is about to pass to the broker.
+    passes: Callable[[list[int]], None]
     #: Set while bytes pass: to the broker, and back.
     up: threading.Event = field(default_factory=threading.Event)
     down: threading.Event = field(default_factory=threading.Event)
+    #: What the client has asked for, in order, held back or not.
+    asked: list[int] = field(default_factory=list)
+    #: Bytes that the broker has said.
+    answered: int = 0
+    _rest: bytes = b""
 
     def __post_init__(self) -> None:
         """Let everything pass."""
         self.up.set()
         self.down.set()
+
+    def carry_up(self) -> None:
+        """Carry what the client says to the broker, for as long as it says something."""
+        while found := self.client.recv(65_536):
+            asked = self._note(found)
+            while not self.up.is_set():  # what comes meanwhile is held back, and known
+                if select([self.client], [], [], 0.01)[0]:
+                    more = self.client.recv(65_536)
+                    if not more:
+                        self.up.wait()
+                    asked += self._note(more)
+                    found += more
+            self.passes(asked)
+            self.broker.sendall(found)
+
+    def carry_down(self) -> None:
+        """Carry what the broker says to the client."""
+        while found := self.broker.recv(65_536):
+            self.answered += len(found)
+            self.down.wait()
+            self.client.sendall(found)
+
+    def _note(self, said: bytes) -> list[int]:
+        self._rest += said
+        known = len(self.asked)
+        while len(self._rest) >= 6:
+            size, key = struct.unpack(">ih", self._rest[:6])
+            if len(self._rest) < 4 + size:
+                break
+            self.asked.append(key)
+            self._rest = self._rest[4 + size :]
+        return self.asked[known:]
 
 
 class Proxy:
@@ -31,6 +76,8 @@ class Proxy:
         """Begin to listen."""
         self._server = socket.create_server(("127.0.0.1", 0))
         self._lines: list[Line] = []
+        #: When this has passed to the broker, nothing passes after it until it is released.
+        self.last: int | None = None
         self.url = f"socks5://127.0.0.1:{self._server.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -38,6 +85,11 @@ class Proxy:
         """Cut everything and listen no longer."""
         self._server.close()
         self.cut()
+
+    @property
+    def lines(self) -> list[Line]:
+        """The present connections."""
+        return list(self._lines)
 
     def stall(self) -> list[Line]:
         """Hold back what the present connections say, both ways; return them."""
@@ -68,6 +120,12 @@ class Proxy:
         self._lines.clear()
         return lines
 
+    def _passes(self, asked: list[int]) -> None:
+        if self.last in asked:
+            self.last = None
+            for line in self._lines:
+                line.up.clear()
+
     def _accept(self) -> None:
         while True:
             try:
@@ -82,10 +140,11 @@ class Proxy:
         except OSError:
             client.close()
             return
-        line = Line(client, broker)
+        line = Line(client, broker, self._passes)
         self._lines.append(line)
-        threading.Thread(target=_pump, args=(client, broker, line.up), daemon=True).start()
-        _pump(broker, client, line.down)
+        up = (line.carry_up, line.up, client)
+        threading.Thread(target=_until_it_ends, args=up, daemon=True).start()
+        _until_it_ends(line.carry_down, line.down, broker)
 
 
 def _connect(client: socket.socket) -> socket.socket:
@@ -112,18 +171,11 @@ def _read(end: socket.socket, count: int) -> bytes:
     return found
 
 
-def _pump(source: socket.socket, target: socket.socket, gate: threading.Event) -> None:
-    while True:
-        try:
-            found = source.recv(65_536)
-            gate.wait()
-            if not found:
-                break
-            target.sendall(found)
-        except OSError:
-            break
+def _until_it_ends(carry: Callable[[], None], gate: threading.Event, end: socket.socket) -> None:
+    with suppress(OSError):
+        carry()
     gate.wait()
-    source.close()
+    end.close()
 
 
 def _shut(end: socket.socket) -> None:

@@ -13,7 +13,7 @@ from ledger import topics
 from ledger.relaying.exits import ExitCode
 from tests.e2e.test_crash_relay import is_stopped, wait_until
 from tests.integration.test_relay import open_cases, require_published
-from tests.proxy import Proxy
+from tests.proxy import ADD_PARTITIONS_TO_TXN, END_TXN, PRODUCE, Proxy
 from tests.relay_process import running
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
@@ -75,19 +75,29 @@ def test_connections_that_are_cut_are_made_again_or_end_the_relay(kz, proxy, ste
     require_published(kz)
 
 
-def test_a_commit_that_arrives_late_does_no_lasting_harm(kz, proxy):
-    """KAFKA-17754: the old commit may end the next transaction and show its records early."""
+@pytest.mark.parametrize("last", [ADD_PARTITIONS_TO_TXN, PRODUCE], ids=["begun", "sent"])
+def test_a_commit_that_arrives_late_does_no_lasting_harm(kz, proxy, last):
+    """KAFKA-17754: the old commit ends the next transaction, empty or with its records."""
     open_cases(kz, 20)
     with stopped_at(kz, proxy, "acknowledged", batch=5, spared=1) as relay:
         wait_until(lambda: is_stopped(relay))
-        held = proxy.stall()
+        old = proxy.stall()
+        before = commits(old)
         relay.send_signal(signal.SIGCONT)
-        time.sleep(0.5)  # the commit is on its way now
-        for line in proxy.hang_up():
-            assert line in held
-        # The client makes another connection, commits there, and begins the next transaction.
-        time.sleep(1)
-        proxy.release(held)
+        wait_until(lambda: commits(old) == before + 1)  # on its way now, and held back
+        proxy.last = last
+        proxy.hang_up()
+        # The client makes other connections, commits there, and begins the next transaction.
+        wait_until(lambda: commits(proxy.lines) and proxy.last is None)
+        answered = sum(line.answered for line in old)
+        proxy.release(old)
+        wait_until(lambda: sum(line.answered for line in old) > answered)  # the old commit's
+        proxy.release(proxy.lines)
         wait_until(lambda: relay.poll() is not None or kz.published() == 20, PATIENCE_S)
     kz.relay_until(20)
     require_published(kz)
+
+
+def commits(lines) -> int:
+    """Return how often a client has asked for a commit."""
+    return sum(line.asked.count(END_TXN) for line in lines)
