@@ -25,6 +25,7 @@ from events.errors import LedgerError, Misconfigured, ServiceUnavailable
 from ledger import topics
 from ledger.case.case import Topic
 from ledger.relaying.clients import TRANSACTION_S
+from ledger.relaying.endings import Endings, Reason
 from ledger.relaying.exits import ExitCode, exit_code, is_fenced
 from ledger.relaying.health import RelayHealth
 from ledger.relaying.metrics import RelayMetrics
@@ -121,6 +122,7 @@ class Relay:
         self._metrics = metrics
         self._at = at
         self._watchdog = Watchdog()
+        self._endings = Endings(settings.dsn, cluster.name)
         self._logs: dict[Topic, OwnLog] = {}
         self._hint_is_old = False
         self._refreshed = self._hinted = time.monotonic()
@@ -138,6 +140,7 @@ class Relay:
             self._publisher.close()
             self._signing.close()
             self._source.close()
+            self._endings.end()
         except Exception as error:  # noqa: BLE001 - crash-only: every error ends the process
             return self._ended_by(error)
         finally:
@@ -146,8 +149,12 @@ class Relay:
 
     def _ended_by(self, error: Exception) -> ExitCode:
         code = exit_code(error)
-        if is_fenced(error) and self._lock_is_lost():
-            code = ExitCode.DONE  # another relay has taken over in good order
+        reason = Reason.BROKEN if code is ExitCode.BROKEN else Reason.AWAY
+        if is_fenced(error):
+            reason = Reason.FENCED
+            if self._lock_is_lost():
+                code = ExitCode.DONE  # another relay has taken over in good order
+        self._endings.end(reason)
         # Without what the error says or its frames hold, unless it is ours: both may quote events.
         said = str(error) if isinstance(error, LedgerError) else type(error).__name__
         where = [f"{frame.name}:{frame.lineno}" for frame in extract_tb(error.__traceback__)[-4:]]
@@ -172,6 +179,7 @@ class Relay:
         self._outbox.look()
         self._begins("the lock of its log")
         self._lock(stop)
+        self._metrics.ended_before(self._endings.begin())
         self._at("locked")
         start = Start(
             agreement=self._settings.agreement,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
 from ledger.case.case import Topic
+from ledger.relaying.endings import Reason
 
 
 class RelayMetrics:
@@ -17,6 +18,7 @@ class RelayMetrics:
     def __init__(self, origin: str, registry: CollectorRegistry = REGISTRY) -> None:
         self.origin = origin
         self._count_events(registry)
+        self._count_endings(registry)
         self._watch_the_outbox(registry)
         self._transaction_seconds = Histogram(
             "ledger_relay_transaction_seconds",
@@ -45,6 +47,26 @@ class RelayMetrics:
             ["origin"],
             registry=registry,
         )
+
+    def _count_endings(self, registry: CollectorRegistry) -> None:
+        self._restarts = Counter(
+            "ledger_relay_restarts_total",
+            "Relays that ended without having been asked to, as far as the database was told.",
+            ["origin", "reason"],
+            registry=registry,
+        )
+        self._fenced = Counter(
+            "ledger_relay_fenced_total",
+            "Relays that had been given up for dead and woke up: Kafka refused them.",
+            ["origin"],
+            registry=registry,
+        )
+
+    def ended_before(self, endings: Mapping[Reason, int]) -> None:
+        """Tell how earlier relays ended; those that only just did could not."""
+        for reason in Reason:
+            self._restarts.labels(self.origin, reason).inc(endings.get(reason, 0))
+        self._fenced.labels(self.origin).inc(endings.get(Reason.FENCED, 0))
 
     def _watch_the_outbox(self, registry: CollectorRegistry) -> None:
         self.pending = Gauge(

@@ -1,17 +1,23 @@
 """The start of a relay: what it tells before it can publish, and the time that each step has."""
 
+import signal
 import threading
 from itertools import pairwise
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from ledger import relay, topics
 from ledger.case.case import Topic
+from ledger.log.signature import LogSigner
 from ledger.relaying import source
+from ledger.relaying.endings import Reason
 from ledger.relaying.exits import ExitCode
 from ledger.relaying.health import RelayHealth
 from ledger.relaying.metrics import RelayMetrics
 from tests.integration.test_relay import hand_over, open_cases
+from tests.relay_process import end_of
+from tests.topic import transaction
 
 NOBODY, NOBODY_ELSE = "127.0.0.1:1", "127.0.0.1:2"
 
@@ -89,11 +95,18 @@ class Times:
         self._heard.append("more time")
 
 
-def test_each_step_of_a_start_has_a_time_of_its_own(kafka, new_node, monkeypatch):
+@pytest.fixture
+def with_topics(kafka, new_node):
+    """Kazakhstan with its topics; its mirror is as far as it has to be."""
+    node = new_node("KZ", kafka=kafka)
+    topics.ensure_topics(kafka, node.agreement, countries=["KZ"])
+    node.mirrored()
+    return node
+
+
+def test_each_step_of_a_start_has_a_time_of_its_own(with_topics, monkeypatch):
     """Ten seconds for a lock and as many for a large store are not a stuck relay together."""
-    kz = new_node("KZ", kafka=kafka)
-    topics.ensure_topics(kafka, kz.agreement, countries=["KZ"])
-    kz.mirrored()
+    kz = with_topics
     hand_over(kz)
     kz.relay_until(len(kz.stored()))
     hand_over(kz)
@@ -142,3 +155,41 @@ def test_a_long_log_is_counted_part_by_part(kz, monkeypatch):
     assert (0, None) == counted(after=10**9)
     assert event == opened.state(first)
     opened.close()
+
+
+def endings(metrics: RelayMetrics) -> dict[str, float]:
+    """Return what a relay tells of those before it, by reason, and how many were fenced."""
+    told = {reason: metrics._restarts.labels("KZ", reason)._value.get() for reason in Reason}
+    assert told[Reason.FENCED] == metrics._fenced.labels("KZ")._value.get()
+    return {reason.value: times for reason, times in told.items() if times}
+
+
+def test_a_relay_tells_how_those_before_it_ended(with_topics, tmp_path):
+    """Whoever crashes is gone before anybody asks; in a crash loop somebody has to know why."""
+    kz = with_topics
+    assert end_of(kz, step="fenced") == -signal.SIGKILL
+    assert end_of(kz, kafka=NOBODY) == ExitCode.AGAIN
+    LogSigner.create("KZ-log", tmp_path / "other.key")
+    assert end_of(kz, log_key=str(tmp_path / "other.key")) == ExitCode.BROKEN
+    before = {"killed": 1, "away": 1, "broken": 1}
+    assert before == endings(kz.relay_until(0))
+    assert before == endings(kz.relay_until(0))  # one that was asked to stop did not crash
+
+
+def test_a_relay_that_was_fenced_is_counted(with_topics):
+    """Two that fence each other in turn would publish nothing, each with a good conscience."""
+    kz = with_topics
+    open_cases(kz, 1)
+    settings = kz.relay_settings()
+
+    def fence(step: str) -> None:
+        if step == "begun":
+            with transaction(kz.kafka, f"{kz.agreement.prefix}.relay.KZ"):
+                """Begun and ended under the relay's own name."""
+
+    metrics = RelayMetrics("KZ", CollectorRegistry())
+    one = relay.Relay(settings, *settings.clusters, RelayHealth(), metrics, fence)
+    assert ExitCode.AGAIN is one.run(threading.Event())
+    one._source.close()
+    one._signing.close()
+    assert {"fenced": 1} == endings(kz.relay_until(1))
