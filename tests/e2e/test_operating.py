@@ -58,6 +58,9 @@ def test_programs_say_how_they_are(nodes, program):
         metrics = answer.read().decode()
     assert f"ledger_{'relay' if program == 'relay' else 'projection'}_" in metrics
     assert "NationalEvent" in metrics
+    if program == "worker":
+        assert 'ledger_children_asked_success{country="KZ"} 1.0' in metrics
+        assert 'ledger_log_stable_offset{country="KZ"' in metrics
     assert "CaseOpened" not in [
         line.split('event_type="')[1].split('"')[0]
         for line in metrics.splitlines()

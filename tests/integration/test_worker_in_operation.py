@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -12,10 +13,13 @@ from prometheus_client import REGISTRY
 from consumers import measures, session
 from consumers.worker import Worker
 from events.codec import encode
+from events.errors import StartAgain
 from ledger.case import transfer
+from ledger.watchdog import Watchdog
 from node.children import ChildrenWaiting
 from tests.given import NOON, SCOPES, consented, opened, ready
 from tests.readers import (
+    Running,
     events_of,
     eventually,
     hashes,
@@ -212,3 +216,21 @@ def test_an_event_that_cannot_be_read_yet_is_counted_with_what_waits_behind_it(t
         until_mirrored(dsn, 3)
         eventually(lambda: counted("ledger_quarantine_events", kind="parked") == 1, "one parked")
     assert [1, 0] == [counted(name) - then for name, then in zip(names, before, strict=True)]
+
+
+def test_a_step_that_never_ends_ends_the_process(topics, dsn):
+    """A call without a timeout, a pipe that nobody answers: the next worker begins anew."""
+    left: list[int] = []
+    gone = threading.Event()
+
+    def hang(step: str) -> None:
+        if step == "polled":
+            assert gone.wait(60), "nobody noticed"
+
+    running = Running(settings_of(topics, dsn, step_s=0), at=hang)
+    (stream,) = running.worker._streams
+    stream._watchdog = Watchdog(lambda code: (left.append(code), gone.set()))
+    running.thread.start()
+    assert gone.wait(60)
+    assert running.end() is None
+    assert [StartAgain.exit_code] == left
