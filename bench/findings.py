@@ -18,7 +18,7 @@ from kafka import KafkaConsumer, TopicPartition
 from bench.play import COUNTRIES
 from events.agreement import Agreement
 from events.codec import read_stamp
-from events.contract import CE_TYPE, LOG, split_log_header
+from events.contract import LOG, split_log_header
 from events.stamp import leaf_hash
 from ledger.case.case import Topic
 from ledger.case.encoding import plane_to_json
@@ -49,7 +49,6 @@ class OnTopic(NamedTuple):
     version: int
     log_index: int
     leaf: bytes
-    ce_type: str
     value: bytes
 
 
@@ -115,9 +114,8 @@ def read_topic(bootstrap: str, topic: str) -> list[OnTopic]:
 
 
 def _record(record: Any) -> OnTopic:
-    headers = dict(record.headers)
     stamp = read_stamp(record.value)
-    index, _ = split_log_header(headers[LOG])
+    index, _ = split_log_header(dict(record.headers)[LOG])
     return OnTopic(
         record.partition,
         record.offset,
@@ -126,7 +124,6 @@ def _record(record: Any) -> OnTopic:
         stamp.version,
         index,
         leaf_hash(record.value),
-        headers[CE_TYPE].decode(),
         record.value,
     )
 
@@ -192,6 +189,5 @@ def _fold(topic: Topic, records: Sequence[OnTopic]) -> Plane:
             record.leaf,
             origin=record.origin,
             version=record.version,
-            named=record.ce_type,
         )
     return plane

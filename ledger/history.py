@@ -34,8 +34,6 @@ class Mirrored(NamedTuple):
     place: tuple[int, int]
     origin: str
     version: int
-    #: Its `ce_type` header.
-    named: str
     value: bytes
 
 
@@ -181,9 +179,7 @@ class History:
 def _folded(settled: Plane, row: Mirrored) -> Plane:
     """Fold a row exactly as every reader does, so that a decider sees what the read models say."""
     leaf = leaf_hash(row.value)
-    return read_on(
-        settled, row.value, leaf, origin=row.origin, version=row.version, named=row.named
-    )[0]
+    return read_on(settled, row.value, leaf, origin=row.origin, version=row.version)[0]
 
 
 class Histories:

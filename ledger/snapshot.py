@@ -30,7 +30,7 @@ _ONE_LOOK: LiteralString = """
 SELECT 0, number::bigint, 0::bigint, ledger.incarnation(), NULL::bytea
 FROM projections.current_generation
 UNION ALL
-SELECT 1, effect_offset, effect_rank, concat_ws(' ', origin, version, ce_type), value
+SELECT 1, effect_offset, effect_rank, concat_ws(' ', origin, version), value
 FROM mirror.record
 WHERE topic = 'shared' AND case_id = %(case_id)b
     AND (effect_offset, effect_rank) >= (%(offset)b::bigint, %(rank)b::bigint)
@@ -175,8 +175,8 @@ def generation_in_use(connection: Connection[Any]) -> int:
 def _mirrored(rows: Sequence[Any]) -> list[Mirrored]:
     found = []
     for _, offset, rank, stamped, value in rows:
-        origin, version, named = stamped.split(" ", 2)
-        found.append(Mirrored((offset, rank), origin, int(version), named, value))
+        origin, version = stamped.split(" ")
+        found.append(Mirrored((offset, rank), origin, int(version), value))
     return found
 
 

@@ -23,7 +23,6 @@ VOID_WORDS: Mapping[str, str] = {
     VoidReason.UNKNOWN_VERSION: "there is no such earlier event to correct",
     VoidReason.UNREADABLE: "its bytes are no event",
     VoidReason.WRONG_TOPIC: "it may not stand on this topic",
-    VoidReason.MISNAMED: "its header names another type",
 }
 
 

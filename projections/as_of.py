@@ -82,7 +82,6 @@ def as_of(connection: Connection[Any], case_id: UUID, prefix: Prefix) -> AsOf:
                 record.leaf,
                 origin=record.origin,
                 version=record.version,
-                named=record.ce_type,
             )
         except UnknownSchema:
             break

@@ -143,7 +143,6 @@ def fold_side(
                 record.leaf,
                 origin=record.origin,
                 version=record.version,
-                named=record.ce_type,
                 event=decoded.get(record.leaf),
             )
             rows = rows_of(Change(record, event, verdict, plane, after, country))

@@ -134,7 +134,7 @@ class History:
         for entry in self.entries:
             plane, verdict, _ = read_on(
                 plane, entry.value, entry.leaf,
-                origin=entry.origin, version=entry.event.version, named=entry.ce_type,
+                origin=entry.origin, version=entry.event.version,
             )  # fmt: skip
             found.append((verdict.void or "effective", plane))
         return found

@@ -205,8 +205,6 @@ class VoidReason(StrEnum):
     UNREADABLE = "unreadable"
     #: Its schema may not stand on this topic.
     WRONG_TOPIC = "wrong_topic"
-    #: The `ce_type` header names another type: readers that skip by it would disagree with us.
-    MISNAMED = "misnamed"
 
 
 @dataclass(frozen=True, slots=True)

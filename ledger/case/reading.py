@@ -7,7 +7,6 @@ needs the schema is judged here, at the record's place, and at worst makes the e
 from __future__ import annotations
 
 from events.codec import decode
-from events.contract import ce_type
 from events.errors import RecordRejected, UnknownSchema
 from events.registry import SCHEMAS
 from events.stamp import Event
@@ -25,13 +24,13 @@ def read_on(
     *,
     origin: str,
     version: int,
-    named: str,
     event: Event | None = None,
 ) -> tuple[Plane, Verdict, Event | None]:
     """Return the plane after one more admitted record, its verdict, and the event if there is one.
 
-    `origin` and `version` are the stamp's, as admission read them; `named` is the `ce_type`
-    header; `event` is what the bytes are, if somebody has decoded them already. Raises
+    `origin` and `version` are the stamp's, as admission read them; `event` is what the bytes are,
+    if somebody has decoded them already. No header is asked: whoever puts a copy of an event on
+    the topic first gives it headers of his own, so what they say must decide nothing. Raises
     UnknownSchema if the schema is not installed here: the case has to wait.
     """
     try:
@@ -42,8 +41,6 @@ def read_on(
         return *_passed(plane, origin, version, leaf, VoidReason.UNREADABLE), None
     if plane.shared and (type(event), event.schema_version) not in _SHARED:
         return *_passed(plane, origin, version, leaf, VoidReason.WRONG_TOPIC), event
-    if named != ce_type(event, shared=plane.shared):
-        return *_passed(plane, origin, version, leaf, VoidReason.MISNAMED), event
     after, verdict = fold(plane, event, leaf)
     return after, verdict, event
 

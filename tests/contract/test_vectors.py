@@ -67,7 +67,7 @@ def test_a_history_comes_out_as_it_always_did(name):
         plane = plane or empty(UUID(said["case_id"]), shared=shared)
         plane, verdict, event = read_on(
             plane, value, leaf,
-            origin=said["origin"], version=said["version"], named=record["ce_type"],
+            origin=said["origin"], version=said["version"],
         )  # fmt: skip
         assert (verdict.void or "effective") == record["verdict"]
         assert state_hash(plane).hex() == record["state"]

@@ -62,11 +62,12 @@ def test_its_numbers_and_names_are_those_of_the_code():
     assert f"| `{contract.LOG}` | {contract.LOG_HEADER_BYTES} bytes" in TEXT
     assert f"| `{contract.CE_TYPE}` | ASCII" in TEXT
     assert f"the constant `{contract.NATIONAL_EVENT}`" in TEXT
+    assert f"{contract.MAX_BATCH_BYTES:,} bytes" in TEXT
     stamp = [field["name"] for field in SCHEMAS[0].document["fields"][:11]]
     kinds = "uuid|string|int|32|timestamp|record|array"
     assert re.findall(rf"^\| `(\w+)` \| (?:{kinds})", TEXT, re.MULTILINE) == stamp
     assert [field.name for field in fields(Stamp)] == stamp[:7]
-    for reason in (VoidReason.UNREADABLE, VoidReason.WRONG_TOPIC, VoidReason.MISNAMED):
+    for reason in (VoidReason.UNREADABLE, VoidReason.WRONG_TOPIC):
         assert f"(`{reason}`)" in TEXT
     assert contract.shared_topic("referral") in TEXT
     assert "rule 5" in (compiled.__doc__ or "")

@@ -17,8 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumers.admission import admit
-from consumers.examination import Ground
+from consumers.examination import Claim, Ground
 from events.codec import decode, encode
+from events.contract import CE_TYPE
 from events.stamp import Event, leaf_hash
 from ledger.case.case import Topic
 from ledger.case.encoding import state_hash
@@ -26,12 +27,16 @@ from ledger.case.plane import Plane, Verdict, empty
 from ledger.case.reading import read_on
 from ledger.case.steps import Kind, step_of
 from ledger.mirror import Standing
+from ledger.mirror.standing import LEAF_BYTES
 from tests.given import Node, changed
 from tests.property.test_agreement import COUNTRIES, begun, decide_something
 from tests.wire import Pens, Written, checked
 
 #: What a broker, a relay or a stranger may do to the topic.
-MISCHIEF = ("repeat", "swap", "lose", "forge", "babble", "equivocate", "replay_elsewhere")
+MISCHIEF = (
+    *("repeat", "swap", "lose", "forge", "babble", "equivocate", "replay_elsewhere"),
+    *("copy_first_renamed", "copy_first_misplaced"),
+)
 
 acts = st.one_of(
     st.tuples(st.just("decide"), st.sampled_from(COUNTRIES), st.integers(0, 2**32)),
@@ -82,7 +87,7 @@ class Reader:
                 return
             self.node.settled, verdict, event = read_on(
                 self.node.settled, value, claim.leaf,
-                origin=claim.origin, version=claim.version, named=_NAMES[claim.leaf],
+                origin=claim.origin, version=claim.version,
             )  # fmt: skip
             self.node.waiting = [own for own in self.node.waiting if own[1] != claim.leaf]
             self.folded += 1
@@ -94,9 +99,8 @@ class Reader:
         return bool(self.standing.held) or self.folded < len(self.placed)
 
 
-#: Bytes and header of every record that was ever signed, as a mirror would keep them.
+#: Bytes of every record that was ever signed, as a mirror would keep them.
 _BYTES: dict[bytes, bytes] = {}
-_NAMES: dict[bytes, str] = {}
 
 
 class Topic3:
@@ -121,8 +125,7 @@ class Topic3:
         """Sign an event and put it at the end."""
         record = self.pens.write(event, offset=len(self.records))
         assert record.value is not None
-        leaf = leaf_hash(record.value)
-        _BYTES[leaf], _NAMES[leaf] = record.value, type(event).__name__
+        _BYTES[leaf_hash(record.value)] = record.value
         self.records.append(record)
         return record
 
@@ -175,6 +178,12 @@ class Topic3:
             self.write(changed(said, rules="another-pack"))
         elif what == "replay_elsewhere":
             self.records.append(old._replace(offset=end, key=chance.randbytes(16)))
+        elif what.startswith("copy_first") and end > unread:
+            last = self.records.pop()
+            renamed = [(CE_TYPE, b"ChildFound"), *last.headers[1:]]
+            unlike = {"headers": renamed} if what.endswith("renamed") else {"key": bytes(16)}
+            copy = last._replace(offset=end - 1, **unlike)
+            self.records += [copy, last._replace(offset=end)]
 
 
 def _play(play: Play) -> Topic3:
@@ -230,11 +239,30 @@ def what_takes_effect_was_said_by_its_origin_once_and_in_order(topic: Topic3) ->
         )
 
 
+def the_first_signed_record_of_a_version_is_known_whatever_copies_there_are(
+    topic: Topic3,
+) -> None:
+    """It counts or waits; a copy that is no event takes nothing away from it."""
+    first: dict[tuple[str, int], bytes] = {}
+    for record in topic.records:
+        claim = checked(record, topic.ground)
+        if isinstance(claim, Claim):
+            first.setdefault((claim.origin, claim.version), claim.leaf)
+    for reader in topic.readers.values():
+        known = {(one.origin, one.version): one.leaf for one in reader.standing.held}
+        for origin, said in reader.standing.said.items():
+            for version in range(1, len(said.leaves) // LEAF_BYTES + 1):
+                end = version * LEAF_BYTES
+                known[origin, version] = said.leaves[end - LEAF_BYTES : end]
+        assert known == first
+
+
 RULES = (
     readers_agree_whatever_happens_to_the_topic,
     one_country_answers_for_the_child_whatever_happens,
     no_permission_in_ignorance_whatever_happens,
     what_takes_effect_was_said_by_its_origin_once_and_in_order,
+    the_first_signed_record_of_a_version_is_known_whatever_copies_there_are,
 )
 
 

@@ -19,9 +19,8 @@ def _story() -> Story:
     return story
 
 
-def _row(place: int, event: Event, *, named: str | None = None, value: bytes = b"") -> Mirrored:
-    name = type(event).__name__ if named is None else named
-    return Mirrored((place, 0), event.origin, event.version, name, value or encode(event))
+def _row(place: int, event: Event) -> Mirrored:
+    return Mirrored((place, 0), event.origin, event.version, encode(event))
 
 
 def _nothing(case_id: UUID) -> History:
@@ -37,18 +36,6 @@ def test_a_decider_folds_what_the_read_models_fold() -> None:
 
     assert state_hash(history.settled) == state_hash(story["KG"].settled)
     assert not history.unread
-
-
-def test_a_misnamed_event_is_void_for_a_decider_too() -> None:
-    """Otherwise he would decide on a proposal that nobody else sees."""
-    story = _story()
-    rows = [_row(place, event) for place, (event, _) in enumerate(story.topic)]
-    rows[-1] = rows[-1]._replace(named="ChildFound")
-
-    history = _nothing(story.case_id).read_on(rows, [])
-
-    assert history.settled.transfers == {}
-    assert history.settled.count == len(rows)
 
 
 def test_reading_stops_before_an_event_of_an_unknown_schema() -> None:

@@ -38,7 +38,7 @@ def changes(history: History) -> Iterator[Change]:
                         event.version, entry.leaf, entry.ce_type, entry.value)  # fmt: skip
         after, verdict, read = read_on(
             plane, entry.value, entry.leaf,
-            origin=event.origin, version=event.version, named=entry.ce_type,
+            origin=event.origin, version=event.version,
         )  # fmt: skip
         yield Change(record, read, verdict, plane, after, "KZ")
         plane = after
