@@ -6,7 +6,8 @@ Exit codes and HTTP statuses are a contract: docs/reference.md lists them, a tes
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterable
+from typing import ClassVar, Self
 
 
 class LedgerError(Exception):
@@ -84,6 +85,13 @@ class CodeUnknown(DecisionRefused):
 
     http_status = 422
     rule = "code_known"
+
+    @classmethod
+    def country(cls, said: str, known: Iterable[str]) -> Self:
+        """Return the error about a country that is none; what is no code at all is not repeated."""
+        what = f"country {said}" if len(said) == 2 else "what was named"
+        there = ", ".join(sorted(known))
+        return cls(f"{what} is not part of this agreement ({there})", rule="country_known")
 
 
 class KeyReused(DecisionRefused):

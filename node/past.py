@@ -91,7 +91,7 @@ def _prefixes(
         return [Prefix(place["topic"], int(place["offset"]))], False
     if seen := _SEEN.fullmatch(asked):
         if seen["country"] not in agreement.countries:
-            raise CodeUnknown(f"country {seen['country']} is not part of this agreement")
+            raise CodeUnknown.country(seen["country"], agreement.countries)
         return [seen_by(found.connection, case_id, seen["country"])], True
     moment = _moment(asked)
     topics = (Topic.SHARED, Topic.NATIONAL)

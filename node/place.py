@@ -91,29 +91,33 @@ def _of_folder(home: Home, country: str | None, client: Mapping[str, Any]) -> Pl
 
 
 def _chosen(country: str | None, agreement: Agreement) -> str:
-    known = ", ".join(agreement.countries)
     if country is None:
         if len(agreement.countries) > 1:
+            known = ", ".join(agreement.countries)
             raise BadInput(f"which country? --country or LEDGER_COUNTRY: {known}")
         return next(iter(agreement.countries))
     if country.upper() not in agreement.countries:
-        raise CodeUnknown(
-            f"country {country!r} is not part of this agreement ({known})", rule="country_known"
-        )
+        raise CodeUnknown.country(country, agreement.countries)
     return country.upper()
 
 
-def actor(text: str | None, *, country: str, role: Role) -> Actor:
-    """Return who decides: `text`, or LEDGER_ACTOR, or a pseudonym of the command line itself."""
-    said = text or VerbSettings.read().actor
+def actor(text: str | None, *, where: Place, role: Role) -> Actor:
+    """Return who decides: `text`, or LEDGER_ACTOR.
+
+    In a folder of `ledger up` there is one more: a pseudonym of the command line itself.
+    """
+    settings = VerbSettings.read()
+    said = text or settings.actor
     if said is None:
+        if where.home is None and not settings.insecure_dev:
+            raise Misconfigured("who decides? --by or LEDGER_ACTOR: ROLE:PSEUDONYM@ORGANISATION")
         # Two roles are two people here, or nobody could try a decision that needs four eyes.
-        return Actor(id=f"cli-{role}", role=role, organisation=f"cli-{country}")
+        return Actor(id=f"cli-{role}", role=role, organisation=f"cli-{where.country}")
     found = _ACTOR.fullmatch(said)
     if found is None:
-        raise BadInput(f"who decides is written ROLE:PSEUDONYM@ORGANISATION, not {said!r}")
+        raise BadInput("who decides is written ROLE:PSEUDONYM@ORGANISATION")
     if found["role"] not in set(Role):
-        raise CodeUnknown(f"role {found['role']!r} is not on the list", rule="role_known")
+        raise CodeUnknown("this role is not on the list", rule="role_known")
     return Actor(id=found["id"], role=found["role"], organisation=found["organisation"])
 
 

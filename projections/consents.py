@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
-from projections.change import Change, Opinions, Rows, on
+from ledger.case.plane import Basis
+from projections.change import Change, Opinions, on
 from projections.table import Row, Table, plain
 
 TABLE = Table(
@@ -25,24 +26,27 @@ TABLE = Table(
 )
 
 
-def _of(field: str) -> Rows:
-    """Return the opinion that the basis named by this field may have changed."""
+def _differing(change: Change) -> Iterable[Row]:
+    """Return a row for every basis that the event changed: a refusal may change several."""
+    before, after = change.before.consents, change.after.consents
+    return [
+        _row(change, basis_id, basis)
+        for basis_id, basis in after.items()
+        if basis is not before.get(basis_id)
+    ]
 
-    def rows(change: Change) -> Iterable[Row]:
-        basis_id: UUID = getattr(change.event, field)
-        basis = change.after.consents[basis_id]
-        recipient = None if basis.recipient is None else plain(basis.recipient)
-        until = (recipient, [str(scope) for scope in basis.scopes], basis.expires_on)
-        record = change.record
-        key = (record.case_id, record.topic, basis_id)
-        return ((*key, basis.override, basis.state, basis.origin, *until),)
 
-    return rows
+def _row(change: Change, basis_id: UUID, basis: Basis) -> Row:
+    recipient = None if basis.recipient is None else plain(basis.recipient)
+    until = (recipient, [str(scope) for scope in basis.scopes], basis.expires_on)
+    record = change.record
+    key = (record.case_id, record.topic, basis_id)
+    return (*key, basis.override, basis.state, basis.origin, *until)
 
 
 OPINIONS: Opinions = {
-    **on("ConsentGranted ConsentRefused ConsentWithdrawn", _of("consent_id")),
-    **on("OverrideApproved OverrideEnded", _of("override_id")),
+    **on("ConsentGranted ConsentRefused ConsentWithdrawn", _differing),
+    **on("OverrideApproved OverrideEnded", _differing),
     # What a basis is for stands in consent_terms; that somebody looked again, in the trail.
     **on("BasisRecorded OverrideReviewed"),
     # A permission ends by its own events only: neither the case nor a handoff uses it up.

@@ -25,14 +25,15 @@ TABLE = Table(
     key=("case_id", "topic", "since_place"),
 )
 
-#: `until_place` is the place from which the next country answers; NULL while the last one does.
+#: `until_place` is the place on the same topic from which the next country answers; `until` is when
+#: the next interval begins, or NULL. At home a case begins on the national topic; from its first
+#: shared event on, who answers for it is said there alone, so the national interval ends with it.
 VIEW = """
 CREATE VIEW {schema}.responsibility AS
 SELECT case_id, topic, country, since_place, since_offset, since_rank, recorded_at AS since,
-    lead(since_place) OVER following AS until_place,
-    lead(recorded_at) OVER following AS until
+    lead(since_place) OVER (PARTITION BY case_id, topic ORDER BY since_place) AS until_place,
+    lead(recorded_at) OVER (PARTITION BY case_id ORDER BY topic = 'shared', since_place) AS until
 FROM {schema}.responsibility_began
-WINDOW following AS (PARTITION BY case_id, topic ORDER BY since_place)
 """
 
 

@@ -364,6 +364,40 @@ def overrides() -> History:
     return history
 
 
+def consent_refused() -> History:
+    history = _proposed("consent_refused", "A refusal takes what it names out of every consent.")
+    history.put("KZ", ReferralSent, handoff_id="both", basis_id="consent")
+    history.put("KZ", ReferralSent, handoff_id="name", basis_id="consent", scopes=(IDENTITY,))
+    history.put("KG", ReferralReceived, handoff_id="both")
+    history.put("KG", ReferralReceived, handoff_id="name")
+    history.put("KZ", OverrideApproved, override_id="override", scopes=(HEALTH,))
+    history.put("KZ", ConsentRefused, consent_id="asked", scopes=(HEALTH, PHOTO))
+    history.put(
+        "KG", TransferAccepted, handoff_id="transfer", basis_id="consent", void="wrong_state"
+    )
+    history.put("KG", ReferralAccepted, handoff_id="both", basis_id="consent", void="no_basis")
+    history.put("KG", ReferralAccepted, handoff_id="name", basis_id="consent")
+    history.put("KZ", ReferralSent, handoff_id="more", basis_id="override", scopes=(HEALTH,))
+    history.put("KZ", ConsentRefused, consent_id="asked again", scopes=(IDENTITY,))
+    history.put(
+        "KZ", ReferralSent, handoff_id="late", basis_id="consent", scopes=(IDENTITY,),
+        void="no_basis",
+    )  # fmt: skip
+    return history
+
+
+def nobody_permits_itself() -> History:
+    history = _opened("nobody_permits_itself", "A receiver lets itself have nothing.")
+    history.put("KZ", ReferralSent, handoff_id="referral", basis_id="consent")
+    history.put("KG", ReferralReceived, handoff_id="referral")
+    history.put("KZ", ConsentWithdrawn, consent_id="consent")
+    history.put("KG", ConsentGranted, consent_id="own", void="wrong_country")
+    history.put("KG", OverrideApproved, override_id="own", void="wrong_country")
+    history.put("KG", ReferralAccepted, handoff_id="referral", basis_id="own", void="no_basis")
+    history.put("KG", ConsentGranted, consent_id="back", recipient="KZ")
+    return history
+
+
 def basis_does_not_cover() -> History:
     history = _opened("basis_does_not_cover", "Another scope, another country, another day.")
     history.put(
@@ -505,8 +539,7 @@ def records_that_are_no_event() -> History:
     )
     history.put("KZ", StatusChanged, status=READY, broken=True, void="unreadable")
     history.put("KZ", RiskAssessed, assessment_id="risk", void="wrong_topic")
-    history.put("KZ", StatusChanged, status=READY, named="CaseClosed", void="misnamed")
-    history.put("KZ", StatusChanged, status=READY)
+    history.put("KZ", StatusChanged, status=READY, named="CaseClosed")
     return history
 
 
@@ -559,7 +592,8 @@ HISTORIES = [
         transfer_asked_for, race_revoked_first, race_accepted_first,
         consent_withdrawn_before_acceptance, consent_withdrawn_during_referral,
         permission_in_ignorance, own_protection_is_known, protective_always, overrides,
-        basis_does_not_cover, readiness, closed_joined_reopened, missing_and_found, corrections,
-        openings, three_countries, records_that_are_no_event, national_work, national_referral,
+        consent_refused, nobody_permits_itself, basis_does_not_cover, readiness,
+        closed_joined_reopened, missing_and_found, corrections, openings, three_countries,
+        records_that_are_no_event, national_work, national_referral,
     )
 ]  # fmt: skip

@@ -61,6 +61,11 @@ def _case_open(plane: Plane, _event: Event) -> bool:
     return plane.identity.state in {"none", "open"}
 
 
+def _for_another(plane: Plane, event: Event) -> bool:
+    """No country lets itself have the child's data. At home there is no other country."""
+    return not plane.shared or event.origin != event.recipient  # type: ignore[attr-defined]
+
+
 def _ready(plane: Plane, _event: Event) -> bool:
     return plane.identity.status is NeutralStatus.READY
 
@@ -101,6 +106,7 @@ def _own_earlier_version(_plane: Plane, event: Event) -> bool:
 #: Further conditions of a step, with the reason given when one does not hold.
 CONDITIONS: Mapping[str, tuple[Test, VoidReason]] = {
     "case_open": (_case_open, VoidReason.CASE_NOT_OPEN),
+    "for_another": (_for_another, VoidReason.WRONG_COUNTRY),
     "ready": (_ready, VoidReason.NOT_READY),
     "basis_in_force": (_basis_in_force, VoidReason.NO_BASIS),
     "no_open_transfer": (_no_open_transfer, VoidReason.HANDOFF_OPEN),

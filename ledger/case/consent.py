@@ -16,8 +16,9 @@ from events.consent import (
     OverrideEnded,
     OverrideReviewed,
 )
-from events.errors import CodeUnknown, NotAllowedNow, ProtectiveRefusal
+from events.errors import ProtectiveRefusal
 from events.stamp import Event
+from ledger.case.bases import meet, require_basis, require_review, require_terms
 from ledger.case.effects import Effect
 from ledger.case.identity import stopped
 from ledger.case.matter import Draft, Drafts, Matter
@@ -60,11 +61,23 @@ def _approved(plane: Plane, event: OverrideApproved) -> Plane:
 
 
 def _refused(plane: Plane, event: ConsentRefused) -> Plane:
-    """A refusal stands for ever, also over a grant with the same id."""
-    basis = Basis(
+    """A refusal stands for ever, also over a grant with the same id, and blocks what it names.
+
+    Consents given before lose the refused scopes; overrides are release without consent and stay.
+    """
+    refused = Basis(
         state="refused", origin=event.origin, recipient=event.recipient, scopes=event.scopes
     )
-    return _ended(_with(plane, event.consent_id, basis), event.consent_id)
+    after = _ended(_with(plane, event.consent_id, refused), event.consent_id)
+    for basis_id, basis in plane.consents.items():
+        if basis_id != event.consent_id and basis.state == "granted" and meet(basis, refused):
+            after = _ended(_with(after, basis_id, _without(basis, event.scopes)), basis_id)
+    return after
+
+
+def _without(basis: Basis, refused: tuple[DataScope, ...]) -> Basis:
+    kept = tuple(scope for scope in basis.scopes if scope not in refused)
+    return changed(basis, scopes=kept) if kept else changed(basis, state="withdrawn")
 
 
 def _withdrawn(plane: Plane, event: ConsentWithdrawn) -> Plane:
@@ -132,7 +145,9 @@ def grant_consent(
     consent_id: UUID | None = None,
 ) -> Drafts:
     """Record that data scopes of this case may go to a country for a purpose until a day."""
-    _require_terms(matter, recipient, purpose, scopes, expires_on)
+    matter.require_care()
+    require_terms(matter, recipient, purpose, scopes, expires_on)
+    require_review(matter, recipient, scopes)
     consent_id = consent_id or matter.new_id()
     granted = {
         "consent_id": consent_id,
@@ -166,7 +181,7 @@ def refuse_consent(
 
 def withdraw_consent(matter: Matter, /, *, consent_id: UUID) -> Drafts:
     """Take a permission back, at any time and without a reason. Stops sharing, never care."""
-    _require_basis(matter, consent_id, override=False)
+    require_basis(matter, consent_id, override=False)
     return (Draft(ConsentWithdrawn, {"consent_id": consent_id}),)
 
 
@@ -187,7 +202,7 @@ def approve_override(
         raise ProtectiveRefusal("who asked for an override cannot approve it", rule="four_eyes")
     matter.require_supervising()
     matter.require_pseudonym("who asked for it", requested_by)
-    _require_terms(matter, recipient, purpose, scopes, expires_on)
+    require_terms(matter, recipient, purpose, scopes, expires_on)
     override_id = override_id or matter.new_id()
     approved = {
         "override_id": override_id,
@@ -202,46 +217,18 @@ def approve_override(
 
 def end_override(matter: Matter, /, *, override_id: UUID) -> Drafts:
     """End an override before its date."""
-    _require_basis(matter, override_id, override=True)
+    require_basis(matter, override_id, override=True)
     return (Draft(OverrideEnded, {"override_id": override_id}),)
 
 
 def review_override(matter: Matter, /, *, override_id: UUID, upheld: bool) -> Drafts:
-    """Look again at an override after the emergency."""
+    """Look again at an override after the emergency; one that was wrong ends with the review."""
     matter.require_supervising()
-    _require_basis(matter, override_id, override=True)
-    return (Draft(OverrideReviewed, {"override_id": override_id, "upheld": upheld}),)
-
-
-def basis_known(matter: Matter, basis_id: UUID) -> Basis | None:
-    """Return a consent or override from whichever plane knows it."""
-    case = matter.case
-    return case.ahead.consents.get(basis_id) or case.national.consents.get(basis_id)
-
-
-def _require_basis(matter: Matter, basis_id: UUID, *, override: bool) -> None:
-    matter.require_known()
-    basis = basis_known(matter, basis_id)
-    if basis is None or basis.override is not override:
-        what = "override" if override else "consent"
-        raise NotAllowedNow(
-            f"case {matter.case.case_id} has no {what} {basis_id}", rule="basis_known"
-        )
-
-
-def _require_terms(
-    matter: Matter,
-    recipient: str,
-    purpose: Purpose,
-    scopes: tuple[DataScope, ...],
-    expires_on: date,
-) -> None:
-    matter.require_known()
-    matter.require_country(recipient)
-    matter.require_scopes(scopes)
-    if purpose is Purpose.UNKNOWN:
-        raise CodeUnknown("a purpose has to be named", rule="purpose_known")
-    matter.require_day_ahead(expires_on, "the last day")
+    basis = require_basis(matter, override_id, override=True)
+    review = Draft(OverrideReviewed, {"override_id": override_id, "upheld": upheld})
+    if upheld or basis.state != "granted":
+        return (review,)
+    return (review, Draft(OverrideEnded, {"override_id": override_id}))
 
 
 def _recorded_terms(basis_id: UUID, kind: BasisKind, purpose: Purpose, asked_by: str) -> Draft:

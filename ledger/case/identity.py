@@ -119,8 +119,10 @@ def open_case(matter: Matter, /, *, opened_on: date | None = None) -> Drafts:
 def change_status(matter: Matter, /, *, status: NeutralStatus) -> Drafts:
     """Say that the case may be handed over, or that it may not; never why."""
     matter.require_known()
+    matter.require_care()
     if status is NeutralStatus.UNKNOWN:
         raise CodeUnknown("the neutral status is ready or not_ready", rule="status_known")
+    matter.require_responsible()
     return (Draft(StatusChanged, {"status": status}),)
 
 
@@ -136,6 +138,7 @@ def close_case(matter: Matter, /) -> Drafts:
         )
     if care.closure_requested_by == matter.by.id:
         raise ProtectiveRefusal("who asked for closure cannot close the case", rule="four_eyes")
+    _require_nothing_open(matter)
     return (Draft(CaseClosed),)
 
 
@@ -151,7 +154,21 @@ def join_case(matter: Matter, /, *, into_case_id: UUID) -> Drafts:
     matter.require_supervising()
     if into_case_id == matter.case.case_id:
         raise BadInput("a case cannot be joined with itself")
+    _require_nothing_open(matter)
     return (Draft(CaseJoined, {"into_case_id": into_case_id}),)
+
+
+def _require_nothing_open(matter: Matter) -> None:
+    """Refuse while work is open at home: a shared case ends on the shared topic, which knows none.
+
+    Handoffs on the topic on which the case ends are judged there (`no_open_handoff`).
+    """
+    national = matter.case.national
+    if any(handoff.open for handoff in national.referrals.values()):
+        raise NotAllowedNow(
+            f"case {matter.case.case_id}: a referral at home is open; end it first",
+            rule="handoff_open",
+        )
 
 
 def report_missing(matter: Matter, /) -> Drafts:

@@ -9,13 +9,23 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from events.codes import DataScope, Role
-from events.errors import BadInput, CaseUnknown, CodeUnknown, DecisionRefused, WrongRole
+from events.codes import NEUTRAL_ROLES, DataScope, Role
+from events.errors import (
+    BadInput,
+    CaseUnknown,
+    CodeUnknown,
+    DecisionRefused,
+    NotAllowedNow,
+    WrongCountry,
+    WrongRole,
+)
 from events.stamp import Actor, Event
 from ledger.case.case import Case
 
 #: Roles that may approve what another person asked for.
 SUPERVISING = frozenset({Role.SUPERVISOR, Role.FOCAL_POINT})
+#: Roles that only look. An auditor who decides would have to audit himself.
+_LOOKING = frozenset({Role.AUDITOR})
 #: A pseudonym or a code; no spaces and no other alphabet, so that it is hard to type a name.
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 #: No permission and no due date reaches further than this.
@@ -51,8 +61,10 @@ class Matter:
     def require_actor(self) -> None:
         """Refuse an actor whose role is unknown or whose codes could be a name."""
         if self.by.role not in set(Role):
-            raise CodeUnknown(f"role {self.by.role!r} is not on the list", rule="role_known")
+            raise CodeUnknown("this role is not on the list", rule="role_known")
         self.require_pseudonym("the actor", self.by.id, self.by.organisation)
+        if self.by.role in _LOOKING:
+            raise WrongRole(f"a {self.by.role} reads and decides nothing")
 
     def require_pseudonym(self, who: str, *texts: str) -> None:
         """Refuse what could be a name where a pseudonym belongs."""
@@ -75,10 +87,7 @@ class Matter:
     def require_country(self, country: str) -> None:
         """Refuse a country that is not part of the agreement."""
         if country not in self.countries:
-            known = ", ".join(sorted(self.countries))
-            raise CodeUnknown(
-                f"country {country!r} is not part of this agreement ({known})", rule="country_known"
-            )
+            raise CodeUnknown.country(country, self.countries)
 
     def require_abroad(self, country: str) -> None:
         """Refuse anything but another country of the agreement."""
@@ -100,6 +109,23 @@ class Matter:
             raise BadInput(
                 f"{what} {day} has to be between today and a year from now", rule="day_ahead"
             )
+
+    def require_going_on(self) -> None:
+        """Refuse new work on a case that has ended."""
+        state = self.case.identity.state
+        if state in {"closed", "joined"}:
+            raise NotAllowedNow(f"case {self.case.case_id} is {state}; reopen it first")
+
+    def require_responsible(self) -> None:
+        """Refuse unless this country answers for the case."""
+        responsible = self.case.identity.responsible
+        if responsible not in {None, self.case.country}:
+            raise WrongCountry(f"case {self.case.case_id}: {responsible} answers for it")
+
+    def require_care(self) -> None:
+        """Refuse whoever does not work for the child: a border officer asks for no consent."""
+        if self.by.role not in NEUTRAL_ROLES:
+            raise WrongRole(f"a {self.by.role} does not decide this")
 
     def require_supervising(self) -> None:
         """Refuse unless a supervisor or focal point decides."""

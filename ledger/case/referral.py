@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from uuid import UUID, uuid5
 
 from events.codes import DataScope, Outcome, Purpose
-from events.errors import BasisMissing, CodeUnknown, NotAllowedNow
+from events.errors import CodeUnknown, NotAllowedNow
 from events.referral import (
     ReferralAccepted,
     ReferralCompleted,
@@ -19,7 +19,7 @@ from events.referral import (
     ReferralStarted,
 )
 from events.stamp import Event
-from ledger.case.consent import basis_known
+from ledger.case.bases import basis_of, require_basis_for
 from ledger.case.effects import Effect
 from ledger.case.matter import Draft, Drafts, Matter
 from ledger.case.plane import NONE, Handoff, Plane, changed
@@ -86,9 +86,10 @@ EFFECTS: Mapping[type[Event], Effect] = {
 }
 
 
-#: How long after its due day a handoff may still be answered before the sender lets it expire.
+#: How long after its due day a handoff may still be answered; then the sender lets it expire.
 GRACE = timedelta(days=1)
-_SERVICE = frozenset({Purpose.SERVICE, Purpose.CASE_MANAGEMENT})
+#: What a basis has to be for if a service rests on it.
+SERVICE = frozenset({Purpose.SERVICE, Purpose.CASE_MANAGEMENT})
 
 
 def send_referral(
@@ -106,7 +107,8 @@ def send_referral(
     matter.require_country(recipient)
     matter.require_scopes(scopes)
     matter.require_day_ahead(due_on, "the due day")
-    require_basis_for(matter, basis_id, recipient, scopes, purposes=_SERVICE)
+    matter.require_going_on()
+    require_basis_for(matter, basis_id, recipient, scopes, purposes=SERVICE)
     fields = {
         "handoff_id": handoff_id or matter.new_id(),
         "recipient": recipient,
@@ -123,8 +125,8 @@ def receive_referral(matter: Matter, /, *, handoff_id: UUID) -> Drafts:
 
 
 def accept_referral(matter: Matter, /, *, handoff_id: UUID, basis_id: UUID | None = None) -> Drafts:
-    """Take the referral on, resting on the sender's basis or on a newer one."""
-    return accepted(matter, ReferralAccepted, handoff_id, basis_id)
+    """Take the referral on, resting on the basis it was sent with, or on another one of here."""
+    return accepted(matter, ReferralAccepted, handoff_id, basis_id, purposes=SERVICE)
 
 
 def reject_referral(matter: Matter, /, *, handoff_id: UUID) -> Drafts:
@@ -172,11 +174,23 @@ def answer(matter: Matter, kind: type[Event], handoff_id: UUID, **fields: object
     return (Draft(kind, {"handoff_id": handoff_id, **fields}, caused_by=handoff.began_with),)
 
 
-def accepted(matter: Matter, kind: type[Event], handoff_id: UUID, basis_id: UUID | None) -> Drafts:
-    """Return an acceptance that names the basis it rests on."""
-    cited = basis_id or standing(matter, handoff_id).basis_id
-    if cited is None:
-        raise BasisMissing(f"handoff {handoff_id} names no basis; name one")
+def accepted(
+    matter: Matter,
+    kind: type[Event],
+    handoff_id: UUID,
+    basis_id: UUID | None,
+    *,
+    purposes: frozenset[Purpose],
+) -> Drafts:
+    """Return an acceptance in time, that names the basis it rests on."""
+    handoff = standing(matter, handoff_id)
+    if matter.today > handoff.due_on + GRACE:
+        raise NotAllowedNow(
+            f"handoff {handoff_id} could be accepted until {handoff.due_on + GRACE}; ask its"
+            " sender to send it again",
+            rule="due_on",
+        )
+    cited = basis_of(matter, handoff_id, handoff, basis_id, purposes=purposes)
     return answer(matter, kind, handoff_id, basis_id=cited)
 
 
@@ -189,29 +203,3 @@ def expired(matter: Matter, kind: type[Event], handoff_id: UUID) -> Drafts:
         )
     event_id = uuid5(handoff_id, kind.__name__)
     return (Draft(kind, {"handoff_id": handoff_id}, handoff.began_with, event_id),)
-
-
-def require_basis_for(
-    matter: Matter,
-    basis_id: UUID,
-    recipient: str,
-    scopes: tuple[DataScope, ...],
-    *,
-    purposes: frozenset[Purpose],
-) -> None:
-    """Refuse unless a consent, override or legal duty covers recipient, purpose and scopes today.
-
-    Purpose is national: a basis whose purpose this country did not record permits nothing here.
-    """
-    basis = basis_known(matter, basis_id)
-    terms = matter.case.national.care.terms.get(basis_id)
-    if basis is None or not basis.covers(recipient, scopes, matter.today):
-        raise BasisMissing(
-            f"case {matter.case.case_id}: {basis_id} does not permit these scopes to go to"
-            f" {recipient} today"
-        )
-    if terms is None or terms.purpose not in purposes:
-        raise BasisMissing(
-            f"case {matter.case.case_id}: {basis_id} was not given for this purpose",
-            rule="purpose",
-        )

@@ -7,7 +7,7 @@ from datetime import date
 from uuid import UUID
 
 from events.codes import DataScope, NeutralStatus, Purpose
-from events.errors import BasisMissing
+from events.errors import BasisMissing, NotAllowedNow
 from events.stamp import Event
 from events.transfer import (
     HandoverCompleted,
@@ -20,6 +20,7 @@ from events.transfer import (
     TransferRequested,
     TransferRevoked,
 )
+from ledger.case.bases import basis_of, require_basis_for
 from ledger.case.effects import Effect
 from ledger.case.matter import Draft, Drafts, Matter
 from ledger.case.plane import Handoff, Plane, changed
@@ -28,7 +29,6 @@ from ledger.case.referral import (
     answer,
     expired,
     handoff_state,
-    require_basis_for,
     standing,
     with_party,
 )
@@ -64,9 +64,14 @@ def _proposed(plane: Plane, event: TransferProposed) -> Plane:
     )
     transfers = {**plane.transfers, event.handoff_id: transfer}
     asked = plane.transfers.get(event.request_id) if event.request_id is not None else None
-    if asked is not None and event.request_id is not None and asked.state == "requested":
+    if asked is not None and event.request_id is not None and _asked_by(asked, event.recipient):
         transfers[event.request_id] = changed(asked, state="completed")
     return with_party(changed(plane, transfers=transfers), event.recipient)
+
+
+def _asked_by(handoff: Handoff, country: str) -> bool:
+    """Say whether a country asked for this transfer, and still waits for the answer."""
+    return handoff.state == "requested" and handoff.sender == country
 
 
 def _moved_on(plane: Plane, event: TransferPreviewed) -> Plane:
@@ -99,10 +104,15 @@ EFFECTS: Mapping[type[Event], Effect] = {
 }
 
 
+#: What a basis has to be for if responsibility moves.
+_TRANSFER = frozenset({Purpose.TRANSFER})
+
+
 def request_transfer(
     matter: Matter, /, *, holder: str, due_on: date, handoff_id: UUID | None = None
 ) -> Drafts:
     """Ask another country to hand a case over, known here or not. Discloses nothing."""
+    matter.require_supervising()
     matter.require_abroad(holder)
     matter.require_day_ahead(due_on, "the due day")
     fields = {"handoff_id": handoff_id or matter.new_id(), "holder": holder, "due_on": due_on}
@@ -122,10 +132,15 @@ def propose_transfer(
 ) -> Drafts:
     """Propose that another country take over responsibility for a case that is ready."""
     matter.require_known()
+    matter.require_supervising()
     matter.require_abroad(recipient)
     matter.require_scopes(scopes)
     matter.require_day_ahead(due_on, "the due day")
-    require_basis_for(matter, basis_id, recipient, scopes, purposes=frozenset({Purpose.TRANSFER}))
+    require_basis_for(matter, basis_id, recipient, scopes, purposes=_TRANSFER)
+    if request_id is not None and not _asked_by(standing(matter, request_id), recipient):
+        raise NotAllowedNow(
+            f"{request_id} is no open request of {recipient}", rule="request_known"
+        )
     fields = {
         "handoff_id": handoff_id or matter.new_id(),
         "recipient": recipient,
@@ -139,21 +154,34 @@ def propose_transfer(
 
 def preview_transfer(matter: Matter, /, *, handoff_id: UUID) -> Drafts:
     """Look at the preview of a proposed transfer."""
+    matter.require_supervising()
     return answer(matter, TransferPreviewed, handoff_id)
 
 
 def accept_transfer(matter: Matter, /, *, handoff_id: UUID, basis_id: UUID | None = None) -> Drafts:
     """Agree to take responsibility; it moves later, at `move_responsibility`."""
-    return accepted(matter, TransferAccepted, handoff_id, basis_id)
+    matter.require_supervising()
+    return accepted(matter, TransferAccepted, handoff_id, basis_id, purposes=_TRANSFER)
 
 
 def reject_transfer(matter: Matter, /, *, handoff_id: UUID) -> Drafts:
-    """Say no to a proposed transfer, or to a request for one."""
+    """Say no to a proposed transfer, or to a request for one.
+
+    A request gets its answer on its due day, never earlier, known case or not (design §7): how
+    quickly a country says no must not tell whether it knows the child.
+    """
+    matter.require_supervising()
+    handoff = standing(matter, handoff_id)
+    if handoff.state == "requested" and matter.today < handoff.due_on:
+        raise NotAllowedNow(
+            f"a request is answered on its due day, {handoff.due_on}, never earlier", rule="due_on"
+        )
     return answer(matter, TransferRejected, handoff_id)
 
 
 def revoke_transfer(matter: Matter, /, *, handoff_id: UUID) -> Drafts:
     """Take a transfer back; impossible once responsibility has moved."""
+    matter.require_supervising()
     return answer(matter, TransferRevoked, handoff_id)
 
 
@@ -175,10 +203,9 @@ def move_responsibility(
     Without a basis in force the transfer is on hold and the move is refused, unless the child is
     already here: then protection goes first (design §11).
     """
+    matter.require_supervising()
     handoff = standing(matter, handoff_id)
-    cited = basis_id or handoff.basis_id
-    if cited is None:
-        raise BasisMissing(f"handoff {handoff_id} names no basis; name one")
+    cited = basis_of(matter, handoff_id, handoff, basis_id, purposes=_TRANSFER)
     if not child_is_here and not matter.case.ahead.in_force(cited, handoff, matter.today):
         raise BasisMissing(
             f"handoff {handoff_id} is on hold: its basis is no longer in force", rule="on_hold"

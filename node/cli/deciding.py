@@ -125,7 +125,7 @@ def _decide(
     where = place.find(context["dir"], context["country"])
     chosen: dict[str, UUID] = {}
     request = Request(
-        by=place.actor(context["by"], country=where.country, role=role),
+        by=place.actor(context["by"], where=where, role=role),
         decisions=(Decision(choosing(take, chosen), arguments),),
         case_id=case_id,
         key=context["key"],

@@ -46,7 +46,7 @@ def _import(
     source.digest()  # says what is wrong with the file before anything else does
     columns = source.columns()
     mapped = mappings.load(mapping, columns) if mapping else mappings.of_words(columns)
-    actor = place.actor(by, country=where.country, role=Role.CASEWORKER)
+    actor = place.actor(by, where=where, role=Role.FOCAL_POINT)
     refused = rejects or file.with_name(f"{file.name}.rejects.jsonl")
     with output.progress("rows") as advanced, ledger_of(where) as ledger:
         summary = Import(source, mapped, actor, refused, advanced).into(ledger)

@@ -13,6 +13,7 @@ from uuid import UUID
 from events.codes import Role
 from events.errors import ServiceUnavailable
 from events.stamp import Actor
+from ledger.case import transfer
 from ledger.case.identity import open_case
 from ledger.receipt import Receipt
 from ledger.service import Ledger
@@ -36,10 +37,11 @@ class Desk:
         """Open a case."""
         return self.ledger.open(by=self._actor(Role.CASEWORKER)).decide(open_case)
 
-    def decide(
-        self, case_id: UUID, take: Take, *, role: Role = Role.CASEWORKER, **arguments: Any
-    ) -> Receipt:
+    def decide(self, case_id: UUID, take: Take, **arguments: Any) -> Receipt:
         """Decide on what this country knows now; what the topic makes of it is known later."""
+        # Between countries, focal points speak about who answers for a child.
+        between = take.__module__ == transfer.__name__
+        role = Role.FOCAL_POINT if between else Role.CASEWORKER
         door = self.ledger.on(case_id, by=self._actor(role))
         return door.decide(choosing(take, {}), **arguments)
 

@@ -41,6 +41,7 @@ from tests.given import (
 )
 
 TODAY = NOON.date()
+DUE = NOON + (SOON - TODAY)
 
 
 def _sent(story: Story, basis: object) -> object:
@@ -287,13 +288,17 @@ def test_an_answer_names_what_it_answers() -> None:
 
 
 def test_a_request_may_ask_for_a_case_nobody_here_knows() -> None:
-    """It discloses nothing, makes nobody a party, and can be refused."""
+    """It discloses nothing, makes nobody a party, and is refused on its due day, never earlier."""
     story = Story()
     handoff = uuid4()
     story.did("KG", transfer.request_transfer, holder="KZ", due_on=SOON, handoff_id=handoff)
     assert story["KZ"].settled.identity.parties == ()
 
-    story.did("KZ", transfer.reject_transfer, handoff_id=handoff)
+    early, due = DUE - timedelta(days=1), DUE
+    with pytest.raises(NotAllowedNow, match="answered on its due day") as refusal:
+        story["KZ"].decide(transfer.reject_transfer, handoff_id=handoff, at=early)
+    assert refusal.value.rule == "due_on"
+    story.did("KZ", transfer.reject_transfer, handoff_id=handoff, at=due)
 
     assert story["KG"].settled.transfers[handoff].state == "rejected"
 

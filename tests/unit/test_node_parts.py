@@ -6,7 +6,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import date
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -79,16 +79,30 @@ def test_the_services_own_decision_is_nobody_elses():
         decision_named("record_refusal")
 
 
-def test_who_decides_is_a_role_a_pseudonym_and_an_organisation(monkeypatch):
+def test_who_decides_is_a_role_a_pseudonym_and_an_organisation(monkeypatch, tmp_path):
     monkeypatch.setenv("LEDGER_ACTOR", "focal_point:fp-1@ministry")
-    given = place.actor("supervisor:s-1@office", country="KZ", role=Role.CASEWORKER)
+    agreement = ensure_agreement(Home(tmp_path), ("KZ", "KG"), prefix="referral")
+    real = place.Place(country="KZ", agreement=agreement, kafka=None, client={})
+    tried = replace(real, home=Home(tmp_path))
+    given = place.actor("supervisor:s-1@office", where=real, role=Role.CASEWORKER)
     assert (given.role, given.id, given.organisation) == ("supervisor", "s-1", "office")
-    assert place.actor(None, country="KZ", role=Role.CASEWORKER).id == "fp-1"
+    assert place.actor(None, where=real, role=Role.CASEWORKER).id == "fp-1"
     monkeypatch.delenv("LEDGER_ACTOR")
-    ours = place.actor(None, country="KZ", role=Role.SUPERVISOR)
+    ours = place.actor(None, where=tried, role=Role.SUPERVISOR)
     assert (ours.role, ours.organisation) == ("supervisor", "cli-KZ")
-    with pytest.raises(BadInput):
-        place.actor("Aigerim", country="KZ", role=Role.CASEWORKER)
+    with pytest.raises(BadInput) as found:
+        place.actor("Aigerim", where=real, role=Role.CASEWORKER)
+    assert "Aigerim" not in str(found.value)
+
+
+def test_outside_of_a_folder_for_trying_somebody_decides(monkeypatch, tmp_path):
+    """Two roles of a command line are not four eyes."""
+    agreement = ensure_agreement(Home(tmp_path), ("KZ", "KG"), prefix="referral")
+    real = place.Place(country="KZ", agreement=agreement, kafka=None, client={})
+    with pytest.raises(Misconfigured, match="who decides"):
+        place.actor(None, where=real, role=Role.SUPERVISOR)
+    monkeypatch.setenv("LEDGER_INSECURE_DEV", "1")
+    assert place.actor(None, where=real, role=Role.SUPERVISOR).id == "cli-supervisor"
 
 
 def test_an_agreement_grows_and_keeps_its_keys(tmp_path):

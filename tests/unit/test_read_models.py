@@ -78,8 +78,9 @@ def test_the_rows_together_say_what_the_plane_says(history):
         for table, row in rows_of(change):
             newest[table.name, row[: table.key_size]] = row
         plane = change.after
-    said = {key[2]: row[4] for (name, key), row in newest.items() if name == "consents"}
-    assert {basis_id: basis.state for basis_id, basis in plane.consents.items()} == said
+    said = {key[2]: (row[4], row[7]) for (name, key), row in newest.items() if name == "consents"}
+    bases = plane.consents.items()
+    assert {basis_id: (basis.state, list(basis.scopes)) for basis_id, basis in bases} == said
     handoffs = {**plane.referrals, **plane.transfers}
     said = {key[2]: row[4] for (name, key), row in newest.items() if name == "referrals"}
     assert {handoff_id: one.state for handoff_id, one in handoffs.items()} == said

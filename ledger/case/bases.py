@@ -1,0 +1,135 @@
+"""What a decision has to ask about consents and overrides before it grants one or rests on one."""
+
+from __future__ import annotations
+
+from datetime import date
+from uuid import UUID
+
+from events.codes import DataScope, Purpose
+from events.errors import BasisMissing, CodeUnknown, NotAllowedNow, ProtectiveRefusal
+from ledger.case.matter import SUPERVISING, Matter
+from ledger.case.plane import Basis, Handoff, Plane
+
+Scopes = tuple[DataScope, ...]
+
+
+def basis_known(matter: Matter, basis_id: UUID) -> Basis | None:
+    """Return a consent or override from whichever plane knows it."""
+    case = matter.case
+    return case.ahead.consents.get(basis_id) or case.national.consents.get(basis_id)
+
+
+def meet(basis: Basis, other: Basis) -> bool:
+    """Say whether two consents are about the same data for the same country."""
+    return (
+        not (basis.override or other.override)
+        and basis.recipient == other.recipient
+        and not set(basis.scopes).isdisjoint(other.scopes)
+    )
+
+
+def require_basis(matter: Matter, basis_id: UUID, *, override: bool) -> Basis:
+    """Return a consent (or an override) that this node knows, or refuse."""
+    matter.require_known()
+    basis = basis_known(matter, basis_id)
+    if basis is None or basis.override is not override:
+        what = "override" if override else "consent"
+        raise NotAllowedNow(
+            f"case {matter.case.case_id} has no {what} {basis_id}", rule="basis_known"
+        )
+    return basis
+
+
+def require_terms(
+    matter: Matter, recipient: str, purpose: Purpose, scopes: Scopes, expires_on: date
+) -> None:
+    """Refuse a basis for nobody, for nothing, or for ever."""
+    matter.require_known()
+    matter.require_country(recipient)
+    matter.require_scopes(scopes)
+    if purpose is Purpose.UNKNOWN:
+        raise CodeUnknown("a purpose has to be named", rule="purpose_known")
+    matter.require_day_ahead(expires_on, "the last day")
+
+
+def require_review(matter: Matter, recipient: str, scopes: Scopes) -> None:
+    """What was refused or taken back is not granted again without a review (design §11).
+
+    Who gave a consent is not recorded yet, so everybody's new grant needs it, the child's too.
+    """
+    case = matter.case
+    if not any(_taken_back(plane, recipient, scopes) for plane in (case.ahead, case.national)):
+        return
+    if matter.by.role not in SUPERVISING:
+        raise ProtectiveRefusal(
+            f"case {case.case_id}: this was refused or taken back; after a review of the child's"
+            " best interests a supervisor or focal point may record a new consent",
+            rule="taken_back",
+        )
+
+
+def require_basis_for(
+    matter: Matter,
+    basis_id: UUID,
+    recipient: str,
+    scopes: Scopes,
+    *,
+    purposes: frozenset[Purpose],
+) -> None:
+    """Refuse unless a consent, override or legal duty covers recipient, purpose and scopes today.
+
+    Purpose is national: a basis whose purpose this country did not record permits nothing here.
+    """
+    case = matter.case
+    basis = basis_known(matter, basis_id)
+    if basis is None or not basis.covers(recipient, scopes, matter.today):
+        raise BasisMissing(
+            f"case {case.case_id}: {basis_id} does not permit these scopes to go to"
+            f" {recipient} today"
+        )
+    # Two topics have no common order: a consent that only this country knows gives way.
+    unpublished = case.is_shared and basis_id not in case.ahead.consents and not basis.override
+    if unpublished and _taken_back(case.ahead, recipient, scopes):
+        raise BasisMissing(
+            f"case {case.case_id}: what {basis_id} permits was refused or taken back since"
+        )
+    _require_purpose(matter, basis_id, purposes)
+
+
+def basis_of(
+    matter: Matter,
+    handoff_id: UUID,
+    handoff: Handoff,
+    basis_id: UUID | None,
+    *,
+    purposes: frozenset[Purpose],
+) -> UUID:
+    """Return the basis that an answer rests on: the handoff's, or another of the right purpose.
+
+    The sender has judged what its own basis is for. Another country's basis may be for anything,
+    so an answer rests on one only if this country recorded what it is for (ADR 4).
+    """
+    cited = basis_id or handoff.basis_id
+    if cited is None:
+        raise BasisMissing(f"handoff {handoff_id} names no basis; name one")
+    if cited != handoff.basis_id:
+        _require_purpose(matter, cited, purposes)
+    return cited
+
+
+def _taken_back(plane: Plane, recipient: str, scopes: Scopes) -> bool:
+    """Say whether a consent to any of this was refused or withdrawn on this topic."""
+    asked = Basis(state="asked", origin="", recipient=recipient, scopes=scopes)
+    return any(
+        basis.state in {"refused", "withdrawn"} and meet(basis, asked)
+        for basis in plane.consents.values()
+    )
+
+
+def _require_purpose(matter: Matter, basis_id: UUID, purposes: frozenset[Purpose]) -> None:
+    terms = matter.case.national.care.terms.get(basis_id)
+    if terms is None or terms.purpose not in purposes:
+        raise BasisMissing(
+            f"case {matter.case.case_id}: {basis_id} was not given for this purpose",
+            rule="purpose",
+        )
