@@ -16,7 +16,7 @@ import psycopg
 from eventsourcing.persistence import StoredEvent
 
 from bench.harness import BASELINE, OURS, Effort, Figure, Watch, compare
-from bench.play import CASEWORKER
+from bench.play import SUPERVISOR
 from bench.ready import ledger_of, make_ready
 from bench.servers import Servers
 from ledger.bulk import CHUNK
@@ -70,7 +70,7 @@ def _import(source: Source, dsn: str) -> float:
     mapped = mapping.of_words(source.columns())
     rejects = source.path.with_suffix(".rejects")
     with ledger_of(dsn) as ledger:
-        work = Import(source, mapped, CASEWORKER, rejects, lambda _rows: None)
+        work = Import(source, mapped, SUPERVISOR, rejects, lambda _rows: None)
         watch = Watch()
         summary = work.into(ledger)
         assert not summary.rejected, "our own example is refused"

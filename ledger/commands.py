@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from uuid import uuid4
+from uuid import UUID, uuid4
 
-from events.errors import KeyReused, Overtaken, ProtectiveRefusal
+from events.errors import CaseUnknown, KeyReused, NotAllowedNow, Overtaken, ProtectiveRefusal
 from ledger.case.care import record_refusal
 from ledger.deciding import Decider, Plan
 from ledger.history import Histories, History
@@ -72,9 +72,12 @@ class Commands:
 
     def plan(self, request: Request, seen: Snapshot) -> Plan:
         """Decide; a refusal that protects the child is recorded before it is raised."""
+        self._require_open(request)
         try:
             return self._decider.plan(request, seen)
         except ProtectiveRefusal as refusal:
+            if not seen.history.case.is_known:  # a case that was not opened has no history
+                raise
             tried = ", ".join(one.name for one in request.decisions)
             kept = decision(record_refusal, decision=tried, rule=refusal.rule)
             case_id = seen.history.settled.case_id
@@ -103,6 +106,18 @@ class Commands:
             replayed=True,
         )
         return self.verdicts.judged(receipt)
+
+    def _require_open(self, request: Request) -> None:
+        """Refuse to let a case yield to one that is not there, or has ended."""
+        for one in request.decisions:
+            into: UUID | None = one.arguments.get("into_case_id")
+            if into is None:
+                continue
+            case = self.reader.read(into).history.case
+            if not case.is_known:
+                raise CaseUnknown(f"case {into} is not known here")
+            if case.identity.state != "open":
+                raise NotAllowedNow(f"case {into} is not open", rule="into_open")
 
     def _record(self, request: Request) -> Receipt:
         seen = self.look(request)

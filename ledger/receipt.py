@@ -58,15 +58,15 @@ class Receipt:
                     rule=event.void_reason,
                 )
 
-    def judged(self, verdicts: Mapping[UUID, str | None]) -> Receipt:
-        """Return the receipt with verdicts: event id -> reason if void, None if effective."""
+    def judged(self, verdicts: Mapping[bytes, str | None]) -> Receipt:
+        """Return the receipt with verdicts: leaf hash -> reason if void, None if effective."""
         return replace(self, events=tuple(_judged(event, verdicts) for event in self.events))
 
 
-def _judged(event: RecordedEvent, verdicts: Mapping[UUID, str | None]) -> RecordedEvent:
-    if event.event_id not in verdicts:
+def _judged(event: RecordedEvent, verdicts: Mapping[bytes, str | None]) -> RecordedEvent:
+    if event.leaf not in verdicts:
         return event
-    reason = verdicts[event.event_id]
+    reason = verdicts[event.leaf]
     return replace(event, state="effective" if reason is None else "void", void_reason=reason)
 
 

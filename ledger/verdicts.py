@@ -22,9 +22,9 @@ _LOOK_EVERY_S = 1.0
 _PAUSE_S = 0.5
 
 _VERDICTS: LiteralString = """
-SELECT event_id, effective, void_reason
+SELECT leaf, effective, void_reason
 FROM {trail}
-WHERE case_id = %b AND event_id = ANY (%b::uuid[])
+WHERE case_id = %b AND leaf = ANY (%b::bytea[])
 """
 
 
@@ -46,8 +46,9 @@ class Verdicts:
 
     def judged(self, receipt: Receipt) -> Receipt:
         """Return the receipt with the verdicts that are known by now."""
-        ids = [event.event_id for event in receipt.events]
-        return receipt.judged(self._read(receipt.case_id, ids))
+        # By its bytes: an event id can be foreseen, and another country may use it too (ADR 11).
+        leaves = [event.leaf for event in receipt.events]
+        return receipt.judged(self._read(receipt.case_id, leaves))
 
     def outcome(self, receipt: Receipt, timeout_s: float) -> Receipt:
         """Return the receipt as soon as every event has its verdict, or as it is after a while."""
@@ -63,12 +64,12 @@ class Verdicts:
                 if self._heard == heard and self._open:
                     self._news.wait(min(left, _LOOK_EVERY_S))
 
-    def _read(self, case_id: UUID, event_ids: Iterable[UUID]) -> Mapping[UUID, str | None]:
+    def _read(self, case_id: UUID, leaves: Iterable[bytes]) -> Mapping[bytes, str | None]:
         with self._store.reading() as connection:
             trail = Identifier(f"read_{generation_in_use(connection)}", "audit_trail")
             cursor = connection.cursor(row_factory=tuple_row)
-            cursor.execute(SQL(_VERDICTS).format(trail=trail), (case_id, list(event_ids)))
-            return {event: None if good else reason for event, good, reason in cursor}
+            cursor.execute(SQL(_VERDICTS).format(trail=trail), (case_id, list(leaves)))
+            return {leaf: None if good else reason for leaf, good, reason in cursor}
 
     def _listen(self) -> None:
         with self._news:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from events.codes import Purpose
 from events.errors import BadInput, BasisMissing, NotAllowedNow
-from ledger.case import referral, transfer
+from ledger.case import bases, referral, transfer
 from ledger.case.case import Case
 from ledger.case.matter import Drafts, Matter
 from ledger.case.plane import Basis, Handoff
@@ -23,8 +23,8 @@ Given = Mapping[str, Any]
 
 #: What a basis has to be for, by the decision that rests on it.
 _PURPOSES: Mapping[Take, frozenset[Purpose]] = {
-    referral.send_referral: frozenset({Purpose.SERVICE, Purpose.CASE_MANAGEMENT}),
-    transfer.propose_transfer: frozenset({Purpose.TRANSFER}),
+    referral.send_referral: bases.SERVICE,
+    transfer.propose_transfer: bases.TRANSFER,
 }
 
 

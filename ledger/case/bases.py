@@ -12,6 +12,10 @@ from ledger.case.plane import Basis, Handoff, Plane
 
 Scopes = tuple[DataScope, ...]
 
+#: What a basis has to be for if a service rests on it, and if responsibility moves.
+SERVICE = frozenset({Purpose.SERVICE, Purpose.CASE_MANAGEMENT})
+TRANSFER = frozenset({Purpose.TRANSFER})
+
 
 def basis_known(matter: Matter, basis_id: UUID) -> Basis | None:
     """Return a consent or override from whichever plane knows it."""
@@ -106,15 +110,41 @@ def basis_of(
 ) -> UUID:
     """Return the basis that an answer rests on: the handoff's, or another of the right purpose.
 
-    The sender has judged what its own basis is for. Another country's basis may be for anything,
-    so an answer rests on one only if this country recorded what it is for (ADR 4).
+    The sender has judged what its own basis is for: the one it named, and one that it recorded for
+    this handoff when that was withdrawn. Any other may be for anything, so an answer rests on one
+    only if this country recorded what it is for (ADR 4).
     """
     cited = basis_id or handoff.basis_id
     if cited is None:
         raise BasisMissing(f"handoff {handoff_id} names no basis; name one")
-    if cited != handoff.basis_id:
+    if cited != handoff.basis_id and not _is_for(basis_known(matter, cited), handoff):
         _require_purpose(matter, cited, purposes)
     return cited
+
+
+def _is_for(basis: Basis | None, handoff: Handoff) -> bool:
+    """Say whether the sender of a handoff gave this basis for it."""
+    return (
+        basis is not None
+        and basis.origin == handoff.sender
+        and basis.given_for == handoff.began_with
+    )
+
+
+def waiting_for(matter: Matter, recipient: str, purpose: Purpose, scopes: Scopes) -> UUID | None:
+    """Return what began the handoff that waits for such a basis, because it has lost its own.
+
+    A new consent or override is caused by it, so that the receiver may rest its answer on it.
+    """
+    plane = matter.case.ahead
+    for handoffs, purposes in ((plane.referrals, SERVICE), (plane.transfers, TRANSFER)):
+        for handoff in handoffs.values() if purpose in purposes else ():
+            between = (handoff.sender, handoff.receiver) == (matter.case.country, recipient)
+            covered = handoff.basis_id is not None and set(handoff.scopes) <= set(scopes)
+            lost = not plane.in_force(handoff.basis_id, handoff, matter.today)
+            if handoff.open and between and covered and lost:
+                return handoff.began_with
+    return None
 
 
 def _taken_back(plane: Plane, recipient: str, scopes: Scopes) -> bool:

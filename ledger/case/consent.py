@@ -18,7 +18,7 @@ from events.consent import (
 )
 from events.errors import ProtectiveRefusal
 from events.stamp import Event
-from ledger.case.bases import meet, require_basis, require_review, require_terms
+from ledger.case.bases import meet, require_basis, require_review, require_terms, waiting_for
 from ledger.case.effects import Effect
 from ledger.case.identity import stopped
 from ledger.case.matter import Draft, Drafts, Matter
@@ -44,6 +44,7 @@ def _granted(plane: Plane, event: ConsentGranted) -> Plane:
         recipient=event.recipient,
         scopes=event.scopes,
         expires_on=event.expires_on,
+        given_for=event.caused_by,
     )
     return _with(plane, event.consent_id, basis)
 
@@ -56,6 +57,7 @@ def _approved(plane: Plane, event: OverrideApproved) -> Plane:
         recipient=event.recipient,
         scopes=event.scopes,
         expires_on=event.expires_on,
+        given_for=event.caused_by,
     )
     return _with(plane, event.override_id, basis)
 
@@ -156,7 +158,8 @@ def grant_consent(
         "expires_on": expires_on,
     }
     terms = _recorded_terms(consent_id, BasisKind.CONSENT, purpose, matter.by.id)
-    return (Draft(ConsentGranted, granted), terms)
+    caused_by = waiting_for(matter, recipient, purpose, scopes)
+    return (Draft(ConsentGranted, granted, caused_by), terms)
 
 
 def refuse_consent(
@@ -212,7 +215,8 @@ def approve_override(
     }
     kind = BasisKind.LEGAL_DUTY if legal_duty else BasisKind.OVERRIDE
     terms = _recorded_terms(override_id, kind, purpose, requested_by)
-    return (Draft(OverrideApproved, approved), terms)
+    caused_by = waiting_for(matter, recipient, purpose, scopes)
+    return (Draft(OverrideApproved, approved, caused_by), terms)
 
 
 def end_override(matter: Matter, /, *, override_id: UUID) -> Drafts:

@@ -63,6 +63,8 @@ class Basis:
     recipient: str | None = None
     scopes: tuple[DataScope, ...] = ()
     expires_on: date | None = None
+    #: Event that began the handoff it was given for, if that one had lost its basis.
+    given_for: UUID | None = None
 
     def covers(self, recipient: str, scopes: tuple[DataScope, ...], on: date) -> bool:
         """Say whether it permits these scopes to go to this country on this day (UTC)."""

@@ -19,7 +19,7 @@ from events.referral import (
     ReferralStarted,
 )
 from events.stamp import Event
-from ledger.case.bases import basis_of, require_basis_for
+from ledger.case.bases import SERVICE, basis_of, require_basis_for
 from ledger.case.effects import Effect
 from ledger.case.matter import Draft, Drafts, Matter
 from ledger.case.plane import NONE, Handoff, Plane, changed
@@ -88,8 +88,6 @@ EFFECTS: Mapping[type[Event], Effect] = {
 
 #: How long after its due day a handoff may still be answered; then the sender lets it expire.
 GRACE = timedelta(days=1)
-#: What a basis has to be for if a service rests on it.
-SERVICE = frozenset({Purpose.SERVICE, Purpose.CASE_MANAGEMENT})
 
 
 def send_referral(
@@ -125,7 +123,7 @@ def receive_referral(matter: Matter, /, *, handoff_id: UUID) -> Drafts:
 
 
 def accept_referral(matter: Matter, /, *, handoff_id: UUID, basis_id: UUID | None = None) -> Drafts:
-    """Take the referral on, resting on the basis it was sent with, or on another one of here."""
+    """Take the referral on, resting on the basis it was sent with or one given for it since."""
     return accepted(matter, ReferralAccepted, handoff_id, basis_id, purposes=SERVICE)
 
 
@@ -184,10 +182,9 @@ def accepted(
 ) -> Drafts:
     """Return an acceptance in time, that names the basis it rests on."""
     handoff = standing(matter, handoff_id)
-    if matter.today > handoff.due_on + GRACE:
+    if matter.today - GRACE > handoff.due_on:
         raise NotAllowedNow(
-            f"handoff {handoff_id} could be accepted until {handoff.due_on + GRACE}; ask its"
-            " sender to send it again",
+            f"handoff {handoff_id} was due on {handoff.due_on}; ask its sender to send it again",
             rule="due_on",
         )
     cited = basis_of(matter, handoff_id, handoff, basis_id, purposes=purposes)
@@ -197,9 +194,10 @@ def accepted(
 def expired(matter: Matter, kind: type[Event], handoff_id: UUID) -> Drafts:
     """Return an expiry; its event id follows from the handoff, so that it is recorded once."""
     handoff = standing(matter, handoff_id)
-    if matter.today <= handoff.due_on + GRACE:
+    if matter.today - GRACE <= handoff.due_on:  # a day from another country may be the last of all
         raise NotAllowedNow(
-            f"handoff {handoff_id} may be answered until {handoff.due_on + GRACE}", rule="due_on"
+            f"handoff {handoff_id}, due on {handoff.due_on}, may be answered for a day more",
+            rule="due_on",
         )
     event_id = uuid5(handoff_id, kind.__name__)
     return (Draft(kind, {"handoff_id": handoff_id}, handoff.began_with, event_id),)

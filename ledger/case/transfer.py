@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from uuid import UUID
 
-from events.codes import DataScope, NeutralStatus, Purpose
+from events.codes import DataScope, NeutralStatus
 from events.errors import BasisMissing, NotAllowedNow
 from events.stamp import Event
 from events.transfer import (
@@ -20,7 +20,7 @@ from events.transfer import (
     TransferRequested,
     TransferRevoked,
 )
-from ledger.case.bases import basis_of, require_basis_for
+from ledger.case.bases import TRANSFER, basis_of, require_basis_for
 from ledger.case.effects import Effect
 from ledger.case.matter import Draft, Drafts, Matter
 from ledger.case.plane import Handoff, Plane, changed
@@ -104,10 +104,6 @@ EFFECTS: Mapping[type[Event], Effect] = {
 }
 
 
-#: What a basis has to be for if responsibility moves.
-_TRANSFER = frozenset({Purpose.TRANSFER})
-
-
 def request_transfer(
     matter: Matter, /, *, holder: str, due_on: date, handoff_id: UUID | None = None
 ) -> Drafts:
@@ -136,11 +132,9 @@ def propose_transfer(
     matter.require_abroad(recipient)
     matter.require_scopes(scopes)
     matter.require_day_ahead(due_on, "the due day")
-    require_basis_for(matter, basis_id, recipient, scopes, purposes=_TRANSFER)
+    require_basis_for(matter, basis_id, recipient, scopes, purposes=TRANSFER)
     if request_id is not None and not _asked_by(standing(matter, request_id), recipient):
-        raise NotAllowedNow(
-            f"{request_id} is no open request of {recipient}", rule="request_known"
-        )
+        raise NotAllowedNow(f"{request_id} is no open request of {recipient}", rule="request_known")
     fields = {
         "handoff_id": handoff_id or matter.new_id(),
         "recipient": recipient,
@@ -161,7 +155,7 @@ def preview_transfer(matter: Matter, /, *, handoff_id: UUID) -> Drafts:
 def accept_transfer(matter: Matter, /, *, handoff_id: UUID, basis_id: UUID | None = None) -> Drafts:
     """Agree to take responsibility; it moves later, at `move_responsibility`."""
     matter.require_supervising()
-    return accepted(matter, TransferAccepted, handoff_id, basis_id, purposes=_TRANSFER)
+    return accepted(matter, TransferAccepted, handoff_id, basis_id, purposes=TRANSFER)
 
 
 def reject_transfer(matter: Matter, /, *, handoff_id: UUID) -> Drafts:
@@ -205,7 +199,7 @@ def move_responsibility(
     """
     matter.require_supervising()
     handoff = standing(matter, handoff_id)
-    cited = basis_of(matter, handoff_id, handoff, basis_id, purposes=_TRANSFER)
+    cited = basis_of(matter, handoff_id, handoff, basis_id, purposes=TRANSFER)
     if not child_is_here and not matter.case.ahead.in_force(cited, handoff, matter.today):
         raise BasisMissing(
             f"handoff {handoff_id} is on hold: its basis is no longer in force", rule="on_hold"

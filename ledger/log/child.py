@@ -36,6 +36,7 @@ class Child:
             env={"PYTHONPATH": root},
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C in a terminal is for the parent
         )
         theirs.close()
 
@@ -54,14 +55,18 @@ class Child:
             raise ServiceUnavailable("the child process has ended") from None
 
     def close(self) -> None:
-        """End the child."""
+        """End the child. It has nothing to lose, so it is killed if it does not end by itself."""
         self._pipe.close()
-        self._process.wait(_END_S)
+        try:
+            self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 def pipe_of(number: str) -> Connection:
-    """Return a child's end of the pipe. Ctrl-C in a terminal is for the parent, not for it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Return a child's end of the pipe; it ends with the pipe, not before its parent does."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a service manager tells both
     return Connection(int(number))
 
 

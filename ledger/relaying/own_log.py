@@ -44,7 +44,7 @@ class OwnLog:
     place: Place = NOWHERE
     #: Where to begin to look at the next start, by partition.
     next_offsets: dict[int, int] = field(default_factory=dict)
-    #: High watermarks at the start: everything found stands below them.
+    #: How far we have read or written: high watermarks at the start, then what was acknowledged.
     ends: dict[int, int] = field(default_factory=dict)
     #: Log index -> leaf hash of events found on the topic beyond `place`.
     found: dict[int, bytes] = field(default_factory=dict)
@@ -81,10 +81,16 @@ class OwnLog:
             )
         return leaf is not None
 
+    def written(self, partition: int, offset: int) -> None:
+        """Note where a record of ours was acknowledged."""
+        self.ends[partition] = max(self.ends.get(partition, 0), offset + 1)
+
     def moved(self, place: Place) -> None:
         """Note that everything up to a place stands on the topic, committed."""
         self.place = place
-        if not self.found:  # then nothing of ours stands below the ends beyond this place
+        # What was found and not yet named stands below the ends: a start that began to look
+        # there would publish it again.
+        if not self.found:
             for partition, end in self.ends.items():
                 self.next_offsets[partition] = max(self.next_offsets.get(partition, 0), end)
             self.ends = {}

@@ -129,8 +129,7 @@ class Publisher:
             written = future.get(timeout=_ACKNOWLEDGED_S)
             if (written.topic, written.partition) != (record.log.topic.name, record.partition):
                 raise RecordRejected(f"a record of {record.log.name} went to another partition")
-            offsets = record.log.next_offsets
-            offsets[record.partition] = max(offsets.get(record.partition, 0), written.offset + 1)
+            record.log.written(record.partition, written.offset)
         self._at("acknowledged")
         self._producer.commit_transaction()
         self._at("committed")

@@ -104,7 +104,9 @@ def test_a_node_without_a_folder_is_prepared_and_run_by_settings_alone(tmp_path,
         )
     ]
     try:
-        until(lambda: ledger("case", "open", "--wait", env=env).code == 0, "nobody relays")
+        assert ledger("case", "open", env=env).code == 2  # who decides?
+        who = ("--by", "caseworker:cw-1@cps-almaty")
+        until(lambda: ledger("case", "open", "--wait", *who, env=env).code == 0, "nobody relays")
     finally:
         for program in programs:
             program.terminate()

@@ -258,6 +258,35 @@ def test_a_refusal_that_protects_is_recorded_before_it_is_raised(kz, ledger):
     assert [] == kz.database.run("SELECT key FROM ledger.command")
 
 
+def test_a_case_yields_only_to_one_that_is_there_and_open(kz, ledger):
+    """Otherwise the child's case would end in nothing."""
+    case_id, other = opened(ledger).case_id, opened(ledger).case_id
+    with pytest.raises(CaseUnknown):
+        ledger.on(case_id, by=SUPERVISOR).decide(identity.join_case, into_case_id=uuid4())
+    ledger.on(case_id, by=SUPERVISOR).decide(identity.join_case, into_case_id=other)
+    with pytest.raises(NotAllowedNow) as refused:
+        ledger.on(other, by=SUPERVISOR).decide(identity.join_case, into_case_id=case_id)
+    assert refused.value.rule == "into_open"
+    assert "national/CaseJoined" == kz.stored()[-1][2]
+
+
+def test_what_is_refused_together_with_an_opening_leaves_no_case(kz, ledger):
+    """There is no history to keep the refusal in; the rule that refused is still named."""
+    override = decision(
+        consent.approve_override,
+        recipient="KG",
+        purpose=Purpose.TRANSFER,
+        scopes=SCOPES,
+        expires_on=SOON,
+        requested_by=SUPERVISOR.id,
+    )
+    request = Request(by=SUPERVISOR, decisions=(decision(identity.open_case), override))
+    with pytest.raises(ProtectiveRefusal) as refused:
+        ledger.record(request)
+    assert refused.value.rule == "four_eyes"
+    assert [] == kz.stored()
+
+
 def test_arguments_go_by_name():
     """The typed door and the request's hash both need the names."""
     with pytest.raises(TypeError, match="by name"):
@@ -455,15 +484,17 @@ def test_a_new_generation_of_read_models_is_followed(kz, ledger):
 # What the topic makes of it.
 
 
-def judged(kz, receipt, void_reason=None):
+def judged(kz, receipt, void_reason=None, *, leaf=None, place=1):
     event = receipt.events[0]
     kz.database.run(
         'INSERT INTO read_1.audit_trail (topic, partition, "offset", effect_offset, effect_rank,'
         " case_id, place, event_id, origin, version, event_type, recorded_at, occurred_at, leaf,"
-        " effective, void_reason, summary) VALUES ('national', 0, 0, 0, 0, %s, 1, %s, 'KZ', 1, 'x',"
-        " now(), now(), '', %s, %s, '{}')",
+        " effective, void_reason, summary) VALUES ('national', 0, 0, 0, 0, %s, %s, %s, 'KZ', 1,"
+        " 'x', now(), now(), %s, %s, %s, '{}')",
         receipt.case_id,
+        place,
         event.event_id,
+        event.leaf if leaf is None else leaf,
         void_reason is None,
         void_reason,
     )
@@ -485,6 +516,15 @@ def test_an_outcome_is_waited_for(kz, ledger, reason, state):
     else:
         with pytest.raises(FoundVoid, match="CaseOpened is void: wrong_state"):
             outcome.require_effective()
+
+
+def test_another_countrys_event_does_not_answer_for_ours(kz, ledger):
+    """An id can be foreseen and used by somebody else, too; the bytes cannot (ADR 11)."""
+    receipt = opened(ledger)
+    judged(kz, receipt, leaf=bytes(32))
+    assert "pending" == ledger.outcome(receipt, 0.05).events[0].state
+    judged(kz, receipt, "wrong_state", place=2)
+    assert "void" == ledger.outcome(receipt, 0.05).events[0].state
 
 
 def test_an_outcome_that_does_not_come_stays_pending(ledger):

@@ -183,8 +183,43 @@ def test_an_answer_cannot_rest_on_a_consent_to_something_else() -> None:
     assert refusal.value.rule == "purpose"
 
 
+def test_a_consent_given_anew_for_a_referral_carries_its_answer() -> None:
+    """The sender asks again, and says for which referral, so that the receiver may rely on it."""
+    story = opened()
+    first = consented(story, purpose=Purpose.SERVICE)
+    handoff, other = _sent(story, first), _sent(story, consented(story, purpose=Purpose.SERVICE))
+    for one in (handoff, other):
+        story.did("KG", referral.receive_referral, handoff_id=one)
+    story.did("KZ", consent.withdraw_consent, consent_id=first)
+    again = consented(story, purpose=Purpose.SERVICE)
+
+    with pytest.raises(BasisMissing):
+        story["KG"].decide(referral.accept_referral, handoff_id=other, basis_id=again)
+    story.did("KG", referral.accept_referral, handoff_id=handoff, basis_id=again)
+
+
+@pytest.mark.parametrize("override", [False, True], ids=["asked again", "overridden"])
+def test_a_move_on_hold_goes_on_when_the_sender_has_decided_again(override: bool) -> None:
+    """Design §11: on hold until a supervisor re-decides."""
+    story = opened()
+    basis, handoff = _accepted_transfer(story)
+    story.did("KZ", consent.withdraw_consent, consent_id=basis)
+    anew = uuid4()
+    terms = {
+        "recipient": "KG", "purpose": Purpose.TRANSFER, "scopes": SCOPES, "expires_on": SOON,
+    }  # fmt: skip
+    if override:
+        terms |= {"requested_by": "cw-1", "override_id": anew}
+        story.did("KZ", consent.approve_override, **terms)
+    else:
+        story.did("KZ", consent.grant_consent, consent_id=anew, **terms)
+    story.did("KG", transfer.move_responsibility, handoff_id=handoff, basis_id=anew)
+
+    assert story["KZ"].settled.identity.responsible == "KG"
+
+
 def test_a_move_on_hold_does_not_go_on_with_a_consent_to_something_else() -> None:
-    """It waits until the sender takes it back and proposes it anew."""
+    """It waits until the sender has decided again."""
     story = opened()
     basis, handoff = _accepted_transfer(story)
     story.did("KZ", consent.withdraw_consent, consent_id=basis)

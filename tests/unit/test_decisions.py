@@ -252,7 +252,7 @@ def test_only_the_sender_lets_a_handoff_expire_and_not_too_early() -> None:
     handoff = _sent(story, consented(story, purpose=Purpose.SERVICE))
     after_grace = NOON + (SOON - TODAY) + timedelta(days=2)
 
-    with pytest.raises(NotAllowedNow, match="may be answered until"):
+    with pytest.raises(NotAllowedNow, match="may be answered for a day more"):
         story["KZ"].decide(referral.expire_referral, handoff_id=handoff)
     with pytest.raises(WrongCountry):
         story["KG"].decide(referral.expire_referral, handoff_id=handoff, at=after_grace)

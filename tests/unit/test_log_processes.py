@@ -51,8 +51,27 @@ def test_an_answer_is_given_once(process):
     """Waiting for it again would wait for ever."""
     number = process.begin([GOOD])
     process.finish(number)
-    with pytest.raises(AssertionError):
+    with pytest.raises(KeyError):
         process.finish(number)
+
+
+def test_questions_that_nobody_takes_an_answer_to_do_not_fill_the_pipe(process):
+    """Polls that only move a position ask nothing; dropped batches are never asked for again."""
+    for _ in range(2_000):
+        assert [] == process.finish(process.begin([]))
+    numbers = [process.begin([GOOD]) for _ in range(2_000)]
+    assert [True] == process.finish(numbers[-1])
+
+
+def test_a_child_that_does_not_end_is_ended(monkeypatch):
+    """Whatever it does: what ended the parent is what has to be told."""
+    monkeypatch.setattr("ledger.log.child._END_S", 0.1)
+    before = set(children_of(os.getpid()))
+    checking = CheckingProcess()
+    (pid,) = set(children_of(os.getpid())) - before
+    os.kill(pid, signal.SIGSTOP)
+    checking.close()
+    assert pid not in children_of(os.getpid())
 
 
 def test_the_end_of_the_child_is_an_outage():

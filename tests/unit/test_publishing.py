@@ -68,7 +68,7 @@ def test_every_record_is_acknowledged_before_the_commit(monkeypatch, log):
     publish(monkeypatch, log, producer)
     sent, asked = [f"send {at}" for at in range(3)], [f"get {at}" for at in range(3)]
     assert ["begin", *sent, "meanwhile", "flush", *asked, "commit"] == producer.done
-    assert {0: 9, 1: 4} == log.next_offsets
+    assert {0: 9, 1: 4} == log.ends
 
 
 @pytest.mark.parametrize("lost", [0, 1, 2])

@@ -244,3 +244,16 @@ def test_the_ends_are_the_next_start_once_everything_found_is_accounted_for():
     own.is_there(1, b"x")
     own.moved(Place(20, 2))
     assert {0: 11, 1: 4} == own.next_offsets
+
+
+def test_an_acknowledged_record_moves_the_next_start_only_with_those_found_before_it():
+    """Torn transaction: what was missing is sent last, and stands behind what was found."""
+    own = log()
+    own.ends = {0: 9}
+    own.find(1, b"x", stored=3)
+    own.written(0, 12)
+    own.moved(Place(5, 1))
+    assert {} == own.next_offsets
+    own.is_there(1, b"x")
+    own.moved(Place(20, 2))
+    assert {0: 13} == own.next_offsets
