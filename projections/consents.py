@@ -21,6 +21,7 @@ TABLE = Table(
         "recipient": "text",  # unknown if a withdrawal came before the grant
         "scopes": "text[] NOT NULL",
         "expires_on": "date",
+        "given_for": "uuid",  # event that began the handoff for which it was given anew
     },
     key=("case_id", "topic", "basis_id"),
 )
@@ -41,7 +42,7 @@ def _row(change: Change, basis_id: UUID, basis: Basis) -> Row:
     until = (recipient, [str(scope) for scope in basis.scopes], basis.expires_on)
     record = change.record
     key = (record.case_id, record.topic, basis_id)
-    return (*key, basis.override, basis.state, basis.origin, *until)
+    return (*key, basis.override, basis.state, basis.origin, *until, basis.given_for)
 
 
 OPINIONS: Opinions = {
