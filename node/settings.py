@@ -57,7 +57,9 @@ class KafkaSettings(Settings):
     kafka_user: str | None = Field(None, description="SCRAM-SHA-512 user, with SASL_SSL.")
     kafka_password: SecretStr | None = Field(None, description="Its password.")
     insecure_dev: bool = Field(
-        False, description="1 permits PLAINTEXT Kafka beyond this machine: development only."
+        False,
+        description="1 permits PLAINTEXT Kafka elsewhere and decisions without a person:"
+        " development only.",
     )
 
     @model_validator(mode="after")

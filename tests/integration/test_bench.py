@@ -10,6 +10,8 @@ import pytest
 
 from bench.__main__ import BENCHMARKS
 
+pytestmark = pytest.mark.soak  # a minute for all of them
+
 ROOT = Path(__file__).parents[2]
 #: Six of them need all four programs, so one run on one pair of servers serves every test.
 SPEEDS = [name for name in BENCHMARKS if name != "kills"]
