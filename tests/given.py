@@ -16,7 +16,7 @@ from uuid import UUID
 from events.codec import encode
 from events.codes import DataScope, NeutralStatus, Purpose
 from events.stamp import Actor, Event, leaf_hash
-from ledger.case import consent, identity, transfer
+from ledger.case import consent, identity, referral, transfer
 from ledger.case.case import Case, Topic
 from ledger.case.fold import fold
 from ledger.case.matter import Drafts, Matter
@@ -26,6 +26,8 @@ from ledger.case.recording import Recorded, record
 COUNTRIES = frozenset({"KZ", "KG", "UZ"})
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 SOON = date(2026, 12, 24)
+#: Noon of the day on which handoffs are due.
+DUE = NOON + (SOON - NOON.date())
 SCOPES = (DataScope.IDENTITY, DataScope.HEALTH)
 
 CASEWORKER = Actor(id="cw-1", role="caseworker", organisation="cps-almaty")
@@ -219,6 +221,21 @@ def proposed(story: Story, basis_id: UUID, *, to: str = "KG") -> UUID:
         recipient=to,
         basis_id=basis_id,
         scopes=SCOPES[:1],
+        due_on=SOON,
+        handoff_id=handoff_id,
+    )
+    return handoff_id
+
+
+def sent(story: Story, basis_id: UUID, *, scopes: tuple[DataScope, ...] = SCOPES) -> UUID:
+    """Let KZ send a referral to KG, and return its id."""
+    handoff_id = new_id()
+    story.did(
+        "KZ",
+        referral.send_referral,
+        recipient="KG",
+        basis_id=basis_id,
+        scopes=scopes,
         due_on=SOON,
         handoff_id=handoff_id,
     )

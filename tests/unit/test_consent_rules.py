@@ -22,6 +22,7 @@ from ledger.case import care, consent, identity, referral, transfer
 from ledger.case.plane import VoidReason
 from tests.given import (
     CASEWORKER,
+    DUE,
     NOON,
     SCOPES,
     SOON,
@@ -30,24 +31,15 @@ from tests.given import (
     opened,
     proposed,
     ready,
+    sent,
 )
 
 TODAY = NOON.date()
-DUE = NOON + (SOON - TODAY)
 IDENTITY, HEALTH = SCOPES
 
 
 def _actor(role: str) -> Actor:
     return Actor(id="a-1", role=role, organisation="cps")
-
-
-def _sent(story: Story, basis: UUID, *, scopes: tuple[DataScope, ...] = SCOPES) -> UUID:
-    handoff = uuid4()
-    story.did(
-        "KZ", referral.send_referral, recipient="KG", basis_id=basis, scopes=scopes, due_on=SOON,
-        handoff_id=handoff,
-    )  # fmt: skip
-    return handoff
 
 
 def _refused(story: Story, *scopes: DataScope, to: str = "KG") -> None:
@@ -66,7 +58,7 @@ def test_a_refusal_takes_the_refused_scopes_out_of_earlier_consents() -> None:
     """Said no to her health record: her name may still go, and what needed both may not."""
     story = opened()
     basis = consented(story, purpose=Purpose.SERVICE)
-    both, name = _sent(story, basis), _sent(story, basis, scopes=(IDENTITY,))
+    both, name = sent(story, basis), sent(story, basis, scopes=(IDENTITY,))
     for handoff in (both, name):
         story.did("KG", referral.receive_referral, handoff_id=handoff)
     _refused(story, HEALTH)
@@ -80,7 +72,7 @@ def test_a_refusal_takes_the_refused_scopes_out_of_earlier_consents() -> None:
 def test_an_acceptance_decided_before_the_refusal_was_heard_is_void() -> None:
     """The topic's order decides, in both countries alike."""
     story = opened()
-    handoff = _sent(story, consented(story, purpose=Purpose.SERVICE))
+    handoff = sent(story, consented(story, purpose=Purpose.SERVICE))
     story.did("KG", referral.receive_referral, handoff_id=handoff)
     story["KZ"].decide(consent.refuse_consent, recipient="KG", scopes=SCOPES)
     (acceptance,) = story["KG"].decide(referral.accept_referral, handoff_id=handoff)
@@ -147,18 +139,18 @@ def test_a_consent_known_at_home_only_gives_way_to_a_refusal_that_all_have_heard
     story = opened()
     unpublished = consented(story, purpose=Purpose.SERVICE)
     published = consented(story, purpose=Purpose.SERVICE)
-    _sent(story, published)
+    sent(story, published)
     _refused(story, *SCOPES)
 
     with pytest.raises(BasisMissing, match="refused or taken back"):
-        _sent(story, unpublished)
+        sent(story, unpublished)
 
 
 @pytest.mark.parametrize("decision", [consent.grant_consent, consent.approve_override])
 def test_no_country_lets_itself_have_the_data(decision: Callable[..., object]) -> None:
     """A node without guards is judged by everybody else."""
     story = opened()
-    handoff = _sent(story, consented(story, purpose=Purpose.SERVICE))
+    handoff = sent(story, consented(story, purpose=Purpose.SERVICE))
     extra = {} if decision is consent.grant_consent else {"requested_by": "cw-1"}
     own, *_ = story["KG"].decide_anyway(
         decision, recipient="KG", purpose=Purpose.SERVICE, scopes=SCOPES, expires_on=SOON, **extra
@@ -173,7 +165,7 @@ def test_an_answer_cannot_rest_on_a_consent_to_something_else() -> None:
     """What the sender's other consents are for is known to the sender alone."""
     story = opened()
     service = consented(story, purpose=Purpose.SERVICE)
-    handoff = _sent(story, service)
+    handoff = sent(story, service)
     research = consented(story, purpose=Purpose.RESEARCH)
     story.did("KG", referral.receive_referral, handoff_id=handoff)
     story.did("KZ", consent.withdraw_consent, consent_id=service)
@@ -187,7 +179,7 @@ def test_a_consent_given_anew_for_a_referral_carries_its_answer() -> None:
     """The sender asks again, and says for which referral, so that the receiver may rely on it."""
     story = opened()
     first = consented(story, purpose=Purpose.SERVICE)
-    handoff, other = _sent(story, first), _sent(story, consented(story, purpose=Purpose.SERVICE))
+    handoff, other = sent(story, first), sent(story, consented(story, purpose=Purpose.SERVICE))
     for one in (handoff, other):
         story.did("KG", referral.receive_referral, handoff_id=one)
     story.did("KZ", consent.withdraw_consent, consent_id=first)
@@ -237,7 +229,7 @@ def test_an_answer_comes_in_time_or_not_at_all(kind: str) -> None:
     story = opened()
     if kind == "referral":
         basis = consented(story, purpose=Purpose.SERVICE, days=60)
-        handoff, accept = _sent(story, basis), referral.accept_referral
+        handoff, accept = sent(story, basis), referral.accept_referral
         story.did("KG", referral.receive_referral, handoff_id=handoff)
     else:
         basis = consented(story, days=60)
@@ -253,7 +245,7 @@ def test_an_answer_comes_in_time_or_not_at_all(kind: str) -> None:
 def test_only_who_answers_for_the_case_stops_what_is_under_way() -> None:
     """Least of all a country that took part once: it may be the one she fled from."""
     story = opened("KZ", "KG", "UZ")
-    handoff = _sent(story, consented(story, purpose=Purpose.SERVICE))
+    handoff = sent(story, consented(story, purpose=Purpose.SERVICE))
     story.did("KG", referral.reject_referral, handoff_id=handoff)
     basis = consented(story, to="UZ")
     ready(story)
@@ -343,7 +335,7 @@ def _domestic(story: Story) -> UUID:
 def test_a_shared_case_does_not_end_over_a_referral_at_home() -> None:
     """The shared topic knows nothing of it; the country does."""
     story = opened()
-    handoff = _sent(story, consented(story, purpose=Purpose.SERVICE))
+    handoff = sent(story, consented(story, purpose=Purpose.SERVICE))
     story.did("KG", referral.reject_referral, handoff_id=handoff)
     at_home = _domestic(story)
     story.did("KZ", care.request_closure, by=CASEWORKER)

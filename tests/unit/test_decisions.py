@@ -28,6 +28,7 @@ from ledger.case.matter import Draft
 from ledger.case.recording import record
 from tests.given import (
     CASEWORKER,
+    DUE,
     NOON,
     SCOPES,
     SOON,
@@ -38,19 +39,10 @@ from tests.given import (
     opened,
     proposed,
     ready,
+    sent,
 )
 
 TODAY = NOON.date()
-DUE = NOON + (SOON - TODAY)
-
-
-def _sent(story: Story, basis: object) -> object:
-    handoff = uuid4()
-    story.did(
-        "KZ", referral.send_referral, recipient="KG", basis_id=basis, scopes=SCOPES, due_on=SOON,
-        handoff_id=handoff,
-    )  # fmt: skip
-    return handoff
 
 
 def test_a_case_opens_nationally_and_not_ready() -> None:
@@ -249,7 +241,7 @@ def test_a_reopened_case_needs_a_new_request_to_be_closed_again() -> None:
 def test_only_the_sender_lets_a_handoff_expire_and_not_too_early() -> None:
     """After the due day and the grace after it; and every node would name the event alike."""
     story = opened()
-    handoff = _sent(story, consented(story, purpose=Purpose.SERVICE))
+    handoff = sent(story, consented(story, purpose=Purpose.SERVICE))
     after_grace = NOON + (SOON - TODAY) + timedelta(days=2)
 
     with pytest.raises(NotAllowedNow, match="may be answered for a day more"):
@@ -265,7 +257,7 @@ def test_only_the_sender_lets_a_handoff_expire_and_not_too_early() -> None:
 def test_a_referral_from_sent_to_completed() -> None:
     """The whole way of a service, each step by the country whose turn it is."""
     story = opened()
-    handoff = _sent(story, consented(story, purpose=Purpose.SERVICE))
+    handoff = sent(story, consented(story, purpose=Purpose.SERVICE))
     story.did("KG", referral.receive_referral, handoff_id=handoff)
     story.did("KG", referral.accept_referral, handoff_id=handoff)
     story.did("KG", referral.start_referral, handoff_id=handoff)
@@ -279,12 +271,12 @@ def test_a_referral_from_sent_to_completed() -> None:
 def test_an_answer_names_what_it_answers() -> None:
     """`caused_by` is the event that began the handoff."""
     story = opened()
-    handoff = _sent(story, consented(story, purpose=Purpose.SERVICE))
-    sent = story.topic[-1][0]
+    handoff = sent(story, consented(story, purpose=Purpose.SERVICE))
+    began = story.topic[-1][0]
 
     received = story.did("KG", referral.receive_referral, handoff_id=handoff)
 
-    assert received.caused_by == sent.event_id
+    assert received.caused_by == began.event_id
 
 
 def test_a_request_may_ask_for_a_case_nobody_here_knows() -> None:
