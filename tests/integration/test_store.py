@@ -95,10 +95,8 @@ def test_a_reader_that_follows_the_ids_misses_nothing(database):
         in_threads(writers, write)
     done.set()
     reader.join()
-    stored = [
-        one
-        for (one,) in database.run("SELECT notification_id FROM ledger.ledger_events ORDER BY 1")
-    ]
+    ids = database.run("SELECT notification_id FROM ledger.ledger_events ORDER BY 1")
+    stored = [one for (one,) in ids]
     assert len(stored) >= writers * each
     assert stored == seen
 
