@@ -142,6 +142,12 @@ class EventTooLarge(RecordRejected):
     rule = "size"
 
 
+class SealBroken(RecordRejected):
+    """A sealed field or capsule does not open here: moved, cut, changed or under another key."""
+
+    rule = "seal"
+
+
 class HistoryGap(RecordRejected):
     """An event is missing, doubled or out of place."""
 

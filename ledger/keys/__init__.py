@@ -1,0 +1,1 @@
+"""Keys: what seals personal data, who may open it, and how it is destroyed (design §11)."""
