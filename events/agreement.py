@@ -45,6 +45,11 @@ class Agreement:
         """The topic that all countries write."""
         return contract.shared_topic(self.prefix)
 
+    @property
+    def grants_topic(self) -> str:
+        """The topic on which all countries hand released keys to each other."""
+        return contract.grants_topic(self.prefix)
+
     def national_topic(self, country: str) -> str:
         """The topic that only this country writes and reads."""
         return contract.national_topic(self.prefix, country)

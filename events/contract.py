@@ -37,6 +37,20 @@ TOPIC_SETTINGS: Mapping[str, str] = {
     "message.timestamp.after.max.ms": "300000",
     "unclean.leader.election.enable": "false",
 }
+#: Settings of the topic of key capsules: the last one of each grant, none after its tombstone.
+GRANT_SETTINGS: Mapping[str, str] = {
+    "cleanup.policy": "compact",
+    # An erased capsule goes within half a day of the next record of its partition, not some day.
+    "min.cleanable.dirty.ratio": "0.01",
+    "max.compaction.lag.ms": "21600000",
+    "segment.ms": "3600000",
+    "delete.retention.ms": "60000",
+    "compression.type": "gzip",
+    "max.message.bytes": "131072",
+    "message.timestamp.type": "CreateTime",
+    "message.timestamp.after.max.ms": "300000",
+    "unclean.leader.election.enable": "false",
+}
 #: How many replicas have a record before it is acknowledged.
 IN_SYNC: Final = "min.insync.replicas"
 
@@ -66,6 +80,11 @@ def shared_topic(prefix: str) -> str:
 def national_topic(prefix: str, country: str) -> str:
     """Return the name of the topic that only one country writes and reads."""
     return f"{prefix}.national.{country}"
+
+
+def grants_topic(prefix: str) -> str:
+    """Return the name of the topic of key capsules, keyed by the 16 bytes of the grant's id."""
+    return f"{prefix}.grants"
 
 
 def log_name(topic: str, origin: str) -> str:

@@ -15,11 +15,12 @@ from uuid import UUID
 
 from kafka import IsolationLevel, KafkaAdminClient, OffsetSpec, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import AuthorizationError, KafkaError, TopicAlreadyExistsError
 
 from events.agreement import Agreement
-from events.contract import IN_SYNC, TOPIC_SETTINGS, in_sync_replicas
+from events.contract import GRANT_SETTINGS, IN_SYNC, TOPIC_SETTINGS, in_sync_replicas
 from events.errors import Misconfigured, ServiceUnavailable
+from ledger.reaching import why_unreachable
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _TIMEOUT_MS = 10_000
@@ -51,32 +52,44 @@ def ensure_topics(
     replication: int = 1,
     client: Mapping[str, Any] = _NOTHING,
 ) -> None:
-    """Make the event topics that are missing, and refuse one that breaks the contract.
+    """Make the topics that are missing, and refuse one that breaks the contract.
 
-    The national topics of `countries`, and the shared one unless that stands on another cluster.
+    The national topics of `countries`, and the shared ones unless they stand on another cluster.
     `client` is what every Kafka client needs to be let in. Misconfigured, ServiceUnavailable.
     """
     names = [agreement.national_topic(country) for country in countries]
-    names += [agreement.shared_topic] if shared else []
-    settings = {**TOPIC_SETTINGS, IN_SYNC: str(in_sync_replicas(replication))}
+    wanted = dict.fromkeys(names, TOPIC_SETTINGS)
+    if shared:
+        wanted[agreement.shared_topic] = TOPIC_SETTINGS
+        wanted[agreement.grants_topic] = GRANT_SETTINGS
+    partitions = agreement.partitions
     with admin(bootstrap, client) as cluster:
-        for name in names:
-            wanted = {
-                "num_partitions": agreement.partitions,
+        for name, settings in wanted.items():
+            made = {
+                "num_partitions": partitions,
                 "replication_factor": replication,
-                "configs": settings,
+                "configs": {**settings, IN_SYNC: str(in_sync_replicas(replication))},
             }
             try:
-                cluster.create_topics({name: wanted})
+                cluster.create_topics({name: made})
             except TopicAlreadyExistsError:
                 continue
-        cluster.wait_for_topics(names, timeout_ms=_TIMEOUT_MS)
-        for name in names:
-            require_topic(cluster, name, partitions=agreement.partitions)
+        cluster.wait_for_topics(list(wanted), timeout_ms=_TIMEOUT_MS)
+        for name, settings in wanted.items():
+            require_topic(cluster, name, partitions=partitions, settings=settings)
 
 
-def require_topic(cluster: KafkaAdminClient, name: str, *, partitions: int) -> Found:
-    """Return a topic that keeps the contract; Misconfigured says what is wrong with it."""
+def require_topic(
+    cluster: KafkaAdminClient,
+    name: str,
+    *,
+    partitions: int,
+    settings: Mapping[str, str] = TOPIC_SETTINGS,
+) -> Found:
+    """Return a topic that keeps the contract; Misconfigured says what is wrong with it.
+
+    `settings` are those of its kind: TOPIC_SETTINGS of events, GRANT_SETTINGS of key capsules.
+    """
     (topic,) = cluster.describe_topics([name])
     if topic["error_code"] != 0 or topic["topic_id"] is None:
         raise Misconfigured(f"there is no topic {name}, or this program may not see it")
@@ -87,7 +100,7 @@ def require_topic(cluster: KafkaAdminClient, name: str, *, partitions: int) -> F
         raise Misconfigured(
             f"topic {name} has {found.partitions} partitions; the agreement says {partitions}"
         )
-    _require_settings(found, _settings_of(cluster, name))
+    _require_settings(found, settings, _settings_of(cluster, name))
     return found
 
 
@@ -98,13 +111,13 @@ def _settings_of(cluster: KafkaAdminClient, name: str) -> Mapping[str, str]:
     return {key: said["value"] for key, said in described.items()}
 
 
-def _require_settings(topic: Found, has: Mapping[str, str]) -> None:
-    if missing := {*TOPIC_SETTINGS, IN_SYNC} - has.keys():
+def _require_settings(topic: Found, wanted: Mapping[str, str], has: Mapping[str, str]) -> None:
+    if missing := {*wanted, IN_SYNC} - has.keys():
         raise Misconfigured(
             f"this program may not see the settings of topic {topic.name} ({min(missing)}):"
             " grant it DESCRIBE_CONFIGS"
         )
-    for key, value in TOPIC_SETTINGS.items():
+    for key, value in wanted.items():
         if has[key] != value:
             raise Misconfigured(
                 f"topic {topic.name} has {key}={has[key]}; the contract says {value}"
@@ -129,17 +142,28 @@ def ends(cluster: KafkaAdminClient, topic: Found) -> Mapping[int, int]:
 
 @contextmanager
 def admin(bootstrap: str, client: Mapping[str, Any] = _NOTHING) -> Iterator[KafkaAdminClient]:
-    """Give an admin client; its errors are raised as ours."""
+    """Give an admin client; its errors are raised as ours.
+
+    Misconfigured if another try would end alike, ServiceUnavailable if it may not.
+    """
+    cluster = _reached(bootstrap, client)
     try:
-        cluster = KafkaAdminClient(
+        yield cluster
+    except AuthorizationError as error:
+        raise Misconfigured(f"Kafka refuses this program: {type(error).__name__}") from error
+    except KafkaError as error:
+        raise ServiceUnavailable(f"Kafka: {type(error).__name__}") from error
+    finally:
+        cluster.close()
+
+
+def _reached(bootstrap: str, client: Mapping[str, Any]) -> KafkaAdminClient:
+    try:
+        return KafkaAdminClient(
             bootstrap_servers=bootstrap,
             request_timeout_ms=_TIMEOUT_MS,
             bootstrap_timeout_ms=_BOOTSTRAP_MS,
             **client,
         )
-        try:
-            yield cluster
-        finally:
-            cluster.close()
-    except KafkaError as error:
-        raise ServiceUnavailable(f"Kafka: {type(error).__name__}") from error
+    except (KafkaError, OSError) as error:
+        raise why_unreachable(bootstrap, client, error) from error

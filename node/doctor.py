@@ -43,9 +43,11 @@ def examine(where: Place) -> Iterator[Finding]:
             yield from check(where)
         except LedgerError as error:
             name = check.__name__.removeprefix("_")
-            yield Finding(name, ok=False, found=str(error), repair=_START)
+            repair = _SETTINGS if isinstance(error, Misconfigured) else _START
+            yield Finding(name, ok=False, found=str(error), repair=repair)
 
 
+_SETTINGS = "starting again changes nothing: put right what this line says"
 _START = "start the node: ledger up, or see the log of the server"
 
 
@@ -155,15 +157,24 @@ def _topics(where: Place) -> Iterator[Finding]:
         took = time.monotonic() - began
         yield Finding("kafka", ok=True, found=f"{where.kafka}, answered in {took:.2f} s")
         agreement = where.agreement
-        for name in (agreement.shared_topic, agreement.national_topic(where.country)):
-            try:
-                topic = topics.require_topic(cluster, name, partitions=agreement.partitions)
-            except Misconfigured as wrong:
-                repair = "set it as docs/wire-format.md says; never make the topic anew"
-                yield Finding(f"topic {name}", ok=False, found=str(wrong), repair=repair)
-            else:
-                found = f"{topic.partitions} partitions, keeps everything, {_copies(topic)}"
-                yield Finding(f"topic {name}", ok=True, found=found)
+        yield _topic(cluster, agreement.shared_topic, agreement.partitions)
+        yield _topic(cluster, agreement.national_topic(where.country), agreement.partitions)
+        yield _topic(cluster, agreement.grants_topic, agreement.partitions, of_grants=True)
+
+
+def _topic(cluster: Any, name: str, partitions: int, *, of_grants: bool = False) -> Finding:
+    from events.contract import GRANT_SETTINGS, TOPIC_SETTINGS
+    from ledger import topics
+
+    settings = GRANT_SETTINGS if of_grants else TOPIC_SETTINGS
+    try:
+        topic = topics.require_topic(cluster, name, partitions=partitions, settings=settings)
+    except Misconfigured as wrong:
+        repair = "set it as docs/wire-format.md says; never make the topic anew"
+        return Finding(f"topic {name}", ok=False, found=str(wrong), repair=repair)
+    keeps = "forgets what was erased" if of_grants else "keeps everything"
+    found = f"{topic.partitions} partitions, {keeps}, {_copies(topic)}"
+    return Finding(f"topic {name}", ok=True, found=found)
 
 
 def _copies(topic: Found) -> str:

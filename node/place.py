@@ -64,6 +64,23 @@ def find(directory: Path | None, country: str | None) -> Place:
     return _of_folder(Home(folder or default_dir()), wanted, settings.client)
 
 
+def find_broker(directory: Path | None) -> tuple[Agreement, str, Mapping[str, Any]]:
+    """Return agreement, Kafka and security arguments for work on the broker alone."""
+    settings = VerbSettings.read()
+    folder = directory or settings.dir
+    if folder is not None:
+        agreement = Home(folder).agreement()
+        if agreement is None:
+            raise Misconfigured(f"{folder} holds no agreement.toml")
+    elif settings.agreement is not None:
+        agreement = Agreement.load(settings.agreement)
+    else:
+        raise Misconfigured("which agreement? set LEDGER_AGREEMENT")
+    if settings.kafka is None:
+        raise Misconfigured("which Kafka? set LEDGER_KAFKA")
+    return agreement, settings.kafka, settings.client
+
+
 def _of_settings(settings: VerbSettings, file: Path, country: str | None) -> Place:
     if settings.pg is None:
         raise Misconfigured("LEDGER_AGREEMENT is set, so LEDGER_PG has to be set too")

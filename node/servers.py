@@ -48,15 +48,10 @@ class KafkaServer:
 
     def _metadata_version(self) -> str:
         """A broker does not tell its release, only the level of its metadata."""
-        from kafka import KafkaAdminClient
-        from kafka.errors import KafkaError
+        from ledger import topics
 
-        try:
-            admin = KafkaAdminClient(bootstrap_servers=self.bootstrap, **self.settings.client)
+        with topics.admin(self.bootstrap, self.settings.client) as admin:
             features = admin.describe_features()
-            admin.close()
-        except KafkaError as error:
-            raise ServiceUnavailable(f"Kafka {self.bootstrap}: {type(error).__name__}") from None
         return f"metadata.version {features['metadata.version']['finalized'][1]}"
 
 

@@ -55,6 +55,9 @@ class KafkaSettings(Settings):
     )
     kafka_ca: Path | None = Field(None, description="CA certificates that signed Kafka's (PEM).")
     kafka_user: str | None = Field(None, description="SCRAM-SHA-512 user, with SASL_SSL.")
+    kafka_certificate: Path | None = Field(
+        None, description="Private key and certificate of this client (PEM, one file), with SSL."
+    )
     kafka_password: SecretStr | None = Field(None, description="Its password.")
     insecure_dev: bool = Field(
         False,
@@ -80,6 +83,8 @@ class KafkaSettings(Settings):
         found: dict[str, Any] = {"security_protocol": self.kafka_security}
         if self.kafka_ca is not None:
             found["ssl_cafile"] = str(self.kafka_ca)
+        if self.kafka_certificate is not None and self.kafka_security == "SSL":
+            found["ssl_certfile"] = str(self.kafka_certificate)
         if self.kafka_security == "SASL_SSL" and self.kafka_password is not None:
             found["sasl_mechanism"] = "SCRAM-SHA-512"
             found["sasl_plain_username"] = self.kafka_user

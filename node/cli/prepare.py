@@ -9,7 +9,7 @@ import typer
 
 from node.cli import output
 from node.cli.app import noun
-from node.cli.options import CountryOption, Json
+from node.cli.options import CountryOption, Dir, Json
 
 app = noun("prepare")
 
@@ -75,3 +75,39 @@ def _node(
         output.line(
             f"{where.country}: database {name} and topics {where.agreement.prefix}.* are there"
         )
+
+
+@app.command("kafka")
+def _kafka(
+    passwords: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Where passwords are written, one per file.")
+    ],
+    *,
+    renew: Annotated[
+        list[str] | None,
+        typer.Option(metavar="USER", help="Give this user a new password; may be repeated."),
+    ] = None,
+    directory: Dir = None,
+    as_json: Json = False,
+) -> None:
+    """Make the users of an agreement on a secured Kafka, and give each what it may; or check both.
+
+    LEDGER_AGREEMENT names the agreement. Run it as `admin`, and the very first time with the
+    broker's own certificate. Safe to repeat: a user that exists keeps its password.
+    """
+    from ledger import topics
+    from node import place
+    from node.broker_users import password_file, prepare_broker
+
+    agreement, kafka, client = place.find_broker(directory)
+    with topics.admin(kafka, client) as cluster:
+        made = prepare_broker(cluster, agreement, passwords, renew=renew or ())
+    files = {user: str(password_file(passwords, user)) for user in made.users}
+    if as_json:
+        output.document({"agreement": agreement.name, "users": files, "rights": made.rights})
+        return
+    for file in files.values():
+        output.line(file)
+    output.line(
+        f"{agreement.name}: {len(files)} users and {made.rights} rights made, the rest was there"
+    )

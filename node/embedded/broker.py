@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .certificates import Certificates, ensure_certificates
 from .child import Account, Child
 from .errors import EmbeddedServerFailed
 from .folder import ServerFolder
+from .listeners import SUPER_USER, Listeners
 
 START_SECONDS = 120.0  # log recovery on a busy machine; a start that fails says so at once
 STOP_SECONDS = 20.0
@@ -82,17 +84,35 @@ def java() -> Path:
 class Broker:
     """A broker in a folder that the caller holds."""
 
-    def __init__(self, folder: ServerFolder, jvm: Jvm, properties: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        folder: ServerFolder,
+        jvm: Jvm,
+        properties: Mapping[str, str],
+        *,
+        secured: bool = False,
+    ) -> None:
         self._folder = folder
         self._jvm = jvm
         self._properties = dict(properties)
+        self._secured = secured
+        self.certificates: Certificates | None = None
         self.child: Child | None = None
-        self.port = 0
+        self.listeners = Listeners(0, 0)
 
     def start(self) -> None:
         """Write the settings, format the disk once, start and wait until clients are served."""
-        self.port = self._folder.port("kafka")
-        settings = self._write_settings(self._folder.port("controller"))
+        self.listeners = Listeners(
+            clients=self._folder.port("kafka"),
+            controller=self._folder.port("controller"),
+            brokers=self._folder.port("brokers") if self._secured else 0,
+        )
+        if self._secured:
+            hosts = ("127.0.0.1", "localhost")
+            self.certificates = ensure_certificates(
+                self._folder.path / "tls", hosts, name=SUPER_USER
+            )
+        settings = self._write_settings()
         temporary = self._folder.path / "tmp"  # native libraries are unpacked there
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
@@ -111,16 +131,11 @@ class Broker:
             self.child.stop(grace)
             self._folder.forget_process()
 
-    def _write_settings(self, controller: int) -> Path:
+    def _write_settings(self) -> Path:
         ours = {
             "process.roles": "broker,controller",
             "node.id": "1",
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
-            "controller.listener.names": "CONTROLLER",
-            # By address, not by a voter record on disk: the port may change with the next start.
-            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            **self.listeners.properties(self.certificates),
             "log.dirs": str(self._folder.path / "data"),
         }
         file = self._folder.path / "server.properties"

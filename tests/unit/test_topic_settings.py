@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from events.agreement import Agreement, Country
-from events.contract import TOPIC_SETTINGS
+from events.contract import GRANT_SETTINGS, TOPIC_SETTINGS
 from events.errors import Misconfigured
 from ledger import topics
 
@@ -17,8 +17,11 @@ COUNTRIES = {code: Country(code=code, zone="Asia/Almaty", log_keys=()) for code 
 class Cluster:
     """A cluster whose topics have so many replicas and these settings."""
 
-    def __init__(self, settings: dict[str, str], *, replicas: int = 3) -> None:
+    def __init__(
+        self, settings: dict[str, str], *, replicas: int = 3, grants: dict[str, str] | None = None
+    ) -> None:
         self.settings = settings
+        self.grants = grants or settings
         self.replicas = replicas
         self.wanted: dict[str, dict] = {}
 
@@ -33,8 +36,11 @@ class Cluster:
         return [{"error_code": 0, "topic_id": uuid4(), "partitions": rows} for _ in names]
 
     def describe_configs(self, resources, config_filter: str):
-        said = {key: {"value": value} for key, value in self.settings.items()}
-        return {"topic": {one.name: said for one in resources}}
+        def said(name: str) -> dict[str, dict[str, str]]:
+            has = self.grants if name.endswith(".grants") else self.settings
+            return {key: {"value": value} for key, value in has.items()}
+
+        return {"topic": {one.name: said(one.name) for one in resources}}
 
 
 def settings(**changes: str) -> dict[str, str]:
@@ -61,6 +67,17 @@ def test_every_setting_of_the_contract_is_looked_at(key):
         )
 
 
+def test_a_topic_of_grants_is_another_kind_of_topic():
+    """A ledger that is compacted loses history; capsules that are not outlive their erasure."""
+    ledger, grants = Cluster(settings()), Cluster({**GRANT_SETTINGS, "min.insync.replicas": "2"})
+    given = {"partitions": PARTITIONS, "settings": GRANT_SETTINGS}
+    assert "t.grants" == topics.require_topic(grants, "t.grants", **given).name
+    with pytest.raises(Misconfigured, match=r"t\.grants"):
+        topics.require_topic(ledger, "t.grants", **given)
+    with pytest.raises(Misconfigured, match="cleanup.policy=compact; the contract says delete"):
+        topics.require_topic(grants, "t.ledger", partitions=PARTITIONS)
+
+
 @pytest.mark.parametrize(("replicas", "in_sync", "good"), [
     (1, "1", True), (2, "1", True), (3, "1", False), (3, "2", True), (5, "3", True),
 ])  # fmt: skip
@@ -77,7 +94,8 @@ def test_with_three_replicas_two_have_a_record_before_it_counts(replicas, in_syn
 @pytest.mark.parametrize(("replication", "in_sync"), [(1, "1"), (3, "2")])
 def test_topics_are_made_as_they_are_asked_for(monkeypatch, replication, in_sync):
     """What is made must not be refused a moment later, nor be weaker than it could be."""
-    cluster = Cluster(settings(min_insync_replicas=in_sync), replicas=replication)
+    grants = {**GRANT_SETTINGS, "min.insync.replicas": in_sync}
+    cluster = Cluster(settings(min_insync_replicas=in_sync), replicas=replication, grants=grants)
 
     @contextmanager
     def admin(*_):
@@ -86,7 +104,7 @@ def test_topics_are_made_as_they_are_asked_for(monkeypatch, replication, in_sync
     monkeypatch.setattr(topics, "admin", admin)
     agreement = Agreement(name="t", prefix="t", partitions=PARTITIONS, countries=COUNTRIES)
     topics.ensure_topics("", agreement, countries=["KZ"], replication=replication)
-    assert {"t.ledger", "t.national.KZ"} == cluster.wanted.keys()
-    for wanted in cluster.wanted.values():
-        assert cluster.settings == wanted["configs"]
+    assert {"t.ledger", "t.grants", "t.national.KZ"} == cluster.wanted.keys()
+    for name, wanted in cluster.wanted.items():
+        assert wanted["configs"] == (grants if name == "t.grants" else cluster.settings)
         assert replication == wanted["replication_factor"]
