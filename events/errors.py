@@ -39,6 +39,19 @@ class BadInput(Misconfigured):
     rule = "input"
 
 
+class KeystoreDamaged(Misconfigured):
+    """Slot files and rows of the keystore do not fit together: a person has to look first."""
+
+    http_status = 503
+    rule = "keystore"
+
+
+class KekWrong(Misconfigured):
+    """Keys are kept under another key-encryption key: give that one, then start again."""
+
+    rule = "kek"
+
+
 class DecisionRefused(LedgerError):
     """Tell the person: this may not be decided."""
 
@@ -108,6 +121,28 @@ class ProtectiveRefusal(DecisionRefused):
     rule = "protection"
 
 
+class AccessRefused(DecisionRefused):
+    """This person is not shown this data: recorded nationally before it is raised."""
+
+    http_status = 403
+    rule = "access"
+
+
+class KeysGone(DecisionRefused):
+    """These keys were destroyed here or never were here: what they sealed stays closed."""
+
+    http_status = 410
+    rule = "keys_held"
+
+
+class KeyWornOut(LedgerError):
+    """Make the next epoch: this key has sealed as often as one key may."""
+
+    exit_code = 4
+    http_status = 409
+    rule = "seals"
+
+
 class Overtaken(LedgerError):
     """Somebody decided first: read the case again, decide again."""
 
@@ -128,6 +163,12 @@ class UnknownSchema(RecordRejected):
     """No released schema has this fingerprint here; install the release that has it."""
 
     rule = "schema_released"
+
+
+class KeyUnknown(RecordRejected):
+    """A box is under a key that is not here; put the key in place, then read on."""
+
+    rule = "key_known"
 
 
 class NotEncodable(RecordRejected):

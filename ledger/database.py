@@ -19,8 +19,8 @@ from psycopg.sql import SQL, Identifier, Literal
 
 from events.errors import Misconfigured, ServiceUnavailable
 
-#: What a program may be; the roles of 001_roles.sql.
-ROLES = ("ledger_append", "ledger_relay", "ledger_project", "ledger_audit")
+#: What a program may be; the roles of 001_roles.sql and 007_keystore.sql.
+ROLES = ("ledger_append", "ledger_relay", "ledger_project", "ledger_audit", "ledger_keystore")
 
 # Roles and databases belong to the whole server, so two countries are never prepared at once.
 _ONE_AT_A_TIME = "SELECT pg_advisory_lock(hashtextextended('ledger.database', 0))"

@@ -28,6 +28,7 @@ ROLES: Mapping[str, str] = {
     "relay": "ledger_relay",
     "project": "ledger_project",
     "audit": "ledger_audit",
+    "keystore": "ledger_keystore",
 }
 
 
