@@ -38,6 +38,7 @@ BENCHMARKS: Mapping[str, str] = {
     "rebuild": "rebuilding:run",
     "visible-40": "visible:at_40",
     "visible-400": "visible:at_400",
+    "seal": "sealing:run",
     "kills": "kills:run",
 }
 #: Only run when named: it takes longer and measures no speed.
