@@ -15,19 +15,17 @@ from uuid import UUID
 
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import OffsetSpec
-from kafka.errors import KafkaError
 from psycopg import Connection
 
 from events.errors import Misconfigured, StartAgain
 from events.stamp import leaf_hash
 from ledger.case.case import Topic
 from ledger.fetching import SafeConsumer
-from ledger.reaching import why_unreachable
+from ledger.reaching import admin_client
 from projections import positions
 from projections.positions import Part, Position
 
 _TAIL_SECONDS = 15.0
-_BOOTSTRAP_MS = 5_000
 #: Every reader of a topic: only what is committed, and never a guess where to begin.
 STRICT: Mapping[str, Any] = {
     "isolation_level": "read_committed",
@@ -167,10 +165,7 @@ def _first_of_each(
 
 @contextmanager
 def _admin(cluster: Mapping[str, Any]) -> Iterator[KafkaAdminClient]:
-    try:
-        admin = KafkaAdminClient(**{"bootstrap_timeout_ms": _BOOTSTRAP_MS, **cluster})
-    except (KafkaError, OSError) as error:
-        raise why_unreachable(str(cluster["bootstrap_servers"]), cluster, error) from error
+    admin = admin_client(**cluster)
     try:
         yield admin
     finally:

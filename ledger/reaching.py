@@ -13,16 +13,35 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
 from kafka.net.sasl.scram import ScramClient
 
 from events.errors import LedgerError, Misconfigured, ServiceUnavailable
 
 _STEP_S = 5.0
+#: So soon it is looked at why a Kafka does not let us in; if waiting may help, we wait longer.
+_SOON_MS, _PATIENT_MS = 1_000, 5_000
 _API_VERSIONS, _SASL_HANDSHAKE, _SASL_AUTHENTICATE = 18, 17, 36
 _MOST_BYTES = 1_048_576
 _REFUSED_PASSWORD = 58
 #: OpenSSL's reasons for not trusting a certificate.
 _EXPIRED, _WRONG_NAME = frozenset({9, 10}), frozenset({62, 64})
+
+
+def admin_client(**settings: Any) -> KafkaAdminClient:
+    """Return an admin client that has reached its Kafka; `settings` are kafka-python's.
+
+    Misconfigured if a person has to change something, ServiceUnavailable if waiting may help.
+    """
+    for patience_ms in (_SOON_MS, _PATIENT_MS):
+        try:
+            return KafkaAdminClient(**settings, bootstrap_timeout_ms=patience_ms)
+        except (KafkaError, OSError) as error:
+            why = why_unreachable(str(settings["bootstrap_servers"]), settings, error)
+            if isinstance(why, Misconfigured) or patience_ms == _PATIENT_MS:
+                raise why from error
+    raise AssertionError("the last attempt returns or raises")
 
 
 def why_unreachable(

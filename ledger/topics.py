@@ -20,11 +20,10 @@ from kafka.errors import AuthorizationError, KafkaError, TopicAlreadyExistsError
 from events.agreement import Agreement
 from events.contract import GRANT_SETTINGS, IN_SYNC, TOPIC_SETTINGS, in_sync_replicas
 from events.errors import Misconfigured, ServiceUnavailable
-from ledger.reaching import why_unreachable
+from ledger.reaching import admin_client
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _TIMEOUT_MS = 10_000
-_BOOTSTRAP_MS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +145,7 @@ def admin(bootstrap: str, client: Mapping[str, Any] = _NOTHING) -> Iterator[Kafk
 
     Misconfigured if another try would end alike, ServiceUnavailable if it may not.
     """
-    cluster = _reached(bootstrap, client)
+    cluster = admin_client(bootstrap_servers=bootstrap, request_timeout_ms=_TIMEOUT_MS, **client)
     try:
         yield cluster
     except AuthorizationError as error:
@@ -155,15 +154,3 @@ def admin(bootstrap: str, client: Mapping[str, Any] = _NOTHING) -> Iterator[Kafk
         raise ServiceUnavailable(f"Kafka: {type(error).__name__}") from error
     finally:
         cluster.close()
-
-
-def _reached(bootstrap: str, client: Mapping[str, Any]) -> KafkaAdminClient:
-    try:
-        return KafkaAdminClient(
-            bootstrap_servers=bootstrap,
-            request_timeout_ms=_TIMEOUT_MS,
-            bootstrap_timeout_ms=_BOOTSTRAP_MS,
-            **client,
-        )
-    except (KafkaError, OSError) as error:
-        raise why_unreachable(bootstrap, client, error) from error

@@ -124,13 +124,13 @@ class Node:
         assert ended == [ExitCode.DONE]
 
     @contextmanager
-    def worker(self) -> Iterator[Worker]:
-        """Run one of its workers for as long as the block lasts."""
+    def worker(self, **client: Any) -> Iterator[Worker]:
+        """Run one of its workers for as long as the block lasts; `client` lets it in to Kafka."""
         settings = WorkerSettings(
             agreement=self.agreement,
             country=self.code,
             dsn=self.database.as_role("project"),
-            kafka={"bootstrap_servers": self.kafka},
+            kafka={"bootstrap_servers": self.kafka, **client},
             poll_ms=50,
         )
         worker, stop = Worker(settings), threading.Event()
