@@ -1,10 +1,12 @@
 """seal: a text of 300 bytes to a box and back, against the cipher of the library below us.
 
 Ours derives a key of the event, binds the box to its place, names the key and pads to 1,024 bytes;
-eventsourcing's AESCipher (the one on `cryptography`, which is its faster) does none of it. `direct`
-is ours under the data key itself, `with_place` also makes the Place anew for both ways. `aws` is
-the same against the AWS Encryption SDK, which binds a context and commits to its key as we do. It
-pins other libraries than we do, so it gets an environment of its own, in the temporary folder.
+eventsourcing's AESCipher (the one on `cryptography`, which is its faster) does none of it. Places
+are there before the watch starts: `with_place` makes them too, one for each way, and that is what
+a whole field costs. `direct` is ours under the data key itself. `aws` is the same texts against
+the AWS Encryption SDK with a raw AES keyring, which binds a context and commits to its key as we
+do; `times_master_key` is how often we are as fast as its older interface. The SDK pins other
+libraries than we do, so it gets an environment of its own, in the temporary folder.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from uuid import UUID, uuid4
 from eventsourcing.cryptography import AESCipher
 from eventsourcing.utils import Environment
 
-from bench.harness import BASELINE, OURS, Contender, Effort, Figure, Watch, compare, say
+from bench.harness import BASELINE, OURS, Contender, Effort, Figure, Watch, compare, rounded, say
 from bench.servers import Servers
 from events.codes import DataScope
 from events.errors import ServiceUnavailable
@@ -71,15 +73,20 @@ def run(servers: Servers, effort: Effort) -> Iterator[Figure]:
             effort,
             "ratio >= 100",
         )
-    against = {"ours": beside.ours, "baseline": beside.baseline, "ratio": beside.ratio}
-    older = {"master_key": beside.extra["master_key"], "goal": beside.extra["goal"]}
+    against = {
+        "ours": beside.ours,
+        "baseline": beside.baseline,
+        "ratio": beside.ratio,
+        "goal": beside.extra["goal"],
+        "times_master_key": rounded(beside.ours / beside.extra["master_key"]["value"]),
+    }
     contenders = {
         OURS: load.ours(),
         BASELINE: load.stock(),
         "direct": load.ours(DIRECT),
         "with_place": load.with_place(),
     }
-    yield _measure("seal", contenders, effort, "ratio >= 0.4", aws={**against, **older})
+    yield _measure("seal", contenders, effort, "ratio >= 0.4", aws=against)
 
 
 def _measure(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
 from typing import Final
@@ -75,7 +75,10 @@ _OUTER_FILL: Final = b"\x5c" * (64 - KEY_BYTES)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a sealed field stands: it opens there and nowhere else."""
+    """Where a sealed field stands: it opens there and nowhere else.
+
+    Making one raises SealBroken if no event can be there.
+    """
 
     event_id: UUID
     case_id: UUID
@@ -88,9 +91,11 @@ class Place:
     path: str
     origin: str
 
-    @property
-    def aad(self) -> bytes:
-        """The bytes that are bound to the box; SealBroken if no event can be at such a place."""
+    #: The bytes that are bound to the box. Made once: what is sealed is read back to be sure.
+    aad: bytes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Refuse a place at which no event can be, with SealBroken: others wrote its numbers."""
         schema = self.schema_sha256
         # struct cuts and fills what has another length, and two places would be one.
         if len(schema) != 32:
@@ -98,7 +103,7 @@ class Place:
         event, case = self.event_id.bytes, self.case_id.bytes
         try:
             head = _PLACE.pack(_AAD, event, case, self.scope, self.epoch, schema)
-            return head + _names(self.path, self.origin)
+            object.__setattr__(self, "aad", head + _names(self.path, self.origin))
         except (struct.error, UnicodeEncodeError):
             raise self.broken("there is no such scope, epoch, field or origin") from None
 
