@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 
 from bench.play import CASEWORKER, Play
 from events.codes import DataScope, NeutralStatus, Outcome, Purpose
-from ledger.case import care, consent, identity, referral, transfer
+from ledger.case import care, consent, identity, referral, transfer, withdrawal
 
 _SCOPES = (DataScope.IDENTITY, DataScope.HEALTH, DataScope.CONTACT)
 
@@ -103,7 +103,7 @@ def withdrawn_in_time() -> Play:
     play, consent_id = _opened(Purpose.TRANSFER)
     handoff_id = _proposed(play, consent_id)
     play.did("KG", transfer.preview_transfer, handoff_id=handoff_id)
-    play.decide("KZ", consent.withdraw_consent, consent_id=consent_id)
+    play.decide("KZ", withdrawal.withdraw_consent, consent_id=consent_id)
     play.decide("KG", transfer.accept_transfer, handoff_id=handoff_id)
     play.settle("KZ", "KG")
     return play

@@ -23,6 +23,7 @@ from events.contract import LOG
 from events.registry import BY_FINGERPRINT, CLASSES
 from events.stamp import Event
 from ledger import mirror
+from ledger.keys.national import NationalKeys
 from ledger.mirror import Placed, Record
 from projections import positions
 from projections.folding import Folded, fold_in
@@ -86,6 +87,7 @@ def apply(
     batch: Sequence[Read],
     *,
     country: str,
+    keys: NationalKeys | None = None,
     at: Hook,
     memory: Memory | None = None,
 ) -> Applied:
@@ -107,6 +109,7 @@ def apply(
                 schema,
                 placed,
                 country=country,
+                keys=keys,
                 decoded=applied.decoded,
                 kept=memory.kept,
             )

@@ -8,6 +8,7 @@ from typing import Any
 
 from events.agreement import Agreement
 from ledger.case.case import Topic
+from ledger.keys.national import NationalKeys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,8 @@ class WorkerSettings:
     kafka: Mapping[str, Any] = field(repr=False)
     #: The same for the country's own cluster, if its national topic stands there.
     national_kafka: Mapping[str, Any] | None = field(default=None, repr=False)
+    #: Open the envelopes of the national topic.
+    national_keys: NationalKeys | None = field(default=None, repr=False)
     topics: tuple[Topic, ...] = (Topic.SHARED, Topic.NATIONAL)
     #: Which of the country's workers this is. Kafka gives the partitions of a worker that was
     #: killed to the next one of its number at once, instead of waiting for it to come back.

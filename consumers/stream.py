@@ -96,7 +96,9 @@ class Stream:
             self._names,
             partitions=self._settings.agreement.partitions,
         )
-        quarantine.retry_readable(database, number, country=self._settings.country)
+        quarantine.retry_readable(
+            database, number, country=self._settings.country, keys=self._settings.national_keys
+        )
         return known
 
     def _source(self, known: Mapping[Part, Position]) -> Source:
@@ -156,7 +158,13 @@ class Stream:
     ) -> None:
         country, began = self._settings.country, time.monotonic()
         applied = apply(
-            database, schema_of(number), batch, country=country, at=at, memory=self._memory
+            database,
+            schema_of(number),
+            batch,
+            country=country,
+            keys=self._settings.national_keys,
+            at=at,
+            memory=self._memory,
         )
         database.execute(f"NOTIFY {CHANNEL}")
         at("notified")

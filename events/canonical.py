@@ -40,7 +40,9 @@ def varint(b: bytes, i: int, bits: int = 64) -> tuple[int, int]:
 
 def moment(b: bytes, i: int) -> tuple[datetime, int]:
     """Return a moment in UTC. From 1978 to 3111 it takes eight bytes, read at once."""
-    c, d, e, f, g, h, k, last = b[i : i + 8]
+    eight = b[i : i + 8]
+    # A short moment may be the last thing of a record.
+    c, d, e, f, g, h, k, last = eight if len(eight) == 8 else bytes(8)
     if c & d & e & f & g & h & k > 127 and 0 < last < 128:
         low = c & 127 | (d & 127) << 7 | (e & 127) << 14 | (f & 127) << 21
         value = low | (g & 127) << 28 | (h & 127) << 35 | (k & 127) << 42 | last << 49

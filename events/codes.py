@@ -60,6 +60,44 @@ class BasisKind(StrEnum):
     LEGAL_DUTY = "legal_duty"
 
 
+class ConsentGiver(StrEnum):
+    """Who gives, refuses or takes back permission; national only."""
+
+    UNKNOWN = "UNKNOWN"
+    CHILD = "child"
+    CAREGIVER = "caregiver"
+    GUARDIAN = "guardian"
+    OTHER = "other"
+
+
+class AgeBand(StrEnum):
+    """Age of the child as far as the rules of consent need it; national only."""
+
+    UNKNOWN = "UNKNOWN"
+    FROM_0_TO_5 = "from_0_to_5"
+    FROM_6_TO_11 = "from_6_to_11"
+    FROM_12_TO_14 = "from_12_to_14"
+    FROM_15_TO_17 = "from_15_to_17"
+
+
+class Assent(StrEnum):
+    """How the child agreed beside an adult's consent; national only."""
+
+    UNKNOWN = "UNKNOWN"
+    NONE = "none"
+    ORAL = "oral"
+    WRITTEN = "written"
+
+
+class RetentionGround(StrEnum):
+    """Why a recipient keeps data that is shared with it no longer."""
+
+    UNKNOWN = "UNKNOWN"
+    MANDATE = "mandate"
+    LEGAL_DUTY = "legal_duty"
+    LEGAL_CLAIM = "legal_claim"
+
+
 class Role(StrEnum):
     """Role held when deciding. The first six are neutral: only they stand on shared events."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from events.codes import BasisKind, DataScope, Purpose
+from events.codes import AgeBand, Assent, BasisKind, ConsentGiver, DataScope, Purpose
 from events.stamp import Event
 
 
@@ -81,3 +81,50 @@ class BasisRecorded(Event):
     kind: BasisKind
     purpose: Purpose
     requested_by: str
+    #: Since version 2: who gave it, how the child agreed, and who must not see the data.
+    given_by: ConsentGiver = ConsentGiver.UNKNOWN
+    giver: str | None = None
+    age_band: AgeBand = AgeBand.UNKNOWN
+    assent: Assent = Assent.UNKNOWN
+    language: str | None = None
+    interpreter: bool = False
+    withheld_from: tuple[str, ...] = ()
+    #: Code of the list `override_reason`, if it is release without consent.
+    override_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawalRecorded(Event):
+    """Who refused a permission or took it back.
+
+    National, so that the shared event stays neutral.
+    """
+
+    basis_id: UUID
+    given_by: ConsentGiver
+    giver: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawalAsked(Event):
+    """An adult asked to take back what an adult's word alone does not end; it is reviewed."""
+
+    basis_id: UUID
+    given_by: ConsentGiver
+    giver: str | None = None
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawalReviewed(Event):
+    """A supervisor decided on a withdrawal that had not acted at once."""
+
+    basis_id: UUID
+    upheld: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataForgone(Event):
+    """The sender of a handoff that has lost its basis goes on without further data."""
+
+    handoff_id: UUID

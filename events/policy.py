@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 NAMESPACE = "referral.events"
-VISIBILITIES = frozenset({"shared", "national", "restricted"})
+VISIBILITIES = frozenset({"shared", "national", "restricted", "envelope"})
 SENSITIVITIES = frozenset({"public", "quasi", "personal", "special"})
 #: Avro types that may stand in a schema; floats and maps have no canonical bytes.
 PRIMITIVES = frozenset({"boolean", "int", "long", "string", "bytes"})
@@ -63,6 +63,10 @@ def _stamp_problems(fields: Sequence[Document], stamp: Sequence[Document]) -> It
 
 def _step_problems(document: Document) -> Iterator[str]:
     step = document.get("step")
+    if document.get("visibility") == "envelope":
+        if step is not None:
+            yield "an envelope has no step row: what it carries has one"
+        return
     if not isinstance(step, Mapping) or set(step) - {"protective_if"} != STEP_KEYS:
         yield f"it needs a step row with {', '.join(sorted(STEP_KEYS))}"
         return

@@ -29,6 +29,8 @@ class ReferralReceived(Event):
     """The named receiver has the referral and looks at the preview."""
 
     handoff_id: UUID
+    #: One-time key for what is released to the receiver (X25519, 32 bytes); since version 2.
+    grant_key: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,8 @@ class ReferralAccepted(Event):
 
     handoff_id: UUID
     basis_id: UUID
+    #: One-time key for what is released to the receiver (X25519, 32 bytes); since version 2.
+    grant_key: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,21 +15,38 @@ from typing import Any
 
 from fastavro.schema import fingerprint, parse_schema, to_parsing_canonical_form
 
+import events.access
+import events.block
 import events.care
 import events.case
 import events.consent
+import events.data
+import events.erasure
 import events.referral
 import events.transfer
 from events.errors import Misconfigured
+from events.national import NationalEvent
 from events.stamp import Event
 
 #: Event classes by name, from the modules that define them.
 CLASSES: Mapping[str, type[Event]] = {
     name: found
-    for module in (events.case, events.consent, events.referral, events.transfer, events.care)
+    for module in (
+        events.case,
+        events.consent,
+        events.referral,
+        events.transfer,
+        events.data,
+        events.care,
+        events.access,
+        events.block,
+        events.erasure,
+    )
     for name, found in vars(module).items()
     if isinstance(found, type) and issubclass(found, Event) and found is not Event
 }
+#: What carries an event in sealed form. Nobody decides one: it is made around what was decided.
+ENVELOPES: Mapping[str, type[Event]] = {"NationalEvent": NationalEvent}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +57,12 @@ class Schema:
     version: int
     fingerprint: bytes
     sha256: str
-    #: "shared", "national" or "restricted" (design §6).
+    #: SHA-256 of the parsing canonical form: what a sealed field is bound to.
+    canonical_sha256: bytes
+    #: "shared", "national" or "restricted" (design §6); "envelope" for what carries an event.
     visibility: str
-    #: The row of the step table, released with the schema and never changed (design §3).
+    #: The row of the step table, released with the schema and never changed (design §3). An
+    #: envelope has none.
     step: Mapping[str, Any]
     #: The schema as written, for readers that want documentation and logical types.
     document: Mapping[str, Any]
@@ -81,18 +101,20 @@ def _load(file_name: str, content: bytes, digest: str) -> Schema:
     document = json.loads(content)
     name: str = document["name"]
     version = int(file_name.removesuffix(".avsc").rsplit(".v", 1)[1])
-    if name not in CLASSES:
+    event_class = CLASSES.get(name) or ENVELOPES.get(name)
+    if event_class is None:
         raise Misconfigured(f"schema {file_name} has no class {name} in events/", rule="class")
     return Schema(
         name=name,
         version=version,
         fingerprint=crc64_fingerprint(document),
         sha256=digest,
+        canonical_sha256=sha256(to_parsing_canonical_form(document).encode()).digest(),
         visibility=document["visibility"],
-        step=document["step"],
+        step=document.get("step", {}),
         document=document,
         plain=parse_schema(plain(document)),
-        event_class=CLASSES[name],
+        event_class=event_class,
     )
 
 

@@ -21,11 +21,12 @@ from fastavro.schema import SchemaParseException
 from events import code_lists, policy
 from events.codec import wire_fields
 from events.errors import LedgerError, Misconfigured
-from events.registry import CLASSES, crc64_fingerprint, released
+from events.registry import CLASSES, ENVELOPES, crc64_fingerprint, released
 from events.stamp import Event
 
 SCHEMAS = Path(str(files("events") / "schemas"))
 LISTS = Path(str(code_lists.FOLDER))
+_WRITTEN: Mapping[str, type[Event]] = {**CLASSES, **ENVELOPES}
 _VERSIONED = re.compile(r"[a-z0-9_]+\.v([1-9][0-9]*)\.avsc")
 
 
@@ -46,7 +47,7 @@ def changed(folder: Path = SCHEMAS) -> list[str]:
 
 
 def draft_problems(
-    name: str, folder: Path = SCHEMAS, classes: Mapping[str, type[Event]] = CLASSES
+    name: str, folder: Path = SCHEMAS, classes: Mapping[str, type[Event]] = _WRITTEN
 ) -> list[str]:
     """Return what keeps one schema file from being released, each with what to do about it."""
     versioned = _VERSIONED.fullmatch(name)
@@ -87,7 +88,7 @@ def class_problems(document: Mapping[str, Any], classes: Mapping[str, type[Event
     return [] if written == expected else [f"class {name} has fields {expected}, not {written}"]
 
 
-def release(folder: Path = SCHEMAS, classes: Mapping[str, type[Event]] = CLASSES) -> list[str]:
+def release(folder: Path = SCHEMAS, classes: Mapping[str, type[Event]] = _WRITTEN) -> list[str]:
     """Freeze every new schema and return their names; Misconfigured if one is not ready."""
     if touched := changed(folder):
         raise Misconfigured(

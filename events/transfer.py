@@ -39,6 +39,8 @@ class TransferPreviewed(Event):
     """The named receiver looked at the preview."""
 
     handoff_id: UUID
+    #: One-time key for what is released to the receiver (X25519, 32 bytes); since version 2.
+    grant_key: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,8 @@ class TransferAccepted(Event):
 
     handoff_id: UUID
     basis_id: UUID
+    #: One-time key for what is released to the receiver (X25519, 32 bytes); since version 2.
+    grant_key: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,14 +6,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID, uuid4
 
-from events.errors import CaseUnknown, KeyReused, NotAllowedNow, Overtaken, ProtectiveRefusal
+from events.codes import Purpose
+from events.errors import (
+    AccessRefused,
+    CaseUnknown,
+    KeyReused,
+    NotAllowedNow,
+    Overtaken,
+    ProtectiveRefusal,
+)
+from ledger.case.access import deny_access
 from ledger.case.care import record_refusal
 from ledger.deciding import Decider, Plan
 from ledger.history import Histories, History
 from ledger.readiness import Readiness
 from ledger.receipt import Receipt, recorded_event
 from ledger.recorder import Keyed
-from ledger.request import Request, decision
+from ledger.request import Decision, Request, decision
 from ledger.snapshot import CaseReader, Snapshot
 from ledger.store import Store
 from ledger.verdicts import Verdicts
@@ -81,9 +90,24 @@ class Commands:
             tried = ", ".join(one.name for one in request.decisions)
             kept = decision(record_refusal, decision=tried, rule=refusal.rule)
             case_id = seen.history.settled.case_id
-            refused = Request(by=request.by, decisions=(kept,), case_id=case_id)
-            self.record(refused, retries=_REFUSAL_ATTEMPTS)
+            self._keep_refusal(request, kept, case_id)
             raise
+        except AccessRefused as refusal:
+            if not seen.history.case.is_known:
+                raise
+            asked = request.decisions[0].arguments
+            kept = decision(
+                deny_access,
+                scopes=asked["scopes"],
+                purpose=asked.get("purpose", Purpose.UNKNOWN),
+                rule=refusal.rule,
+            )
+            self._keep_refusal(request, kept, seen.history.settled.case_id)
+            raise
+
+    def _keep_refusal(self, request: Request, kept: Decision, case_id: UUID) -> None:
+        refused = Request(by=request.by, decisions=(kept,), case_id=case_id)
+        self.record(refused, retries=_REFUSAL_ATTEMPTS)
 
     def conclude(self, request: Request, plan: Plan) -> Receipt:
         """Return the receipt of a plan after its append. Overtaken if it lost a race."""

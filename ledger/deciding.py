@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
@@ -17,6 +18,7 @@ from ledger.case.matter import Matter
 from ledger.case.recording import Recorded, record
 from ledger.case.steps import Kind, step_of
 from ledger.history import History, Own
+from ledger.keys.sealing import Sealer, sealed
 from ledger.receipt import Receipt, recorded_event
 from ledger.recorder import Append, Keyed
 from ledger.request import Request
@@ -39,9 +41,14 @@ class Decider:
     """Takes decisions; touches neither database nor topic."""
 
     def __init__(
-        self, store: Store, countries: frozenset[str], clock: Callable[[], datetime]
+        self,
+        store: Store,
+        countries: frozenset[str],
+        clock: Callable[[], datetime],
+        sealer: Sealer | None = None,
     ) -> None:
         self._store = store
+        self._sealer = sealer
         self._countries = countries
         self._clock = clock
 
@@ -62,13 +69,20 @@ class Decider:
                 at=self._clock(),
                 countries=self._countries,
                 new_id=uuid7,
+                one_time=partial(self._one_time, case_id),
             )
-            recorded = record(matter, decision.drafts(matter), salt=os.urandom(32))
+            drafted = record(matter, decision.drafts(matter), salt=os.urandom(32))
+            recorded = sealed(drafted, self._sealer)
             fresh = list(zip(recorded, self._store.rows(recorded), strict=True))
             history = history.add([_own(one, row) for one, row in fresh])
             made += fresh
         _require_permitted(seen, [one for one, _ in made])
         return _plan(request, history, made)
+
+    def _one_time(self, case_id: UUID, handoff_id: UUID, preview: bool) -> bytes | None:
+        if self._sealer is None:
+            return None
+        return self._sealer.one_time(case_id, handoff_id, preview=preview)
 
 
 def _plan(request: Request, history: History, made: list[tuple[Recorded, StoredEvent]]) -> Plan:

@@ -22,6 +22,7 @@ from ledger.case.case import Case, Topic
 from ledger.case.fold import fold
 from ledger.case.plane import Plane, empty
 from ledger.case.reading import read_on
+from ledger.keys.national import NationalKeys, opened
 
 #: Place before the first effect of a topic.
 START = (-1, -1)
@@ -54,10 +55,11 @@ class Own(NamedTuple):
     leaf: bytes
 
     @classmethod
-    def of(cls, row: Stored) -> Own:
+    def of(cls, row: Stored, keys: NationalKeys | None = None) -> Own:
         """Read a row; RecordRejected if it is not what was written."""
         topic = Topic(row.topic.partition("/")[0])
-        return cls(row.number, topic, decode(row.value), leaf_hash(row.value))
+        event = opened(decode(row.value), keys)
+        return cls(row.number, topic, event, leaf_hash(row.value))
 
 
 class PrefixChanged(Exception):
@@ -104,12 +106,18 @@ class History:
             national_leaves=self.national_leaves,
         )
 
-    def read_on(self, mirrored: Sequence[Mirrored], own: Sequence[Stored]) -> History:
+    def read_on(
+        self,
+        mirrored: Sequence[Mirrored],
+        own: Sequence[Stored],
+        *,
+        keys: NationalKeys | None = None,
+    ) -> History:
         """Return the history after rows that begin with the last one of this prefix.
 
         PrefixChanged if they begin with another one, HistoryGap if a number is missing.
         """
-        fresh = [Own.of(row) for row in self._after_last_own(own)]
+        fresh = [Own.of(row, keys) for row in self._after_last_own(own)]
         settled = self._settle(self._after_last_mirrored(mirrored))
         return settled.add(fresh) if fresh else settled
 

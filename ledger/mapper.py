@@ -8,21 +8,28 @@ from uuid import UUID
 from eventsourcing.persistence import Mapper, StoredEvent
 
 from events.codec import decode, encode
+from events.contract import NATIONAL_EVENT
+from events.stamp import Event
 from ledger.case.case import Topic
 from ledger.case.recording import Recorded
+from ledger.keys.national import NationalKeys, opened
 
 
 def topic_name(recorded: Recorded) -> str:
-    """Return what the store calls this event: `<shared|national>/<type>`."""
-    return f"{recorded.topic}/{type(recorded.event).__name__}"
+    """Return what the store calls this event: `shared/<type>`, or `national/NationalEvent`."""
+    kind = type(recorded.event).__name__
+    return f"{recorded.topic}/{kind if recorded.topic is Topic.SHARED else NATIONAL_EVENT}"
 
 
 class AvroMapper(Mapper[UUID]):
-    """Maps an event with its two places to its row and back.
+    """Maps an event with its two places to its row and back; a national one in its envelope.
 
     A Mapper and not a Transcoder, because only a mapper sees topic, case and number. The
     library's transcoder, compressor and cipher are not used: they would change the bytes.
     """
+
+    #: Seal and open what is national. Without them it stands as it is: where nothing is personal.
+    keys: NationalKeys | None = None
 
     def to_stored_event(self, domain_event: Any) -> StoredEvent:
         """Encode, check that the bytes read back, and address the row."""
@@ -31,7 +38,7 @@ class AvroMapper(Mapper[UUID]):
             originator_id=recorded.event.case_id,
             originator_version=recorded.number,
             topic=topic_name(recorded),
-            state=encode(recorded.event),
+            state=encode(self._carried(recorded)),
         )
 
     def to_domain_event(self, stored_event: StoredEvent) -> Any:
@@ -39,7 +46,12 @@ class AvroMapper(Mapper[UUID]):
         number, state = stored_event.originator_version, bytes(stored_event.state)
         return self.read(number, stored_event.topic, state)
 
-    @staticmethod
-    def read(number: int, topic: str, state: bytes) -> Recorded:
+    def read(self, number: int, topic: str, state: bytes) -> Recorded:
         """Return the event of a row of the store."""
-        return Recorded(Topic(topic.partition("/")[0]), number, decode(state))
+        event = opened(decode(state), self.keys)
+        return Recorded(Topic(topic.partition("/")[0]), number, event)
+
+    def _carried(self, recorded: Recorded) -> Event:
+        if recorded.topic is Topic.SHARED or self.keys is None:
+            return recorded.event
+        return self.keys.envelope(recorded.event)

@@ -14,6 +14,7 @@ from uuid import UUID
 from events.errors import BadInput
 from events.stamp import Actor
 from ledger.case.matter import Drafts, Matter
+from ledger.case.personal import PersonalData
 
 P = ParamSpec("P")
 
@@ -86,6 +87,9 @@ def _canonical(value: Any) -> Any:
             return value
         case UUID() | datetime() | date():
             return {type(value).__name__: str(value)}
+        case PersonalData():
+            # No hash of what is said about a child stands anywhere in clear (design §6).
+            return {"data": [scope.value for scope in value.scopes]}
         case bytes():
             return {"bytes": value.hex()}
         case Mapping():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Concatenate, ParamSpec, Self
 from uuid import UUID
@@ -17,6 +17,8 @@ from ledger.case.matter import Drafts, Matter
 from ledger.commands import Commands
 from ledger.deciding import Decider
 from ledger.history import Histories
+from ledger.keys.national import NationalKeys
+from ledger.keys.sealing import Sealer
 from ledger.receipt import Receipt
 from ledger.request import Request, decision
 from ledger.store import Store
@@ -41,20 +43,26 @@ class LedgerSettings:
     #: Cases whose history is kept in memory.
     histories: int = 1_000
     clock: Callable[[], datetime] = _now
+    #: Seal and open what is national.
+    national_keys: NationalKeys | None = field(default=None, repr=False)
+    #: Seals data about children. Without one, none is recorded.
+    sealer: Sealer | None = field(default=None, repr=False)
 
 
 def open_ledger(settings: LedgerSettings) -> Ledger:
     """Return the ledger of a country. Misconfigured, ServiceUnavailable."""
     if settings.country not in settings.agreement.countries:
         raise Misconfigured(f"{settings.country} is no party to {settings.agreement.name}")
-    return Ledger(settings, Store(settings.dsn, connections=settings.connections))
+    store = Store(settings.dsn, connections=settings.connections, keys=settings.national_keys)
+    return Ledger(settings, store)
 
 
 class Ledger:
     """Decides and records for one country. Safe to share between threads."""
 
     def __init__(self, settings: LedgerSettings, store: Store) -> None:
-        decider = Decider(store, frozenset(settings.agreement.countries), settings.clock)
+        countries = frozenset(settings.agreement.countries)
+        decider = Decider(store, countries, settings.clock, settings.sealer)
         histories = Histories(settings.country, most=settings.histories)
         partitions = settings.agreement.partitions
         self._commands = Commands(store, histories, decider, partitions=partitions)

@@ -19,7 +19,6 @@ from psycopg.sql import SQL, Composed, Identifier
 
 from ledger.case.recording import Recorded
 from ledger.history import Histories, History, Mirrored, PrefixChanged, Stored
-from ledger.mapper import AvroMapper
 from ledger.recorder import Keyed
 from ledger.store import Store
 
@@ -111,7 +110,7 @@ class CaseReader:
         with self._store.reading() as connection:
             cursor = connection.cursor(row_factory=tuple_row)
             rows = cursor.execute(_EVENTS, (known.case_id,)).fetchall()
-        read = [(AvroMapper.read(*row), row[2]) for row in rows]
+        read = [(self._store.mapper.read(*row), row[2]) for row in rows]
         return [entry for entry in read if entry[0].event.event_id in known.event_ids]
 
     def _look(self, connection: Connection[Any], history: History, key: str | None) -> Snapshot:
@@ -128,7 +127,8 @@ class CaseReader:
                 break
             generation = current  # read models were swapped: look again, into the new ones
         self._generation = generation
-        history = history.read_on(_mirrored(rows[_MIRRORED]), _stored(rows[_OWN]))
+        keys = self._store.mapper.keys
+        history = history.read_on(_mirrored(rows[_MIRRORED]), _stored(rows[_OWN]), keys=keys)
         return Snapshot(
             history=history,
             incarnation=incarnation,

@@ -23,6 +23,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from events.errors import LedgerError, Misconfigured, ServiceUnavailable
 from ledger.case.recording import Recorded
+from ledger.keys.national import NationalKeys
 from ledger.mapper import AvroMapper
 from ledger.recorder import Append, LedgerRecorder
 
@@ -72,7 +73,14 @@ def environment(dsn: str, *, connections: int) -> Environment:
 class Store:
     """Events by case and decision number, and the commands that made them."""
 
-    def __init__(self, dsn: str, *, connections: int = 8, program: str = "ledger") -> None:
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        connections: int = 8,
+        program: str = "ledger",
+        keys: NationalKeys | None = None,
+    ) -> None:
         """Open the store of a prepared database (ledger/database.py)."""
         env = environment(dsn, connections=connections)
         self._factory: InfrastructureFactory[Any] = InfrastructureFactory.construct(env)
@@ -90,6 +98,7 @@ class Store:
         self.recorder = recorder
         mapper: Any = self._factory.mapper(transcoder=JSONTranscoder())
         assert isinstance(mapper, AvroMapper)
+        mapper.keys = keys
         self.mapper = mapper
 
     def close(self) -> None:

@@ -18,8 +18,20 @@ from uuid import UUID
 
 from events.codes import DataScope
 from events.errors import BadInput, CodeUnknown
-from ledger.case import care, consent, identity, referral, transfer
+from ledger.case import (
+    access,
+    block,
+    care,
+    consent,
+    data,
+    erasure,
+    identity,
+    referral,
+    transfer,
+    withdrawal,
+)
 from ledger.case.matter import Drafts
+from ledger.case.personal import PersonalData
 
 #: The function that takes a decision: its matter by position, its arguments by name.
 Take = Callable[..., Drafts]
@@ -50,12 +62,38 @@ def _is_decision(found: object) -> bool:
     return first is not None and (first.name, first.kind) == ("matter", first.POSITIONAL_ONLY)
 
 
+_PARTS = (
+    identity,
+    consent,
+    withdrawal,
+    referral,
+    transfer,
+    data,
+    care,
+    access,
+    block,
+    erasure,
+)
+#: Decisions that programs take: the service, the reactor, whoever shows data.
+_BY_PROGRAMS = frozenset(
+    {
+        "record_refusal",
+        "deny_access",
+        "access_data",
+        "release_keys",
+        "stop_release",
+        "destroy_keys",
+        "record_erased",
+        "attest_erasure",
+    }
+)
+
 #: Every decision by its name: `open_case`, `grant_consent`, ...
 DECISIONS: Mapping[str, Take] = {
     name: found
-    for part in (identity, consent, referral, transfer, care)
+    for part in _PARTS
     for name, found in vars(part).items()
-    if _is_decision(found) and name != "record_refusal"  # the service's own
+    if _is_decision(found) and name not in _BY_PROGRAMS
 }
 
 
@@ -90,6 +128,11 @@ def parse(text: str, kind: Any, *, name: str) -> Any:
         return _of(int, text, name, "a whole number")
     if kind is bool:
         return _yes_or_no(text, name)
+    if kind is PersonalData:
+        return PersonalData.parse(text)
+    if kind == tuple[str, ...]:
+        parts = text.replace(";", ",").split(",")
+        return tuple(part.strip() for part in parts if part.strip())
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return code(text, kind, name=name)
     if kind == tuple[DataScope, ...]:

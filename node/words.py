@@ -21,6 +21,8 @@ VOID_WORDS: Mapping[str, str] = {
     VoidReason.HANDOFF_OPEN: "another handoff was still open",
     VoidReason.NOT_MISSING: "the child was not reported missing",
     VoidReason.UNKNOWN_VERSION: "there is no such earlier event to correct",
+    VoidReason.NO_KEY_OFFERED: "the receiver had offered no key for it",
+    VoidReason.STALE_EPOCH: "keys of that epoch are shared no longer",
     VoidReason.UNREADABLE: "its bytes are no event",
     VoidReason.WRONG_TOPIC: "it may not stand on this topic",
 }

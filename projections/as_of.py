@@ -9,18 +9,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 from psycopg import Connection
 
 from events.codec import read_stamp
-from events.errors import UnknownSchema
+from events.errors import KeyUnknown, UnknownSchema
 from events.stamp import Event
 from ledger import mirror
 from ledger.case.case import Topic
 from ledger.case.plane import Plane, Verdict, empty
 from ledger.case.reading import read_on
+from ledger.keys.national import NationalKeys, opened
 from ledger.mirror import Placed
 
 _LAST_RANK = 2**31 - 1
@@ -68,7 +70,13 @@ class AsOf:
         return tuple(line for line in self.trail if since <= line.recorded_at < until)
 
 
-def as_of(connection: Connection[Any], case_id: UUID, prefix: Prefix) -> AsOf:
+def as_of(
+    connection: Connection[Any],
+    case_id: UUID,
+    prefix: Prefix,
+    *,
+    keys: NationalKeys | None = None,
+) -> AsOf:
     """Return a case as a prefix of one of its topics says it was."""
     there = mirror.records_of(connection, prefix.topic, [case_id])
     records = [record for record in there if prefix.holds(record)]
@@ -82,8 +90,9 @@ def as_of(connection: Connection[Any], case_id: UUID, prefix: Prefix) -> AsOf:
                 record.leaf,
                 origin=record.origin,
                 version=record.version,
+                unsealed=partial(opened, keys=keys),
             )
-        except UnknownSchema:
+        except (UnknownSchema, KeyUnknown):
             break
         recorded_at = read_stamp(record.value).recorded_at
         trail.append(Line(plane.count, record, event, verdict, recorded_at))

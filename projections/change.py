@@ -30,6 +30,14 @@ Rows = Callable[[Change], Iterable[Row]]
 Opinions = Mapping[type[Event], Rows]
 
 
+#: Names of events that most read models have one opinion on.
+DATA = "KeysReleased ReleaseStopped KeysDestroyed RetentionClaimed ErasureAttested"
+ACCESS = "PersonalDataRecorded PersonalDataAccessed AccessDenied BreakGlassUsed AccessReviewed"
+ERASURE = "ErasureRequested ErasureApproved KeysErased HoldPlaced HoldEnded"
+BLOCK = "BlockPlaced BlockLifted"
+WITHDRAWAL = "WithdrawalRecorded WithdrawalAsked WithdrawalReviewed DataForgone"
+
+
 def says_nothing(_change: Change) -> Iterable[Row]:
     """The opinion of a read model on events that it does not show."""
     return ()

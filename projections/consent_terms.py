@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from events.consent import BasisRecorded
-from projections.change import Change, Opinions, on
+from projections.change import (
+    ACCESS,
+    BLOCK,
+    DATA,
+    ERASURE,
+    WITHDRAWAL,
+    Change,
+    Opinions,
+    on,
+)
 from projections.table import Row, Table, plain
 
 TABLE = Table(
@@ -42,4 +51,6 @@ OPINIONS: Opinions = {
     **on("TransferRevoked TransferExpired ResponsibilityMoved HandoverCompleted"),
     **on("CaseShared RiskAssessed ConcernRecorded AssessmentCompleted ViewsRecorded CaseRouted"),
     **on("CaseAssigned GuardianAppointed GuardianEnded ClosureRequested RefusalRecorded"),
+    # Who took it back stands in the trail and in the national plane, not in the terms.
+    **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
 }

@@ -6,7 +6,16 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from ledger.case.plane import Basis
-from projections.change import Change, Opinions, on
+from projections.change import (
+    ACCESS,
+    BLOCK,
+    DATA,
+    ERASURE,
+    WITHDRAWAL,
+    Change,
+    Opinions,
+    on,
+)
 from projections.table import Row, Table, plain
 
 TABLE = Table(
@@ -59,4 +68,6 @@ OPINIONS: Opinions = {
     **on("TransferRevoked TransferExpired ResponsibilityMoved HandoverCompleted"),
     **on("CaseShared RiskAssessed ConcernRecorded AssessmentCompleted ViewsRecorded CaseRouted"),
     **on("CaseAssigned GuardianAppointed GuardianEnded ClosureRequested RefusalRecorded"),
+    # Keys follow a permission; they do not change it.
+    **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
 }

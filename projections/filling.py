@@ -11,7 +11,7 @@ import gc
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -22,6 +22,7 @@ from psycopg import Connection
 
 from ledger.case.case import Topic
 from ledger.case.plane import empty
+from ledger.keys.national import NationalKeys
 from ledger.mirror import Placed
 from projections import case_state
 from projections.folding import Counts, fold_side, park, put_file
@@ -45,6 +46,8 @@ class Job:
 
     dsn: str
     country: str
+    #: Text of the national key file, if there is one.
+    keys: str | None = field(repr=False)
     schema: str
     #: The moment all processes read: exported by the rebuild, which keeps it open.
     snapshot: str
@@ -60,6 +63,7 @@ class Progress(NamedTuple):
 
 def fill(job: Job, tell: Callable[[Progress], None]) -> None:
     """Fold what the mirror holds of some partitions, and copy it into a new generation."""
+    keys = NationalKeys.parse(job.keys) if job.keys else None
     gc.disable()  # nothing here is cyclic, and the collector would walk every plane over and over
     with _connected(job) as source, psycopg.connect(job.dsn) as target:
         source.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -70,7 +74,7 @@ def fill(job: Job, tell: Callable[[Progress], None]) -> None:
         # The flip of the generation is what has to last; before it all of this can be thrown away.
         target.execute("SET synchronous_commit = off")
         for partition in job.partitions:
-            _fill_partition(job, _records(source, partition), target, tell)
+            _fill_partition(job, keys, _records(source, partition), target, tell)
             target.commit()
 
 
@@ -88,13 +92,14 @@ def _records(source: Connection[Any], partition: int) -> Iterator[Placed]:
 
 def _fill_partition(
     job: Job,
+    keys: NationalKeys | None,
     records: Iterable[Placed],
     target: Connection[Any],
     tell: Callable[[Progress], None],
 ) -> None:
     sheet, events, cases = Sheet(), Counts(), 0
     for case_id, of_case in groupby(records, itemgetter(5)):
-        _fold_case(job, case_id, of_case, sheet, events, target)
+        _fold_case(job, keys, case_id, of_case, sheet, events, target)
         cases += 1
         if events.total() >= _FLUSH:
             _flush(job, target, sheet)
@@ -106,6 +111,7 @@ def _fill_partition(
 
 def _fold_case(
     job: Job,
+    keys: NationalKeys | None,
     case_id: UUID,
     records: Iterable[Placed],
     sheet: Sheet,
@@ -114,7 +120,9 @@ def _fold_case(
 ) -> None:
     planes = {topic.value: empty(case_id, shared=topic is Topic.SHARED) for topic in Topic}
     for topic, of_side in groupby(records, itemgetter(0)):
-        plane, stop = fold_side(planes[topic], of_side, sheet, events, country=job.country)
+        plane, stop = fold_side(
+            planes[topic], of_side, sheet, events, country=job.country, keys=keys
+        )
         planes[topic] = plane
         sheet.put(case_state.TABLE, case_state.row(plane))
         if stop is not None:

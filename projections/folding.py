@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -21,6 +22,7 @@ from events.errors import UnknownSchema
 from events.stamp import Event
 from ledger.case.plane import Plane
 from ledger.case.reading import read_on
+from ledger.keys.national import NationalKeys, opened
 from ledger.mirror import Placed
 from projections import case_file, case_state
 from projections.change import Change
@@ -60,13 +62,14 @@ def fold_in(
     records: Sequence[Placed],
     *,
     country: str,
+    keys: NationalKeys | None = None,
     decoded: Mapping[bytes, Event] = MappingProxyType({}),
     kept: Kept | None = None,
 ) -> Folded:
     """Fold records, in order of effect within each case, and write what follows from them.
 
-    `decoded` holds events that were read from their bytes already, by leaf hash; `kept` what the
-    caller remembers. It holds the positions of the partitions (projections.positions.lock), so
+    `keys` open the envelopes of the national topic. `decoded` holds events that were read from
+    their bytes already, by leaf hash; `kept` what the caller remembers. It holds the positions of the partitions (projections.positions.lock), so
     nobody else folds the same cases.
     """
     kept = Kept() if kept is None else kept
@@ -78,7 +81,9 @@ def fold_in(
                 if (case_id, TOPICS[at]) in kept.parked(connection, schema):
                     folded.waiting += len(waiting)
                     continue
-                stop = _fold_case(pairs[case_id], at, waiting, sheet, folded, country, decoded)
+                stop = _fold_case(
+                    pairs[case_id], at, waiting, sheet, folded, country, keys, decoded
+                )
                 if stop is not None:
                     kept.parked(connection, schema).add((case_id, TOPICS[at]))
     write(connection, schema, sheet)
@@ -109,12 +114,13 @@ def _fold_case(
     sheet: Sheet,
     folded: Folded,
     country: str,
+    keys: NationalKeys | None,
     decoded: Mapping[bytes, Event],
 ) -> Stop | None:
     """Fold one topic's records of a case on; put the case on the sheet."""
     before = pair[at]
     pair[at], stop = fold_side(
-        before, waiting, sheet, folded.events, country=country, decoded=decoded
+        before, waiting, sheet, folded.events, country=country, keys=keys, decoded=decoded
     )
     sheet.put(case_state.TABLE, case_state.row(pair[at]))
     if case_file.differs(before, pair[at]):
@@ -132,9 +138,11 @@ def fold_side(
     events: Counts,
     *,
     country: str,
+    keys: NationalKeys | None = None,
     decoded: Mapping[bytes, Event] = MappingProxyType({}),
 ) -> tuple[Plane, Stop | None]:
     """Fold one case on one topic as far as it can be read; put its rows on the sheet."""
+    unsealed = partial(opened, keys=keys)
     for record in records:
         try:
             after, verdict, event = read_on(
@@ -144,6 +152,7 @@ def fold_side(
                 origin=record.origin,
                 version=record.version,
                 event=decoded.get(record.leaf),
+                unsealed=unsealed,
             )
             rows = rows_of(Change(record, event, verdict, plane, after, country))
         except UnknownSchema:

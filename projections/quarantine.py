@@ -12,6 +12,7 @@ from psycopg.rows import class_row, scalar_row
 
 from events.registry import BY_FINGERPRINT
 from ledger import mirror
+from ledger.keys.national import NationalKeys
 from ledger.mirror import Placed
 from projections import positions
 from projections.folding import UNKNOWN_SCHEMA, Stop, fold_in
@@ -110,24 +111,39 @@ def waiting(connection: Connection[Any], generation: int, side: Parked) -> list[
 
 
 def retry(
-    connection: Connection[Any], generation: int, sides: Sequence[Parked], *, country: str
+    connection: Connection[Any],
+    generation: int,
+    sides: Sequence[Parked],
+    *,
+    country: str,
+    keys: NationalKeys | None = None,
 ) -> list[Stop]:
     """Fold parked cases on, each in one transaction; return where some have to stop again."""
     stops: list[Stop] = []
     for side in sides:
         with connection.transaction():
-            stops += _retry(connection, generation, side, country)
+            stops += _retry(connection, generation, side, country, keys)
     return stops
 
 
-def retry_readable(connection: Connection[Any], generation: int, *, country: str) -> int:
+def retry_readable(
+    connection: Connection[Any],
+    generation: int,
+    *,
+    country: str,
+    keys: NationalKeys | None = None,
+) -> int:
     """Fold on every case that waited for a schema which is installed by now; return how many."""
     readable = [side for side in parked(connection, generation) if side.can_be_read_now]
-    return len(readable) - len(retry(connection, generation, readable, country=country))
+    return len(readable) - len(retry(connection, generation, readable, country=country, keys=keys))
 
 
 def _retry(
-    connection: Connection[Any], generation: int, side: Parked, country: str
+    connection: Connection[Any],
+    generation: int,
+    side: Parked,
+    country: str,
+    keys: NationalKeys | None,
 ) -> Sequence[Stop]:
     schema = schema_of(generation)
     first = waiting(connection, generation, side)[:1]
@@ -142,7 +158,7 @@ def _retry(
     records = waiting(connection, generation, side)
     if not gone or not records:
         return ()
-    return fold_in(connection, schema, records, country=country).stops
+    return fold_in(connection, schema, records, country=country, keys=keys).stops
 
 
 __all__ = ["UNKNOWN_SCHEMA", "Held", "Parked", "held", "parked", "retry", "retry_readable"]

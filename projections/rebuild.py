@@ -7,14 +7,10 @@ positions retired, leave, and come back in the new one.
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import Thread
 from typing import Any, NamedTuple
 
 import psycopg
@@ -22,8 +18,10 @@ from psycopg import Connection
 
 from events.errors import NotAllowedNow, RecordRejected, ServiceUnavailable
 from ledger import mirror
+from ledger.keys.national import NationalKeys
 from projections import generation, hashing, positions
-from projections.filling import Job, Progress, write_job
+from projections.fillers import run_all
+from projections.filling import Job, Progress
 from projections.folding import fold_in
 from projections.generation import schema_of
 from projections.models import TABLES
@@ -57,6 +55,7 @@ class _Fresh(NamedTuple):
 
     connection: Connection[Any]
     country: str
+    keys: NationalKeys | None
     number: int
     before: int
     events: int
@@ -66,6 +65,7 @@ def rebuild(
     dsn: str,
     *,
     country: str,
+    keys: NationalKeys | None = None,
     processes: int | None = None,
     expect_difference: str | None = None,
     tell: Callable[[Progress], None] = lambda _progress: None,
@@ -75,7 +75,7 @@ def rebuild(
     RecordRejected if they say something else than those in use, unless `expect_difference` gives
     the reason. NotAllowedNow while another rebuild runs.
     """
-    with _beside(dsn, country, processes, tell) as fresh:
+    with _beside(dsn, country, keys, processes, tell) as fresh:
         return _flip(fresh, expect_difference)
 
 
@@ -83,6 +83,7 @@ def verify(
     dsn: str,
     *,
     country: str,
+    keys: NationalKeys | None = None,
     processes: int | None = None,
     tell: Callable[[Progress], None] = lambda _progress: None,
 ) -> Rebuilt:
@@ -90,7 +91,7 @@ def verify(
 
     NotAllowedNow while another rebuild runs.
     """
-    with _beside(dsn, country, processes, tell) as fresh:
+    with _beside(dsn, country, keys, processes, tell) as fresh:
         with fresh.connection.transaction():
             found = _compared(fresh)
         _drop(fresh.connection, fresh.number)
@@ -99,7 +100,11 @@ def verify(
 
 @contextmanager
 def _beside(
-    dsn: str, country: str, processes: int | None, tell: Callable[[Progress], None]
+    dsn: str,
+    country: str,
+    keys: NationalKeys | None,
+    processes: int | None,
+    tell: Callable[[Progress], None],
 ) -> Iterator[_Fresh]:
     """Fill a generation beside the one in use; drop it if anything goes wrong."""
     with _alone(dsn) as connection:
@@ -108,11 +113,11 @@ def _beside(
             raise ServiceUnavailable("no worker has run yet: there are no read models")
         number = max(generation.existing(connection)) + 1
         try:
-            events = _fill(connection, dsn, number, before, country, processes, tell)
+            events = _fill(connection, dsn, number, before, country, keys, processes, tell)
             with connection.transaction():
                 generation.index(connection, number)
-            events += _catch_up(connection, number, before, country)
-            yield _Fresh(connection, country, number, before, events)
+            events += _catch_up(connection, number, before, country, keys)
+            yield _Fresh(connection, country, keys, number, before, events)
         except BaseException:
             _drop(connection, number)
             raise
@@ -138,6 +143,7 @@ def _fill(
     number: int,
     before: int,
     country: str,
+    keys: NationalKeys | None,
     processes: int | None,
     tell: Callable[[Progress], None],
 ) -> int:
@@ -153,13 +159,14 @@ def _fill(
             Job(
                 dsn=dsn,
                 country=country,
+                keys=None if keys is None else keys.render(),
                 schema=schema_of(number),
                 snapshot=row[0],
                 partitions=share,
             )
             for share in _shares(reached, processes or os.cpu_count() or 1)
         ]
-        events = _run(jobs, tell)
+        events = run_all(jobs, tell)
     positions.begin(connection, schema_of(number), reached.values())
     return events
 
@@ -170,65 +177,31 @@ def _shares(reached: Mapping[Part, Position], processes: int) -> list[list[int]]
     return [share for share in shares if share]
 
 
-def _run(jobs: Sequence[Job], tell: Callable[[Progress], None]) -> int:
-    """Run one process per job; ServiceUnavailable if one of them ends badly."""
-    done: list[int] = []
-
-    def listen(process: subprocess.Popen[str]) -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
-            progress = Progress(*json.loads(line))
-            done.append(progress.events)
-            tell(progress)
-
-    running = [_start(job) for job in jobs]
-    listeners = [Thread(target=listen, args=(process,)) for process in running]
-    try:
-        for thread in listeners:
-            thread.start()
-        codes = [process.wait() for process in running]
-    finally:
-        for process in running:
-            process.kill()
-            process.wait()
-        for thread in listeners:
-            thread.join()
-        for process in running:
-            assert process.stdout is not None
-            process.stdout.close()
-    if any(codes):
-        raise ServiceUnavailable(f"filling ended with codes {codes}", rule="filling")
-    return sum(done)
-
-
-def _start(job: Job) -> subprocess.Popen[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "projections.filling"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin is not None
-    process.stdin.write(write_job(job))
-    process.stdin.close()
-    return process
-
-
-def _catch_up(connection: Connection[Any], number: int, before: int, country: str) -> int:
+def _catch_up(
+    connection: Connection[Any],
+    number: int,
+    before: int,
+    country: str,
+    keys: NationalKeys | None,
+) -> int:
     """Apply what was mirrored meanwhile, until little is left; return how many events."""
     events = 0
     while True:
         with connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             live = positions.read(connection, schema_of(before))
-            found = _apply(connection, number, live, country)
+            found = _apply(connection, number, live, country, keys)
         events += found
         if found <= _NEAR:
             return events
 
 
 def _apply(
-    connection: Connection[Any], number: int, live: Mapping[Part, Position], country: str
+    connection: Connection[Any],
+    number: int,
+    live: Mapping[Part, Position],
+    country: str,
+    keys: NationalKeys | None,
 ) -> int:
     """Bring the new generation to the live positions; return how many events that were."""
     schema = schema_of(number)
@@ -239,7 +212,7 @@ def _apply(
         for first in range(begin, position.next_offset, _CHUNK):
             end = min(first + _CHUNK, position.next_offset)
             records = mirror.placed_between(connection, *part, first, end)
-            fold_in(connection, schema, records, country=country)
+            fold_in(connection, schema, records, country=country, keys=keys)
             events += len(records)
     positions.begin(connection, schema, live.values())
     moves = [
@@ -279,7 +252,7 @@ def _compared(fresh: _Fresh) -> Rebuilt:
     """Lock the positions in use, apply the rest, and compare at equal positions."""
     old, new = schema_of(fresh.before), schema_of(fresh.number)
     live = positions.lock(fresh.connection, old)
-    events = fresh.events + _apply(fresh.connection, fresh.number, live, fresh.country)
+    events = fresh.events + _apply(fresh.connection, fresh.number, live, fresh.country, fresh.keys)
     differences = _compare(fresh.connection, old, new)
     return Rebuilt(number=fresh.number, before=fresh.before, events=events, differences=differences)
 

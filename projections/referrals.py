@@ -6,7 +6,16 @@ from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from ledger.case.plane import Handoff
-from projections.change import Change, Opinions, on
+from projections.change import (
+    ACCESS,
+    BLOCK,
+    DATA,
+    ERASURE,
+    WITHDRAWAL,
+    Change,
+    Opinions,
+    on,
+)
 from projections.table import Row, Table, plain
 
 TABLE = Table(
@@ -81,4 +90,6 @@ OPINIONS: Opinions = {
     **on("CaseOpened CaseClosed CaseReopened CaseJoined RecordCorrected ChildMissing ChildFound"),
     **on("CaseShared RiskAssessed ConcernRecorded AssessmentCompleted ViewsRecorded CaseRouted"),
     **on("CaseAssigned GuardianAppointed GuardianEnded ClosureRequested RefusalRecorded"),
+    # Data follows a handoff; it moves none. A block moves one by StatusChanged.
+    **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
 }

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from projections.change import Change, Opinions, on
+from projections.change import (
+    ACCESS,
+    BLOCK,
+    DATA,
+    ERASURE,
+    WITHDRAWAL,
+    Change,
+    Opinions,
+    on,
+)
 from projections.table import Row, Table, plain
 
 TABLE = Table(
@@ -61,4 +70,6 @@ OPINIONS: Opinions = {
     **on("TransferRevoked TransferExpired HandoverCompleted"),
     **on("CaseShared RiskAssessed ConcernRecorded AssessmentCompleted ViewsRecorded CaseRouted"),
     **on("CaseAssigned GuardianAppointed GuardianEnded ClosureRequested RefusalRecorded"),
+    # Data, and who may see it, changes nobody's responsibility.
+    **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
 }

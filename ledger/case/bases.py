@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from uuid import UUID
 
-from events.codes import DataScope, Purpose
+from events.codes import ConsentGiver, DataScope, Purpose
 from events.errors import BasisMissing, CodeUnknown, NotAllowedNow, ProtectiveRefusal
 from ledger.case.matter import SUPERVISING, Matter
 from ledger.case.plane import Basis, Handoff, Plane
@@ -56,13 +56,24 @@ def require_terms(
     matter.require_day_ahead(expires_on, "the last day")
 
 
-def require_review(matter: Matter, recipient: str, scopes: Scopes) -> None:
+def require_review(matter: Matter, recipient: str, scopes: Scopes, given_by: ConsentGiver) -> None:
     """What was refused or taken back is not granted again without a review (design §11).
 
-    Who gave a consent is not recorded yet, so everybody's new grant needs it, the child's too.
+    The child may give again what the child, or an adult, has taken back. What an adult refused
+    may be given again by an adult of the same standing. Everything else, and whatever was taken
+    back by somebody whom this country did not record, needs a supervisor or focal point.
     """
-    case = matter.case
-    if not any(_taken_back(plane, recipient, scopes) for plane in (case.ahead, case.national)):
+    case, ended_by = matter.case, matter.case.national.care.ended_by
+    taken_back = [
+        basis_id
+        for plane in (case.ahead, case.national)
+        for basis_id in _taken_back(plane, recipient, scopes)
+    ]
+    if given_by is ConsentGiver.CHILD or not taken_back:
+        return
+    unknown = ConsentGiver.UNKNOWN
+    by = {ended_by.get(basis_id, unknown) for basis_id in taken_back}
+    if by <= {given_by} - {unknown}:
         return
     if matter.by.role not in SUPERVISING:
         raise ProtectiveRefusal(
@@ -147,13 +158,14 @@ def waiting_for(matter: Matter, recipient: str, purpose: Purpose, scopes: Scopes
     return None
 
 
-def _taken_back(plane: Plane, recipient: str, scopes: Scopes) -> bool:
-    """Say whether a consent to any of this was refused or withdrawn on this topic."""
+def _taken_back(plane: Plane, recipient: str, scopes: Scopes) -> list[UUID]:
+    """Return refusals of any of this on this topic, and consents to it that were withdrawn."""
     asked = Basis(state="asked", origin="", recipient=recipient, scopes=scopes)
-    return any(
-        basis.state in {"refused", "withdrawn"} and meet(basis, asked)
-        for basis in plane.consents.values()
-    )
+    return [
+        basis_id
+        for basis_id, basis in plane.consents.items()
+        if basis.state in {"refused", "withdrawn"} and meet(basis, asked)
+    ]
 
 
 def _require_purpose(matter: Matter, basis_id: UUID, purposes: frozenset[Purpose]) -> None:

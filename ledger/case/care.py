@@ -21,9 +21,11 @@ from events.care import (
 )
 from events.errors import NotAllowedNow
 from events.stamp import Event
+from ledger.case.changing import changed
 from ledger.case.effects import Effect
 from ledger.case.matter import Draft, Drafts, Matter
-from ledger.case.plane import Plane, changed
+from ledger.case.personal import PersonalData
+from ledger.case.plane import Plane
 
 
 def _care(plane: Plane, **changes: Any) -> Plane:
@@ -60,9 +62,11 @@ EFFECTS: Mapping[type[Event], Effect] = {
 }
 
 
-def _national(matter: Matter, kind: type[Event], **fields: object) -> Drafts:
+def _national(
+    matter: Matter, kind: type[Event], data: PersonalData | None = None, **fields: object
+) -> Drafts:
     matter.require_known()
-    return (Draft(kind, fields),)
+    return (Draft(kind, fields, data=data),)
 
 
 def request_closure(matter: Matter, /) -> Drafts:
@@ -72,24 +76,34 @@ def request_closure(matter: Matter, /) -> Drafts:
     return _national(matter, ClosureRequested, closing=matter.case.identity.closures + 1)
 
 
-def assess_risk(matter: Matter, /, *, assessment_id: UUID | None = None) -> Drafts:
+def assess_risk(
+    matter: Matter, /, *, data: PersonalData | None = None, assessment_id: UUID | None = None
+) -> Drafts:
     """Record that the risk to the child was assessed."""
-    return _national(matter, RiskAssessed, assessment_id=assessment_id or matter.new_id())
+    return _national(matter, RiskAssessed, data, assessment_id=assessment_id or matter.new_id())
 
 
-def record_concern(matter: Matter, /, *, concern_id: UUID | None = None) -> Drafts:
+def record_concern(
+    matter: Matter, /, *, data: PersonalData | None = None, concern_id: UUID | None = None
+) -> Drafts:
     """Record a protection concern."""
-    return _national(matter, ConcernRecorded, concern_id=concern_id or matter.new_id())
+    return _national(matter, ConcernRecorded, data, concern_id=concern_id or matter.new_id())
 
 
-def complete_assessment(matter: Matter, /, *, assessment_id: UUID | None = None) -> Drafts:
+def complete_assessment(
+    matter: Matter, /, *, data: PersonalData | None = None, assessment_id: UUID | None = None
+) -> Drafts:
     """Record that an assessment was completed."""
-    return _national(matter, AssessmentCompleted, assessment_id=assessment_id or matter.new_id())
+    return _national(
+        matter, AssessmentCompleted, data, assessment_id=assessment_id or matter.new_id()
+    )
 
 
-def record_views(matter: Matter, /, *, views_id: UUID | None = None) -> Drafts:
+def record_views(
+    matter: Matter, /, *, data: PersonalData | None = None, views_id: UUID | None = None
+) -> Drafts:
     """Record that the child was heard."""
-    return _national(matter, ViewsRecorded, views_id=views_id or matter.new_id())
+    return _national(matter, ViewsRecorded, data, views_id=views_id or matter.new_id())
 
 
 def route_case(matter: Matter, /, *, routing_id: UUID | None = None) -> Drafts:
@@ -103,9 +117,11 @@ def assign_case(matter: Matter, /, *, assignee: str) -> Drafts:
     return _national(matter, CaseAssigned, assignee=assignee)
 
 
-def appoint_guardian(matter: Matter, /, *, guardian_id: UUID | None = None) -> Drafts:
+def appoint_guardian(
+    matter: Matter, /, *, data: PersonalData | None = None, guardian_id: UUID | None = None
+) -> Drafts:
     """Record that the child has a guardian."""
-    return _national(matter, GuardianAppointed, guardian_id=guardian_id or matter.new_id())
+    return _national(matter, GuardianAppointed, data, guardian_id=guardian_id or matter.new_id())
 
 
 def end_guardian(matter: Matter, /, *, guardian_id: UUID) -> Drafts:

@@ -112,7 +112,7 @@ def _subject_is_shared(event: Event, case: Case) -> bool:
     step = step_of(event)
     subject: UUID = getattr(event, step.subject)
     match step.part:
-        case "case":
+        case "case" | "data":
             return case.is_shared
         case "consent":
             return subject in case.ahead.consents

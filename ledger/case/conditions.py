@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from uuid import UUID
 
-from events.codes import NeutralStatus
+from events.codes import DataScope, NeutralStatus
+from events.data import KeysReleased
 from events.stamp import Event
 from ledger.case.plane import Handoff, Plane, VoidReason
+from ledger.case.sharing import offered
 
 Test = Callable[[Plane, Event], bool]
 
@@ -43,6 +45,11 @@ def _receiver(plane: Plane, event: Event) -> bool:
     return handoff is not None and event.origin == handoff.receiver
 
 
+def _holder(plane: Plane, event: Event) -> bool:
+    release = plane.releases.get(event.grant_id)  # type: ignore[attr-defined]  # rows of grants
+    return release is not None and event.origin == release.recipient
+
+
 #: Who may take a step. On the national plane there is one origin, so the question does not arise.
 WHO: Mapping[str, Test] = {
     "party": _party,
@@ -51,6 +58,7 @@ WHO: Mapping[str, Test] = {
     "requester": _requester,
     "sender": _sender,
     "receiver": _receiver,
+    "holder": _holder,
 }
 
 
@@ -103,6 +111,33 @@ def _own_earlier_version(_plane: Plane, event: Event) -> bool:
     return 1 <= event.corrects_version < event.version  # type: ignore[attr-defined,no-any-return]
 
 
+def _key_offered(plane: Plane, event: Event) -> bool:
+    """The receiver offered a one-time key for this step of the release, and may have it now."""
+    handoff, scopes = _handoff(plane, event), event.scopes  # type: ignore[attr-defined]
+    preview = scopes == (DataScope.PREVIEW,)
+    return handoff is not None and offered(handoff, preview=preview)
+
+
+def _scopes_permitted(plane: Plane, event: Event) -> bool:
+    """A basis in force covers exactly what is released, and it is what the handoff is about."""
+    assert isinstance(event, KeysReleased)
+    scopes = event.scopes
+    handoff, basis = _handoff(plane, event), plane.consents.get(event.basis_id)
+    if handoff is None or basis is None or event.recipient != handoff.receiver:
+        return False
+    if not scopes or len(set(scopes)) != len(scopes) or len(event.commitments) != len(scopes):
+        return False
+    mixed = DataScope.PREVIEW in scopes and len(scopes) > 1
+    within = set(scopes) <= set(handoff.scopes)
+    return within and not mixed and basis.covers(handoff.receiver, scopes, event.recorded_at.date())
+
+
+def _fresh_epoch(plane: Plane, event: Event) -> bool:
+    """After a stop come other keys: what the former recipient holds opens nothing new."""
+    assert isinstance(event, KeysReleased)
+    return event.epoch > plane.stopped_epochs.get(event.origin, 0)
+
+
 #: Further conditions of a step, with the reason given when one does not hold.
 CONDITIONS: Mapping[str, tuple[Test, VoidReason]] = {
     "case_open": (_case_open, VoidReason.CASE_NOT_OPEN),
@@ -112,5 +147,8 @@ CONDITIONS: Mapping[str, tuple[Test, VoidReason]] = {
     "no_open_transfer": (_no_open_transfer, VoidReason.HANDOFF_OPEN),
     "no_open_handoff": (_no_open_handoff, VoidReason.HANDOFF_OPEN),
     "child_missing": (_child_missing, VoidReason.NOT_MISSING),
+    "key_offered": (_key_offered, VoidReason.NO_KEY_OFFERED),
+    "scopes_permitted": (_scopes_permitted, VoidReason.NO_BASIS),
+    "fresh_epoch": (_fresh_epoch, VoidReason.STALE_EPOCH),
     "own_earlier_version": (_own_earlier_version, VoidReason.UNKNOWN_VERSION),
 }

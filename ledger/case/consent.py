@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
 
-from events.codes import BasisKind, DataScope, Purpose
+from events.code_lists import code_list
+from events.codes import AgeBand, Assent, BasisKind, ConsentGiver, DataScope, Purpose
 from events.consent import (
     BasisRecorded,
     ConsentGranted,
@@ -19,10 +20,13 @@ from events.consent import (
 from events.errors import ProtectiveRefusal
 from events.stamp import Event
 from ledger.case.bases import meet, require_basis, require_review, require_terms, waiting_for
+from ledger.case.changing import changed
 from ledger.case.effects import Effect
+from ledger.case.givers import Given
 from ledger.case.identity import stopped
 from ledger.case.matter import Draft, Drafts, Matter
-from ledger.case.plane import NONE, Basis, Plane, Terms, changed
+from ledger.case.national import Terms
+from ledger.case.plane import NONE, Basis, Plane
 from ledger.case.steps import step_of
 
 
@@ -120,7 +124,16 @@ def _reviewed(plane: Plane, _event: OverrideReviewed) -> Plane:
 
 
 def _terms(plane: Plane, event: BasisRecorded) -> Plane:
-    terms = Terms(kind=event.kind, purpose=event.purpose, requested_by=event.requested_by)
+    terms = Terms(
+        kind=event.kind,
+        purpose=event.purpose,
+        requested_by=event.requested_by,
+        given_by=event.given_by,
+        giver=event.giver,
+        age_band=event.age_band,
+        withheld_from=event.withheld_from,
+        reason=event.override_reason,
+    )
     care = changed(plane.care, terms={**plane.care.terms, event.basis_id: terms})
     return changed(plane, care=care)
 
@@ -136,6 +149,14 @@ EFFECTS: Mapping[type[Event], Effect] = {
 }
 
 
+#: Reasons that hold for an emergency only, and how long that is (domain §b.3: 72 hours).
+EMERGENCIES = frozenset(
+    {"imminent_risk_of_harm", "giver_unreachable_and_urgent", "medical_emergency"}
+)
+EMERGENCY = timedelta(days=3)
+_NOBODY = Given()
+
+
 def grant_consent(
     matter: Matter,
     /,
@@ -144,48 +165,34 @@ def grant_consent(
     purpose: Purpose,
     scopes: tuple[DataScope, ...],
     expires_on: date,
+    given_by: ConsentGiver = ConsentGiver.UNKNOWN,
+    giver: str | None = None,
+    age_band: AgeBand = AgeBand.UNKNOWN,
+    assent: Assent = Assent.UNKNOWN,
+    language: str | None = None,
+    interpreter: bool = False,
+    withheld_from: tuple[str, ...] = (),
     consent_id: UUID | None = None,
 ) -> Drafts:
     """Record that data scopes of this case may go to a country for a purpose until a day."""
     matter.require_care()
     require_terms(matter, recipient, purpose, scopes, expires_on)
-    require_review(matter, recipient, scopes)
+    given = Given(
+        given_by=given_by,
+        giver=giver,
+        age_band=age_band,
+        assent=assent,
+        language=language,
+        interpreter=interpreter,
+        withheld_from=withheld_from,
+    )
+    given.require_valid(matter)
+    require_review(matter, recipient, scopes, given_by)
     consent_id = consent_id or matter.new_id()
-    granted = {
-        "consent_id": consent_id,
-        "recipient": recipient,
-        "scopes": scopes,
-        "expires_on": expires_on,
-    }
-    terms = _recorded_terms(consent_id, BasisKind.CONSENT, purpose, matter.by.id)
+    granted = {"consent_id": consent_id, **_reach(recipient, scopes, expires_on)}
+    terms = _recorded_terms(consent_id, BasisKind.CONSENT, purpose, matter.by.id, given=given)
     caused_by = waiting_for(matter, recipient, purpose, scopes)
     return (Draft(ConsentGranted, granted, caused_by), terms)
-
-
-def refuse_consent(
-    matter: Matter,
-    /,
-    *,
-    recipient: str,
-    scopes: tuple[DataScope, ...],
-    consent_id: UUID | None = None,
-) -> Drafts:
-    """Record that permission was asked for and refused."""
-    matter.require_known()
-    matter.require_country(recipient)
-    matter.require_scopes(scopes)
-    refused = {
-        "consent_id": consent_id or matter.new_id(),
-        "recipient": recipient,
-        "scopes": scopes,
-    }
-    return (Draft(ConsentRefused, refused),)
-
-
-def withdraw_consent(matter: Matter, /, *, consent_id: UUID) -> Drafts:
-    """Take a permission back, at any time and without a reason. Stops sharing, never care."""
-    require_basis(matter, consent_id, override=False)
-    return (Draft(ConsentWithdrawn, {"consent_id": consent_id}),)
 
 
 def approve_override(
@@ -198,23 +205,23 @@ def approve_override(
     expires_on: date,
     requested_by: str,
     legal_duty: bool = False,
+    reason: str | None = None,
     override_id: UUID | None = None,
 ) -> Drafts:
-    """Approve release without consent, as a second person (domain §b.3: requester != approver)."""
+    """Approve release without consent, as a second person (domain §b.3: requester != approver).
+
+    `reason` is a code of the list `override_reason`; an emergency lasts three days at most.
+    """
     if requested_by == matter.by.id:
         raise ProtectiveRefusal("who asked for an override cannot approve it", rule="four_eyes")
     matter.require_supervising()
     matter.require_pseudonym("who asked for it", requested_by)
     require_terms(matter, recipient, purpose, scopes, expires_on)
+    _require_reason(matter, reason, expires_on)
     override_id = override_id or matter.new_id()
-    approved = {
-        "override_id": override_id,
-        "recipient": recipient,
-        "scopes": scopes,
-        "expires_on": expires_on,
-    }
+    approved = {"override_id": override_id, **_reach(recipient, scopes, expires_on)}
     kind = BasisKind.LEGAL_DUTY if legal_duty else BasisKind.OVERRIDE
-    terms = _recorded_terms(override_id, kind, purpose, requested_by)
+    terms = _recorded_terms(override_id, kind, purpose, requested_by, reason=reason)
     caused_by = waiting_for(matter, recipient, purpose, scopes)
     return (Draft(OverrideApproved, approved, caused_by), terms)
 
@@ -235,6 +242,31 @@ def review_override(matter: Matter, /, *, override_id: UUID, upheld: bool) -> Dr
     return (review, Draft(OverrideEnded, {"override_id": override_id}))
 
 
-def _recorded_terms(basis_id: UUID, kind: BasisKind, purpose: Purpose, asked_by: str) -> Draft:
+def _reach(recipient: str, scopes: tuple[DataScope, ...], expires_on: date) -> Mapping[str, object]:
+    return {"recipient": recipient, "scopes": scopes, "expires_on": expires_on}
+
+
+def _require_reason(matter: Matter, reason: str | None, expires_on: date) -> None:
+    if reason is None:
+        return
+    code_list("override_reason").require(reason)
+    if reason in EMERGENCIES and expires_on > matter.today + EMERGENCY:
+        raise ProtectiveRefusal(
+            f"for {reason} an override ends after three days at the latest; then a review of the"
+            " child's best interests decides",
+            rule="emergency_ends",
+        )
+
+
+def _recorded_terms(
+    basis_id: UUID,
+    kind: BasisKind,
+    purpose: Purpose,
+    asked_by: str,
+    *,
+    given: Given = _NOBODY,
+    reason: str | None = None,
+) -> Draft:
     fields = {"basis_id": basis_id, "kind": kind, "purpose": purpose, "requested_by": asked_by}
-    return Draft(BasisRecorded, fields)
+    said = {name: getattr(given, name) for name in Given.__slots__}
+    return Draft(BasisRecorded, {**fields, **said, "override_reason": reason})

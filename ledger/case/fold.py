@@ -9,10 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from events.stamp import Event
-from ledger.case import care, consent, identity, referral, transfer
+from ledger.case import (
+    access,
+    block,
+    care,
+    consent,
+    data,
+    erasure,
+    identity,
+    referral,
+    transfer,
+    withdrawal,
+)
+from ledger.case.changing import changed
 from ledger.case.conditions import CONDITIONS, WHO
 from ledger.case.effects import Effect
-from ledger.case.plane import EFFECTIVE, Caution, Plane, Verdict, VoidReason, changed
+from ledger.case.plane import EFFECTIVE, Caution, Plane, Verdict, VoidReason
 from ledger.case.steps import Kind, Step, step_of
 
 _STATE: Mapping[str, Callable[[Plane, Event], str]] = {
@@ -20,14 +32,24 @@ _STATE: Mapping[str, Callable[[Plane, Event], str]] = {
     "consent": consent.state,
     "referral": referral.state,
     "transfer": transfer.state,
-    "care": identity.state,  # national work follows the state of the case
+    "data": data.state,
+    # National work follows the state of the case.
+    "care": identity.state,
+    "access": identity.state,
+    "block": identity.state,
+    "erasure": identity.state,
 }
 EFFECTS: Mapping[type[Event], Effect] = {
     **identity.EFFECTS,
     **consent.EFFECTS,
     **referral.EFFECTS,
     **transfer.EFFECTS,
+    **withdrawal.EFFECTS,
+    **data.EFFECTS,
     **care.EFFECTS,
+    **access.EFFECTS,
+    **block.EFFECTS,
+    **erasure.EFFECTS,
 }
 
 

@@ -19,9 +19,11 @@ from events.case import (
 from events.codes import NeutralStatus
 from events.errors import BadInput, CodeUnknown, NotAllowedNow, ProtectiveRefusal
 from events.stamp import Event
+from ledger.case.changing import changed
 from ledger.case.effects import Effect
 from ledger.case.matter import Draft, Drafts, Matter
-from ledger.case.plane import Identity, Plane, changed
+from ledger.case.personal import PersonalData
+from ledger.case.plane import Identity, Plane
 
 
 def state(plane: Plane, _event: Event) -> str:
@@ -102,7 +104,9 @@ EFFECTS: Mapping[type[Event], Effect] = {
 }
 
 
-def open_case(matter: Matter, /, *, opened_on: date | None = None) -> Drafts:
+def open_case(
+    matter: Matter, /, *, opened_on: date | None = None, data: PersonalData | None = None
+) -> Drafts:
     """Begin to answer for a child. The case is national until its first cross-border step."""
     if matter.case.is_known:
         raise NotAllowedNow(f"case {matter.case.case_id} exists already")
@@ -113,7 +117,7 @@ def open_case(matter: Matter, /, *, opened_on: date | None = None) -> Drafts:
         "responsible": matter.case.country,
         "status": NeutralStatus.NOT_READY,
     }
-    return (Draft(CaseOpened, fields),)
+    return (Draft(CaseOpened, fields, data=data),)
 
 
 def change_status(matter: Matter, /, *, status: NeutralStatus) -> Drafts:

@@ -19,8 +19,9 @@ from events.errors import (
     WrongCountry,
     WrongRole,
 )
-from events.stamp import Actor, Event
+from events.stamp import Actor, Event, SealedEntry
 from ledger.case.case import Case
+from ledger.case.personal import PersonalData
 
 #: Roles that may approve what another person asked for.
 SUPERVISING = frozenset({Role.SUPERVISOR, Role.FOCAL_POINT})
@@ -41,10 +42,18 @@ class Draft:
     caused_by: UUID | None = None
     #: Only for facts that any node would name alike (an expiry); otherwise a new id is drawn.
     event_id: UUID | None = None
+    #: Data about the child that goes with it, to be sealed.
+    data: PersonalData | None = None
+    #: Entries that the keystore sealed for this very event.
+    sealed: tuple[SealedEntry, ...] = ()
 
 
 #: What a decision returns: one or several events, recorded in one transaction or not at all.
 Drafts = tuple[Draft, ...]
+
+
+def _no_key(_handoff_id: UUID, _preview: bool) -> None:
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +66,20 @@ class Matter:
     #: Countries of this agreement.
     countries: frozenset[str]
     new_id: Callable[[], UUID]
+    #: Gives this country's one-time public key for a handoff and one of the two steps of a release;
+    #: None where there is no keystore: then no data is asked for.
+    one_time: Callable[[UUID, bool], bytes | None] = _no_key
 
-    def require_actor(self) -> None:
+    def one_time_key(self, handoff_id: UUID, *, preview: bool) -> bytes | None:
+        """Return the key to offer for the preview of a handoff, or for the rest of its data."""
+        return self.one_time(handoff_id, preview)
+
+    def require_actor(self, *, decides: bool = True) -> None:
         """Refuse an actor whose role is unknown or whose codes could be a name."""
         if self.by.role not in set(Role):
             raise CodeUnknown("this role is not on the list", rule="role_known")
         self.require_pseudonym("the actor", self.by.id, self.by.organisation)
-        if self.by.role in _LOOKING:
+        if decides and self.by.role in _LOOKING:
             raise WrongRole(f"a {self.by.role} reads and decides nothing")
 
     def require_pseudonym(self, who: str, *texts: str) -> None:

@@ -11,29 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar
 from uuid import UUID
 
-from events.codes import BasisKind, DataScope, NeutralStatus, Purpose
+from events.codes import DataScope, NeutralStatus, RetentionGround
 from events.stamp import NOTHING_SEEN
+from ledger.case.national import Care
 
 NONE = "none"
-
-S = TypeVar("S", bound="Identity | Basis | Handoff | Care | Plane")
-
-
-def changed(state: S, /, **changes: Any) -> S:
-    """Return a copy of a frozen state with some fields changed.
-
-    What `dataclasses.replace` does, five times faster: a rebuild folds millions of events. That
-    is also why states have no slots.
-    """
-    after = object.__new__(type(state))
-    values = after.__dict__
-    values.update(state.__dict__)
-    values.update(changes)
-    assert len(values) == len(state.__dict__), f"no such field among {changes.keys()}"
-    return after
+_HEX = {"ser_json_bytes": "hex", "val_json_bytes": "hex"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +67,8 @@ class Basis:
 class Handoff:
     """A referral or a transfer on its way."""
 
+    __pydantic_config__: ClassVar = _HEX
+
     state: str
     #: Country that sent or asked; only it may revoke or let it expire.
     sender: str
@@ -91,6 +79,9 @@ class Handoff:
     due_on: date
     basis_id: UUID | None = None
     scopes: tuple[DataScope, ...] = ()
+    #: The receiver's one-time keys: for the preview, and for the rest.
+    preview_key: bytes | None = None
+    key: bytes | None = None
 
     @property
     def open(self) -> bool:
@@ -103,27 +94,39 @@ FINAL = frozenset({"rejected", "revoked", "expired", "completed"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Terms:
-    """What a basis is for and who asked for it; national."""
+class Release:
+    """Keys of some scopes that one country gave another: a grant."""
 
-    kind: BasisKind
-    purpose: Purpose
-    requested_by: str
+    __pydantic_config__: ClassVar = _HEX
+
+    #: released, stopped, claimed (kept on a ground of the recipient's own), destroyed.
+    state: str
+    origin: str
+    recipient: str
+    handoff_id: UUID
+    basis_id: UUID
+    scopes: tuple[DataScope, ...]
+    epoch: int
+    commitments: tuple[bytes, ...]
+    capsule: bytes
+    ground: RetentionGround = RetentionGround.UNKNOWN
+    until: date | None = None
+
+    @property
+    def is_preview(self) -> bool:
+        """Whether it is the first of the two steps."""
+        return self.scopes == (DataScope.PREVIEW,)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Care:
-    """The national work with the child, as far as later decisions depend on it."""
+class Attested:
+    """What a country says about its erasure."""
 
-    terms: Mapping[UUID, Terms] = field(default_factory=dict)
-    closure_requested_by: str | None = None
-    #: Which closure of the case was asked for (1, 2, ...); 0 = none.
-    closure_requested: int = 0
-    assignee: str | None = None
-    guardians: tuple[UUID, ...] = ()
-    views_heard: bool = False
-    risk_assessed: bool = False
-    shared_with: str | None = None
+    __pydantic_config__: ClassVar = _HEX
+
+    erasure_id: UUID
+    keys: tuple[bytes, ...]
+    backups_expire_on: date
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +137,7 @@ class Caution:
     for each origin where in it its latest protective event stands.
     """
 
-    __pydantic_config__: ClassVar = {"ser_json_bytes": "hex", "val_json_bytes": "hex"}
+    __pydantic_config__: ClassVar = _HEX
 
     tail: tuple[bytes, ...] = ()
     last: Mapping[str, int] = field(default_factory=dict)
@@ -149,7 +152,7 @@ class Caution:
 class Plane:
     """One case on one topic."""
 
-    __pydantic_config__: ClassVar = {"ser_json_bytes": "hex", "val_json_bytes": "hex"}
+    __pydantic_config__: ClassVar = _HEX
 
     shared: bool
     case_id: UUID
@@ -165,6 +168,11 @@ class Plane:
     transfers: Mapping[UUID, Handoff] = field(default_factory=dict)
     care: Care = field(default_factory=Care)
     caution: Caution = field(default_factory=Caution)
+    releases: Mapping[UUID, Release] = field(default_factory=dict)
+    #: Last epoch of keys that each origin stopped sharing.
+    stopped_epochs: Mapping[str, int] = field(default_factory=dict)
+    #: Newest attestation of erasure by each country.
+    attested: Mapping[str, Attested] = field(default_factory=dict)
 
     def handoff(self, handoff_id: UUID) -> Handoff | None:
         """Return the referral or transfer with this id."""
@@ -203,6 +211,10 @@ class VoidReason(StrEnum):
     HANDOFF_OPEN = "handoff_open"
     NOT_MISSING = "not_missing"
     UNKNOWN_VERSION = "unknown_version"
+    #: The receiver offered no key for what was released.
+    NO_KEY_OFFERED = "no_key_offered"
+    #: Keys of an epoch that had ended.
+    STALE_EPOCH = "stale_epoch"
     #: Signed and in order, but its bytes are no event of the schema that they name.
     UNREADABLE = "unreadable"
     #: Its schema may not stand on this topic.

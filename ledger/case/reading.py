@@ -6,12 +6,23 @@ needs the schema is judged here, at the record's place, and at worst makes the e
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from events.codec import decode
-from events.errors import RecordRejected, UnknownSchema
+from events.errors import KeyUnknown, RecordRejected, UnknownSchema
 from events.registry import SCHEMAS
 from events.stamp import Event
 from ledger.case.fold import fold, pass_over
 from ledger.case.plane import Plane, Verdict, VoidReason
+
+#: Takes an event out of its envelope, if it came in one.
+Unsealed = Callable[[Event], Event]
+
+
+def as_it_is(event: Event) -> Event:
+    """Leave an event as it is: where nothing stands in envelopes."""
+    return event
+
 
 #: Event types, by class and schema version, that may stand on the shared topic.
 _SHARED = frozenset((s.event_class, s.version) for s in SCHEMAS if s.visibility == "shared")
@@ -25,17 +36,22 @@ def read_on(
     origin: str,
     version: int,
     event: Event | None = None,
+    unsealed: Unsealed = as_it_is,
 ) -> tuple[Plane, Verdict, Event | None]:
     """Return the plane after one more admitted record, its verdict, and the event if there is one.
 
     `origin` and `version` are the stamp's, as admission read them; `event` is what the bytes are,
-    if somebody has decoded them already. No header is asked: whoever puts a copy of an event on
-    the topic first gives it headers of his own, so what they say must decide nothing. Raises
-    UnknownSchema if the schema is not installed here: the case has to wait.
+    if somebody has decoded them already. `unsealed` takes a national event out of its envelope.
+
+    No header is asked: whoever puts a copy of an event on the topic first gives it headers of his
+    own, so what they say must decide nothing. Raises UnknownSchema if the schema is not installed
+    here, KeyUnknown if the key of its envelope is not: the case has to wait.
     """
     try:
         event = decode(value) if event is None else event
-    except UnknownSchema:
+        if not plane.shared:
+            event = unsealed(event)
+    except (UnknownSchema, KeyUnknown):
         raise
     except RecordRejected:
         return *_passed(plane, origin, version, leaf, VoidReason.UNREADABLE), None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from uuid import UUID
 
+from events.access import AccessDenied, BreakGlassUsed, PersonalDataAccessed
 from events.care import CaseShared
 from events.case import CaseOpened
-from events.codes import NEUTRAL_ROLES
+from events.codes import NEUTRAL_ROLES, DataScope
 from events.consent import ConsentGranted, OverrideApproved
 from events.errors import BasisMissing, DecisionRefused, NotAllowedNow, WrongCountry, WrongRole
 from events.referral import ReferralSent
@@ -17,15 +19,28 @@ from events.registry import NEWEST
 from events.stamp import Actor, Event
 from events.transfer import TransferProposed
 from ledger.case.case import Case, Topic, topic
+from ledger.case.changing import changed
 from ledger.case.fold import effect, judge
 from ledger.case.matter import Draft, Drafts, Matter
-from ledger.case.plane import Basis, Plane, VoidReason, changed
+from ledger.case.plane import Basis, Plane, VoidReason
 
 _REFUSAL: dict[VoidReason, type[DecisionRefused]] = {
     VoidReason.NOT_PARTY: WrongCountry,
     VoidReason.WRONG_COUNTRY: WrongCountry,
     VoidReason.NO_BASIS: BasisMissing,
 }
+
+
+#: What each event on the shared topic carries in sealed form, whether or not anything is said: an
+#: entry that is sometimes there would tell (design §6). KeysReleased brings its own.
+SEALED_WITH: Mapping[type[Event], tuple[DataScope, ...]] = {
+    ReferralSent: (DataScope.PREVIEW,),
+    TransferProposed: (DataScope.PREVIEW,),
+}
+
+
+#: What is recorded about people who only look.
+_LOOKED_AT = frozenset({PersonalDataAccessed, AccessDenied, BreakGlassUsed})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +50,8 @@ class Recorded:
     topic: Topic
     number: int
     event: Event
+    #: Data about the child that is to be sealed into it by scope; what is empty is sealed, too.
+    data: Mapping[DataScope, bytes] = field(default_factory=dict, repr=False)
 
 
 def record(matter: Matter, drafts: Drafts, *, salt: bytes) -> tuple[Recorded, ...]:
@@ -42,7 +59,7 @@ def record(matter: Matter, drafts: Drafts, *, salt: bytes) -> tuple[Recorded, ..
 
     `salt` (32 random bytes) is used if this is the first cross-border step.
     """
-    matter.require_actor()
+    matter.require_actor(decides=not all(draft.kind in _LOOKED_AT for draft in drafts))
     case = matter.case
     recorded: list[Recorded] = []
     for draft in _with_sharing(matter, drafts, salt):
@@ -52,8 +69,19 @@ def record(matter: Matter, drafts: Drafts, *, salt: bytes) -> tuple[Recorded, ..
         version = plane.versions.get(case.country, 0) + 1
         event = replace(_neutral(event) if on is Topic.SHARED else event, version=version)
         case = _advanced(case, on, _legal(plane, event))
-        recorded.append(Recorded(on, case.number, event))
+        recorded.append(Recorded(on, case.number, event, _data(draft, on)))
     return tuple(recorded)
+
+
+def _data(draft: Draft, on: Topic) -> Mapping[DataScope, bytes]:
+    """Return what is to be sealed into an event; BadInput if it may not stand on that topic."""
+    said = draft.data
+    if on is Topic.NATIONAL:
+        return {} if said is None else {scope: said.text(scope) for scope in said.scopes}
+    fixed = SEALED_WITH.get(draft.kind, ())
+    if said is not None:
+        said.require_only(fixed, "a step that another country sees")
+    return {scope: said.text(scope) if said is not None else b"" for scope in fixed}
 
 
 def _stamped(matter: Matter, draft: Draft, case: Case) -> Event:
@@ -68,6 +96,7 @@ def _stamped(matter: Matter, draft: Draft, case: Case) -> Event:
         recorded_at=recorded_at,
         actor=matter.by,
         caused_by=draft.caused_by,
+        sealed=draft.sealed,
         schema_version=NEWEST[draft.kind.__name__].version,
         **draft.fields,
     )

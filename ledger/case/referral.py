@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID, uuid5
 
 from events.codes import DataScope, Outcome, Purpose
@@ -19,10 +20,14 @@ from events.referral import (
     ReferralStarted,
 )
 from events.stamp import Event
+from events.transfer import TransferPreviewed
 from ledger.case.bases import SERVICE, basis_of, require_basis_for
+from ledger.case.block import require_unblocked
+from ledger.case.changing import changed
 from ledger.case.effects import Effect
 from ledger.case.matter import Draft, Drafts, Matter
-from ledger.case.plane import NONE, Handoff, Plane, changed
+from ledger.case.personal import PersonalData
+from ledger.case.plane import NONE, Handoff, Plane
 from ledger.case.steps import step_of
 
 
@@ -65,14 +70,23 @@ def _sent(plane: Plane, event: ReferralSent) -> Plane:
 
 
 def _moved_on(plane: Plane, event: ReferralReceived) -> Plane:
-    handoff = plane.referrals[event.handoff_id]
-    after = changed(
-        handoff,
-        state=step_of(event).to_state,
-        basis_id=getattr(event, "basis_id", handoff.basis_id),
-    )
+    after = moved_on(plane.referrals[event.handoff_id], event)
     return changed(plane, referrals={**plane.referrals, event.handoff_id: after})
 
+
+def moved_on(handoff: Handoff, event: Event) -> Handoff:
+    """Return a handoff after a step: its state, the basis it rests on now, and a key offered."""
+    changes: dict[str, Any] = {"state": step_of(event).to_state}
+    if (basis_id := getattr(event, "basis_id", None)) is not None:
+        changes["basis_id"] = basis_id
+    if (grant_key := getattr(event, "grant_key", None)) is not None:
+        first = type(event) in _WITH_PREVIEW
+        changes["preview_key" if first else "key"] = grant_key
+    return changed(handoff, **changes)
+
+
+#: Steps at which the receiver offers its key for the preview; with the others it is for the rest.
+_WITH_PREVIEW = frozenset({ReferralReceived, TransferPreviewed})
 
 EFFECTS: Mapping[type[Event], Effect] = {
     ReferralSent: _sent,
@@ -98,14 +112,21 @@ def send_referral(
     basis_id: UUID,
     scopes: tuple[DataScope, ...],
     due_on: date,
+    data: PersonalData | None = None,
     handoff_id: UUID | None = None,
 ) -> Drafts:
-    """Seek a service from another country's focal point, or from an organisation of one's own."""
+    """Seek a service from another country's focal point, or from an organisation of one's own.
+
+    `data` is what the receiver sees first, in scope preview: which service, from whom, how soon.
+    """
     matter.require_known()
     matter.require_country(recipient)
     matter.require_scopes(scopes)
     matter.require_day_ahead(due_on, "the due day")
     matter.require_going_on()
+    if data is not None:
+        data.require_only({DataScope.PREVIEW}, "a referral")
+    require_unblocked(matter, recipient)
     require_basis_for(matter, basis_id, recipient, scopes, purposes=SERVICE)
     fields = {
         "handoff_id": handoff_id or matter.new_id(),
@@ -114,12 +135,13 @@ def send_referral(
         "scopes": scopes,
         "due_on": due_on,
     }
-    return (Draft(ReferralSent, fields),)
+    return (Draft(ReferralSent, fields, data=data),)
 
 
 def receive_referral(matter: Matter, /, *, handoff_id: UUID) -> Drafts:
-    """Say that the referral has arrived and is looked at."""
-    return answer(matter, ReferralReceived, handoff_id)
+    """Say that the referral has arrived and is looked at, and offer a key for its preview."""
+    grant_key = matter.one_time_key(handoff_id, preview=True)
+    return answer(matter, ReferralReceived, handoff_id, grant_key=grant_key)
 
 
 def accept_referral(matter: Matter, /, *, handoff_id: UUID, basis_id: UUID | None = None) -> Drafts:
@@ -180,7 +202,7 @@ def accepted(
     *,
     purposes: frozenset[Purpose],
 ) -> Drafts:
-    """Return an acceptance in time, that names the basis it rests on."""
+    """Return an acceptance in time, with the basis it rests on and a key for the data."""
     handoff = standing(matter, handoff_id)
     if matter.today - GRACE > handoff.due_on:
         raise NotAllowedNow(
@@ -188,7 +210,8 @@ def accepted(
             rule="due_on",
         )
     cited = basis_of(matter, handoff_id, handoff, basis_id, purposes=purposes)
-    return answer(matter, kind, handoff_id, basis_id=cited)
+    grant_key = matter.one_time_key(handoff_id, preview=False)
+    return answer(matter, kind, handoff_id, basis_id=cited, grant_key=grant_key)
 
 
 def expired(matter: Matter, kind: type[Event], handoff_id: UUID) -> Drafts:

@@ -74,9 +74,12 @@ def _row(name: str, version: int, row: Mapping[str, Any]) -> Step:
 STEPS: Mapping[tuple[str, int], Step] = {
     (schema.name, schema.version): _row(schema.name, schema.version, schema.step)
     for schema in SCHEMAS
+    if schema.step
 }
 _BY_CLASS: Mapping[tuple[type[Event], int], Step] = {
-    (schema.event_class, schema.version): STEPS[schema.name, schema.version] for schema in SCHEMAS
+    (schema.event_class, schema.version): STEPS[schema.name, schema.version]
+    for schema in SCHEMAS
+    if schema.step
 }
 
 

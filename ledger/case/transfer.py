@@ -21,18 +21,21 @@ from events.transfer import (
     TransferRevoked,
 )
 from ledger.case.bases import TRANSFER, basis_of, require_basis_for
+from ledger.case.block import require_unblocked
+from ledger.case.changing import changed
 from ledger.case.effects import Effect
 from ledger.case.matter import Draft, Drafts, Matter
-from ledger.case.plane import Handoff, Plane, changed
+from ledger.case.personal import PersonalData
+from ledger.case.plane import Handoff, Plane
 from ledger.case.referral import (
     accepted,
     answer,
     expired,
     handoff_state,
+    moved_on,
     standing,
     with_party,
 )
-from ledger.case.steps import step_of
 
 
 def state(plane: Plane, event: Event) -> str:
@@ -75,12 +78,7 @@ def _asked_by(handoff: Handoff, country: str) -> bool:
 
 
 def _moved_on(plane: Plane, event: TransferPreviewed) -> Plane:
-    handoff = plane.transfers[event.handoff_id]
-    after = changed(
-        handoff,
-        state=step_of(event).to_state,
-        basis_id=getattr(event, "basis_id", handoff.basis_id),
-    )
+    after = moved_on(plane.transfers[event.handoff_id], event)
     return changed(plane, transfers={**plane.transfers, event.handoff_id: after})
 
 
@@ -123,6 +121,7 @@ def propose_transfer(
     basis_id: UUID,
     scopes: tuple[DataScope, ...],
     due_on: date,
+    data: PersonalData | None = None,
     handoff_id: UUID | None = None,
     request_id: UUID | None = None,
 ) -> Drafts:
@@ -132,6 +131,9 @@ def propose_transfer(
     matter.require_abroad(recipient)
     matter.require_scopes(scopes)
     matter.require_day_ahead(due_on, "the due day")
+    if data is not None:
+        data.require_only({DataScope.PREVIEW}, "a transfer")
+    require_unblocked(matter, recipient)
     require_basis_for(matter, basis_id, recipient, scopes, purposes=TRANSFER)
     if request_id is not None and not _asked_by(standing(matter, request_id), recipient):
         raise NotAllowedNow(f"{request_id} is no open request of {recipient}", rule="request_known")
@@ -143,13 +145,14 @@ def propose_transfer(
         "due_on": due_on,
         "request_id": request_id,
     }
-    return (Draft(TransferProposed, fields),)
+    return (Draft(TransferProposed, fields, data=data),)
 
 
 def preview_transfer(matter: Matter, /, *, handoff_id: UUID) -> Drafts:
-    """Look at the preview of a proposed transfer."""
+    """Look at the preview of a proposed transfer: offer a key for it."""
     matter.require_supervising()
-    return answer(matter, TransferPreviewed, handoff_id)
+    grant_key = matter.one_time_key(handoff_id, preview=True)
+    return answer(matter, TransferPreviewed, handoff_id, grant_key=grant_key)
 
 
 def accept_transfer(matter: Matter, /, *, handoff_id: UUID, basis_id: UUID | None = None) -> Drafts:

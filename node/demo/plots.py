@@ -9,7 +9,7 @@ from typing import Any
 
 from events.codes import DataScope, NeutralStatus, Outcome, Purpose
 from events.errors import DecisionRefused
-from ledger.case import care, consent, identity, referral, transfer
+from ledger.case import care, consent, identity, referral, transfer, withdrawal
 from ledger.receipt import Receipt
 from node.arguments import DaysAhead, Take
 from node.demo.desk import Desk
@@ -90,10 +90,10 @@ def withdrawn(story: Story) -> None:
     _referred(story)
     story.takes(story.there, "has received it", referral.receive_referral)
     with story.there.deaf():
-        withdrawal = story.here.decide(story.case_id, consent.withdraw_consent)
-        withdrawal = story.here.outcome(withdrawal)
+        taken_back = story.here.decide(story.case_id, withdrawal.withdraw_consent)
+        taken_back = story.here.outcome(taken_back)
         acceptance = story.there.decide(story.case_id, referral.accept_referral)
-    story.heard(story.here, "the child takes her consent back", withdrawal)
+    story.heard(story.here, "the child takes her consent back", taken_back)
     story.heard(story.there, "accepts, before it has heard of that", acceptance)
     story.ending = "A permission decided in ignorance of a withdrawal never takes effect."
 

@@ -33,6 +33,10 @@ STATUS = {"type": "enum", "name": "NeutralStatus", "default": "UNKNOWN",
 OUTCOME = {"type": "enum", "name": "Outcome", "default": "UNKNOWN",
            "symbols": ["UNKNOWN", "fulfilled", "unfulfilled"]}  # fmt: skip
 SCOPES = {"type": "array", "items": "DataScope"}
+ONE_TIME = {"type": "fixed", "name": "OneTimeKey", "size": 32}  # random, used once
+KEY_ID = {"type": "fixed", "name": "KeyId", "size": 16}  # stands in every box under that key
+GROUND = {"type": "enum", "name": "RetentionGround", "default": "UNKNOWN",
+          "symbols": ["UNKNOWN", "mandate", "legal_duty", "legal_claim"]}  # fmt: skip
 
 
 def maybe(kind: Any) -> list[Any]:
@@ -81,8 +85,8 @@ CLEAR: dict[str, dict[str, Any]] = {
     "OverrideEnded": {"override_id": UUID},
     "ReferralSent": {"handoff_id": UUID, "recipient": COUNTRY, "basis_id": UUID,
                      "scopes": SCOPES, "due_on": DAY},
-    "ReferralReceived": {"handoff_id": UUID},
-    "ReferralAccepted": {"handoff_id": UUID, "basis_id": UUID},
+    "ReferralReceived": {"handoff_id": UUID, "grant_key": maybe(ONE_TIME)},
+    "ReferralAccepted": {"handoff_id": UUID, "basis_id": UUID, "grant_key": maybe(ONE_TIME)},
     "ReferralRejected": {"handoff_id": UUID},
     "ReferralStarted": {"handoff_id": UUID},
     "ReferralCompleted": {"handoff_id": UUID, "outcome": OUTCOME},
@@ -91,13 +95,24 @@ CLEAR: dict[str, dict[str, Any]] = {
     "TransferRequested": {"handoff_id": UUID, "holder": COUNTRY, "due_on": DAY},
     "TransferProposed": {"handoff_id": UUID, "recipient": COUNTRY, "basis_id": UUID,
                          "scopes": SCOPES, "due_on": DAY, "request_id": maybe(UUID)},
-    "TransferPreviewed": {"handoff_id": UUID},
-    "TransferAccepted": {"handoff_id": UUID, "basis_id": UUID},
+    "TransferPreviewed": {"handoff_id": UUID, "grant_key": maybe(ONE_TIME)},
+    "TransferAccepted": {"handoff_id": UUID, "basis_id": UUID, "grant_key": maybe(ONE_TIME)},
     "TransferRejected": {"handoff_id": UUID},
     "TransferRevoked": {"handoff_id": UUID},
     "TransferExpired": {"handoff_id": UUID},
     "ResponsibilityMoved": {"handoff_id": UUID, "basis_id": UUID},
     "HandoverCompleted": {"handoff_id": UUID},
+    # That data was shared, in which scopes and until when, is what an auditor without keys checks
+    # (security.md, finding 9). What it says is sealed, in entries of one size each.
+    "KeysReleased": {"grant_id": UUID, "handoff_id": UUID, "basis_id": UUID, "recipient": COUNTRY,
+                     "scopes": SCOPES, "epoch": "int",
+                     "commitments": {"type": "array", "items": SALTED},  # of random keys
+                     "capsule": "Commitment"},
+    "ReleaseStopped": {"handoff_id": UUID, "epoch": "int"},
+    "KeysDestroyed": {"grant_id": UUID},
+    "RetentionClaimed": {"grant_id": UUID, "ground": GROUND, "until": DAY},
+    "ErasureAttested": {"erasure_id": UUID, "keys": {"type": "array", "items": KEY_ID},
+                        "backups_expire_on": DAY},
 }  # fmt: skip
 
 

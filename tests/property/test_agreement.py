@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from events.codes import NeutralStatus, Outcome, Purpose
 from events.errors import DecisionRefused
 from events.stamp import Event
-from ledger.case import care, consent, identity, referral, transfer
+from ledger.case import care, consent, identity, referral, transfer, withdrawal
 from ledger.case.encoding import state_hash
 from ledger.case.fold import fold
 from ledger.case.plane import Plane, empty
@@ -38,8 +38,8 @@ Choice = tuple[Callable[..., Any], str, Mapping[str, Any]]
 CHOICES: tuple[Choice, ...] = (
     (consent.grant_consent, "recipient", {**TERMS, "purpose": Purpose.TRANSFER}),
     (consent.grant_consent, "recipient", {**TERMS, "purpose": Purpose.SERVICE}),
-    (consent.withdraw_consent, "consent_id", {}),
-    (consent.refuse_consent, "recipient", {"scopes": SCOPES}),
+    (withdrawal.withdraw_consent, "consent_id", {}),
+    (withdrawal.refuse_consent, "recipient", {"scopes": SCOPES}),
     (consent.approve_override, "recipient",
      {**TERMS, "purpose": Purpose.TRANSFER, "requested_by": "cw-9"}),
     (consent.end_override, "override_id", {}),

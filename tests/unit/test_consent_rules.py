@@ -18,7 +18,7 @@ from events.errors import (
     WrongRole,
 )
 from events.stamp import Actor
-from ledger.case import care, consent, identity, referral, transfer
+from ledger.case import care, consent, identity, referral, transfer, withdrawal
 from ledger.case.plane import VoidReason
 from tests.given import (
     CASEWORKER,
@@ -43,7 +43,7 @@ def _actor(role: str) -> Actor:
 
 
 def _refused(story: Story, *scopes: DataScope, to: str = "KG") -> None:
-    story.did("KZ", consent.refuse_consent, recipient=to, scopes=scopes)
+    story.did("KZ", withdrawal.refuse_consent, recipient=to, scopes=scopes)
 
 
 def _accepted_transfer(story: Story) -> tuple[UUID, UUID]:
@@ -74,7 +74,7 @@ def test_an_acceptance_decided_before_the_refusal_was_heard_is_void() -> None:
     story = opened()
     handoff = sent(story, consented(story, purpose=Purpose.SERVICE))
     story.did("KG", referral.receive_referral, handoff_id=handoff)
-    story["KZ"].decide(consent.refuse_consent, recipient="KG", scopes=SCOPES)
+    story["KZ"].decide(withdrawal.refuse_consent, recipient="KG", scopes=SCOPES)
     (acceptance,) = story["KG"].decide(referral.accept_referral, handoff_id=handoff)
     story.settle()
 
@@ -111,7 +111,7 @@ def test_a_refusal_says_nothing_about_other_countries_or_overrides() -> None:
 
 
 def _take_back(story: Story) -> None:
-    story.did("KZ", consent.withdraw_consent, consent_id=consented(story))
+    story.did("KZ", withdrawal.withdraw_consent, consent_id=consented(story))
 
 
 def _refuse(story: Story) -> None:
@@ -168,7 +168,7 @@ def test_an_answer_cannot_rest_on_a_consent_to_something_else() -> None:
     handoff = sent(story, service)
     research = consented(story, purpose=Purpose.RESEARCH)
     story.did("KG", referral.receive_referral, handoff_id=handoff)
-    story.did("KZ", consent.withdraw_consent, consent_id=service)
+    story.did("KZ", withdrawal.withdraw_consent, consent_id=service)
 
     with pytest.raises(BasisMissing) as refusal:
         story["KG"].decide(referral.accept_referral, handoff_id=handoff, basis_id=research)
@@ -182,7 +182,7 @@ def test_a_consent_given_anew_for_a_referral_carries_its_answer() -> None:
     handoff, other = sent(story, first), sent(story, consented(story, purpose=Purpose.SERVICE))
     for one in (handoff, other):
         story.did("KG", referral.receive_referral, handoff_id=one)
-    story.did("KZ", consent.withdraw_consent, consent_id=first)
+    story.did("KZ", withdrawal.withdraw_consent, consent_id=first)
     again = consented(story, purpose=Purpose.SERVICE)
 
     with pytest.raises(BasisMissing):
@@ -195,7 +195,7 @@ def test_a_move_on_hold_goes_on_when_the_sender_has_decided_again(override: bool
     """Design §11: on hold until a supervisor re-decides."""
     story = opened()
     basis, handoff = _accepted_transfer(story)
-    story.did("KZ", consent.withdraw_consent, consent_id=basis)
+    story.did("KZ", withdrawal.withdraw_consent, consent_id=basis)
     anew = uuid4()
     terms = {
         "recipient": "KG", "purpose": Purpose.TRANSFER, "scopes": SCOPES, "expires_on": SOON,
@@ -214,7 +214,7 @@ def test_a_move_on_hold_does_not_go_on_with_a_consent_to_something_else() -> Non
     """It waits until the sender has decided again."""
     story = opened()
     basis, handoff = _accepted_transfer(story)
-    story.did("KZ", consent.withdraw_consent, consent_id=basis)
+    story.did("KZ", withdrawal.withdraw_consent, consent_id=basis)
     research = consented(story, purpose=Purpose.RESEARCH)
     ready(story)
 

@@ -23,7 +23,7 @@ from events.errors import (
 from events.referral import ReferralExpired
 from events.stamp import Actor
 from events.transfer import TransferProposed
-from ledger.case import care, consent, identity, referral, transfer
+from ledger.case import care, consent, identity, referral, transfer, withdrawal
 from ledger.case.matter import Draft
 from ledger.case.recording import record
 from tests.given import (
@@ -139,7 +139,7 @@ def test_a_withdrawn_consent_permits_nothing() -> None:
     story = opened()
     basis = consented(story)
     ready(story)
-    story["KZ"].decide(consent.withdraw_consent, consent_id=basis)
+    story["KZ"].decide(withdrawal.withdraw_consent, consent_id=basis)
 
     with pytest.raises(BasisMissing):
         proposed(story, basis)
@@ -173,7 +173,7 @@ def test_a_move_on_hold_is_refused_by_name() -> None:
     ready(story)
     handoff = proposed(story, basis)
     story.did("KG", transfer.accept_transfer, handoff_id=handoff)
-    story.did("KZ", consent.withdraw_consent, consent_id=basis)
+    story.did("KZ", withdrawal.withdraw_consent, consent_id=basis)
 
     with pytest.raises(BasisMissing, match="on hold") as refusal:
         story["KG"].decide(transfer.move_responsibility, handoff_id=handoff)
@@ -418,7 +418,7 @@ def test_what_was_taken_back_is_never_published_as_granted() -> None:
     story = opened()
     basis = consented(story)
     ready(story)
-    story.did("KZ", consent.withdraw_consent, consent_id=basis)
+    story.did("KZ", withdrawal.withdraw_consent, consent_id=basis)
     fields = {
         "handoff_id": uuid4(), "recipient": "KG", "basis_id": basis, "scopes": SCOPES,
         "due_on": SOON,

@@ -8,7 +8,7 @@ from uuid import uuid4
 from events.codes import NeutralStatus, Purpose
 from events.consent import ConsentGranted, ConsentWithdrawn
 from events.referral import ReferralReceived
-from ledger.case import care, consent, identity, referral, transfer
+from ledger.case import care, consent, identity, referral, transfer, withdrawal
 from ledger.case.encoding import plane_from_json, plane_to_json, state_hash
 from ledger.case.fold import fold
 from ledger.case.plane import VoidReason
@@ -83,7 +83,7 @@ def test_a_consent_withdrawn_in_time_voids_the_acceptance() -> None:
         handoff_id=handoff,
     )  # fmt: skip
     story.did("KG", referral.receive_referral, handoff_id=handoff)
-    story["KZ"].decide(consent.withdraw_consent, consent_id=basis)
+    story["KZ"].decide(withdrawal.withdraw_consent, consent_id=basis)
     (accepted,) = story["KG"].decide(referral.accept_referral, handoff_id=handoff)
 
     story.publish("KZ")
@@ -105,7 +105,7 @@ def test_withdrawal_stops_sharing_never_care() -> None:
     story.did("KG", referral.receive_referral, handoff_id=handoff)
     story.did("KG", referral.accept_referral, handoff_id=handoff)
 
-    story.did("KZ", consent.withdraw_consent, consent_id=basis)
+    story.did("KZ", withdrawal.withdraw_consent, consent_id=basis)
 
     plane = story["KG"].settled
     assert plane.referrals[handoff].state == "accepted"
@@ -116,7 +116,7 @@ def test_withdrawal_revokes_a_proposed_transfer_and_leaves_the_case_not_ready() 
     """Design §11: proposed, then withdrawn, is revoked."""
     story, basis, handoff = _transfer_story()
 
-    story.did("KZ", consent.withdraw_consent, consent_id=basis)
+    story.did("KZ", withdrawal.withdraw_consent, consent_id=basis)
 
     plane = story["KG"].settled
     assert plane.transfers[handoff].state == "revoked"
@@ -127,7 +127,7 @@ def test_a_permission_decided_in_ignorance_of_a_protection_never_takes_effect() 
     """The move would be legal in this state; but its decider had not seen the withdrawal."""
     story, basis, handoff = _transfer_story()
     story.did("KG", transfer.accept_transfer, handoff_id=handoff)
-    story["KZ"].decide(consent.withdraw_consent, consent_id=basis)
+    story["KZ"].decide(withdrawal.withdraw_consent, consent_id=basis)
     (moved,) = story["KG"].decide(transfer.move_responsibility, handoff_id=handoff)
 
     story.publish("KZ")
@@ -141,7 +141,7 @@ def test_having_seen_the_protection_one_may_move_a_child_who_is_already_there() 
     """Protection goes first: who is responsible rests on where she is, not on consent."""
     story, basis, handoff = _transfer_story()
     story.did("KG", transfer.accept_transfer, handoff_id=handoff)
-    story.did("KZ", consent.withdraw_consent, consent_id=basis)
+    story.did("KZ", withdrawal.withdraw_consent, consent_id=basis)
 
     moved = story.did("KG", transfer.move_responsibility, handoff_id=handoff, child_is_here=True)
 
@@ -151,7 +151,7 @@ def test_having_seen_the_protection_one_may_move_a_child_who_is_already_there() 
 def test_ones_own_protection_is_always_seen() -> None:
     """A country need not wait for its own withdrawal to come back before it grants anew."""
     story, basis, _ = _transfer_story()
-    story["KZ"].decide(consent.withdraw_consent, consent_id=basis)
+    story["KZ"].decide(withdrawal.withdraw_consent, consent_id=basis)
     (granted,) = story["KZ"].decide(
         consent.grant_consent, recipient="KG", purpose=Purpose.TRANSFER, scopes=SCOPES,
         expires_on=SOON,
@@ -165,7 +165,7 @@ def test_ones_own_protection_is_always_seen() -> None:
 def test_a_protective_event_of_a_stranger_is_void() -> None:
     """A country that was never named in the case cannot stop it."""
     story, basis, _ = _transfer_story("KZ", "KG", "UZ")
-    (withdrawn,) = story["UZ"].decide_anyway(consent.withdraw_consent, consent_id=basis)
+    (withdrawn,) = story["UZ"].decide_anyway(withdrawal.withdraw_consent, consent_id=basis)
 
     story.settle()
 
@@ -264,7 +264,7 @@ def test_a_plane_survives_being_written_down() -> None:
     """The encoded state row is the state; equal planes have equal hashes."""
     story, basis, handoff = _transfer_story()
     story.did("KG", transfer.accept_transfer, handoff_id=handoff)
-    story.did("KZ", consent.withdraw_consent, consent_id=basis)
+    story.did("KZ", withdrawal.withdraw_consent, consent_id=basis)
     plane = story["KZ"].settled
 
     assert plane_from_json(plane_to_json(plane)) == plane
@@ -285,9 +285,9 @@ def test_a_refusal_stays_a_refusal() -> None:
     """Withdrawing what was refused does not turn the child's no into something weaker."""
     story, _, _ = _transfer_story()
     refused = uuid4()
-    story.did("KZ", consent.refuse_consent, recipient="KG", scopes=SCOPES, consent_id=refused)
+    story.did("KZ", withdrawal.refuse_consent, recipient="KG", scopes=SCOPES, consent_id=refused)
 
-    story.did("KZ", consent.withdraw_consent, consent_id=refused)
+    story.did("KZ", withdrawal.withdraw_consent, consent_id=refused)
 
     assert story["KG"].settled.consents[refused].state == "refused"
 
@@ -300,7 +300,7 @@ def test_the_receiver_of_a_referral_may_withdraw_for_the_child() -> None:
         "KZ", referral.send_referral, recipient="KG", basis_id=basis, scopes=SCOPES, due_on=SOON
     )
 
-    withdrawn = story.did("KG", consent.withdraw_consent, consent_id=basis)
+    withdrawn = story.did("KG", withdrawal.withdraw_consent, consent_id=basis)
 
     assert story.verdict(withdrawn).effective
     assert story["KZ"].settled.consents[basis].state == "withdrawn"
@@ -311,7 +311,7 @@ def test_seen_names_what_the_topic_had_settled_never_what_waits() -> None:
     story, basis, handoff = _transfer_story()
     story.did("KG", transfer.accept_transfer, handoff_id=handoff)
     settled = story["KG"].settled.head
-    story["KZ"].decide(consent.withdraw_consent, consent_id=basis)
+    story["KZ"].decide(withdrawal.withdraw_consent, consent_id=basis)
     story.publish("KZ")
     (missing,) = story["KG"].decide(identity.report_missing)
     (moved,) = story["KG"].decide(transfer.move_responsibility, handoff_id=handoff)

@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry, Counter
 from consumers.translation import translated
 from events.codes import DataScope, Purpose, Role
 from events.errors import BadInput, CodeUnknown, Misconfigured, StartAgain
+from ledger.case.personal import PersonalData
 from node import logs, place
 from node.arguments import DECISIONS, DaysAhead, arguments_of, decision_named, parse
 from node.home import Home, write_private
@@ -68,7 +69,8 @@ def test_what_cannot_be_read_is_not_repeated(text, kind, error):
 
 def test_every_argument_of_every_decision_can_be_typed():
     kinds = {kind for take in DECISIONS.values() for kind in arguments_of(take).values()}
-    sample = {UUID: str(uuid4()), date: "2027-01-31", bool: "yes", int: "1", str: "cw-1"}
+    sample: dict = {UUID: str(uuid4()), date: "2027-01-31", bool: "yes", int: "1", str: "cw-1"}
+    sample |= {PersonalData: '{"health": {"note": "x"}}', tuple[str, ...]: "cw-1,cw-2"}
     for kind in kinds:
         text = sample.get(kind) or ("health" if kind == tuple[DataScope, ...] else list(kind)[1])
         assert parse(str(text), kind, name="argument") is not None

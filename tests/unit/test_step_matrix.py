@@ -11,11 +11,21 @@ from uuid import UUID
 
 import pytest
 
-from events.codes import BasisKind, DataScope, NeutralStatus, Outcome, Purpose
+from events.access import BreakGlassUsed
+from events.codes import (
+    BasisKind,
+    ConsentGiver,
+    DataScope,
+    NeutralStatus,
+    Outcome,
+    Purpose,
+    RetentionGround,
+)
 from events.registry import SCHEMAS
 from events.stamp import NOTHING_SEEN, Actor, Event
+from ledger.case.changing import changed
 from ledger.case.fold import judge
-from ledger.case.plane import Basis, Handoff, Identity, Plane
+from ledger.case.plane import Attested, Basis, Handoff, Identity, Plane, Release
 from ledger.case.steps import STEPS
 
 CASE = UUID("00000000-0000-4000-8000-000000000001")
@@ -37,9 +47,14 @@ TRANSFER_STATES = (
     "none", "requested", "proposed", "previewed", "accepted",
     "moved", "completed", "rejected", "revoked", "expired",
 )  # fmt: skip
+DATA_STATES = ("none", "released", "stopped", "claimed", "destroyed", "attested")
 STATES = {
     "case": CASE_STATES,
     "care": CASE_STATES,
+    "access": CASE_STATES,
+    "block": CASE_STATES,
+    "erasure": CASE_STATES,
+    "data": DATA_STATES,
     "consent": CONSENT_STATES,
     "referral": REFERRAL_STATES,
     "transfer": TRANSFER_STATES,
@@ -54,6 +69,11 @@ VALUES: dict[str, Any] = {
     "with_country": "KG", "salt": bytes(32), "assessment_id": SUBJECT, "concern_id": SUBJECT,
     "views_id": SUBJECT, "routing_id": SUBJECT, "assignee": "cw-1", "guardian_id": SUBJECT,
     "closing": 1, "decision": "approve_override", "rule": "four_eyes",
+    "grant_id": SUBJECT, "epoch": 1, "commitments": (bytes(32),), "capsule": bytes(32),
+    "ground": RetentionGround.MANDATE, "until": DAY, "erasure_id": SUBJECT, "keys": (),
+    "backups_expire_on": DAY, "access_id": SUBJECT, "door": "read", "hold_id": SUBJECT,
+    "block_id": SUBJECT, "countries": ("KG",), "persons": (), "slots": 1, "replicas": 2,
+    "method": "overwritten_in_place", "given_by": ConsentGiver.CHILD, "why": "excluded_person",
 }  # fmt: skip
 
 
@@ -64,12 +84,14 @@ def _event(event_class: type[Event], origin: str, version: int, **changes: Any) 
         "actor": Actor(id="a", role="supervisor", organisation="o"), "schema_version": version,
     }  # fmt: skip
     own = {f.name: VALUES[f.name] for f in fields(event_class) if f.name in VALUES}
+    if event_class is BreakGlassUsed:
+        own["until"] = MOMENT
     return event_class(**{**stamp, **own, **changes})
 
 
 def _plane(part: str, state: str, *, shared: bool) -> Plane:
     """Return a plane with the subject in a state, and every further condition fulfilled."""
-    case_state = state if part in {"case", "care"} else "open"
+    case_state = state if STATES[part] is CASE_STATES else "open"
     opened = case_state != "none"
     granted = Basis(
         state="granted", origin="KZ", recipient="KG", scopes=(DataScope.IDENTITY,), expires_on=DAY
@@ -83,9 +105,11 @@ def _plane(part: str, state: str, *, shared: bool) -> Plane:
     handoff = {
         SUBJECT: Handoff(
             state=state, sender=sender, receiver=receiver, began_with=SUBJECT, due_on=DAY,
-            basis_id=BASIS, scopes=granted.scopes,
+            basis_id=BASIS, scopes=granted.scopes, key=bytes(32) if part == "data" else None,
         )
     }  # fmt: skip
+    if part == "data":
+        handoff = {SUBJECT: changed(handoff[SUBJECT], state="accepted")}
     return Plane(
         shared=shared,
         case_id=CASE,
@@ -95,13 +119,29 @@ def _plane(part: str, state: str, *, shared: bool) -> Plane:
             parties=("KZ", "KG") if opened else (),
         ),
         consents=consents,
-        referrals=handoff if part == "referral" and state != "none" else {},
+        referrals=handoff if part == "data" or (part == "referral" and state != "none") else {},
         transfers=handoff if part == "transfer" and state != "none" else {},
+        releases=_releases(state) if part == "data" else {},
+        attested={"KZ": ATTESTED} if (part, state) == ("data", "attested") else {},
     )  # fmt: skip
 
 
+ATTESTED = Attested(erasure_id=SUBJECT, keys=(), backups_expire_on=DAY)
+
+
+def _releases(state: str) -> dict[UUID, Release]:
+    if state in {"none", "attested"}:
+        return {}
+    release = Release(
+        state=state, origin="KZ", recipient="KG", handoff_id=SUBJECT, basis_id=BASIS,
+        scopes=(DataScope.IDENTITY,), epoch=1, commitments=(bytes(32),), capsule=bytes(32),
+    )  # fmt: skip
+    return {SUBJECT: release}
+
+
 def _matrix() -> Iterator[str]:
-    for schema in sorted(SCHEMAS, key=lambda s: (s.step["part"], s.name, s.version)):
+    judged = [schema for schema in SCHEMAS if schema.step]
+    for schema in sorted(judged, key=lambda s: (s.step["part"], s.name, s.version)):
         part = schema.step["part"]
         shared = schema.visibility == "shared"
         for state in STATES[part]:

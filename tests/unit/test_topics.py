@@ -7,7 +7,7 @@ from hashlib import sha256
 from events.case import CaseOpened
 from events.codes import Purpose
 from events.consent import ConsentGranted
-from ledger.case import care, consent, identity, referral
+from ledger.case import care, identity, referral, withdrawal
 from tests.given import (
     CASEWORKER,
     SCOPES,
@@ -97,7 +97,7 @@ def test_a_withdrawal_of_a_national_consent_tells_nobody() -> None:
     proposed(story, first)
     before = len(story.topic)
 
-    story.did("KZ", consent.withdraw_consent, consent_id=other)
+    story.did("KZ", withdrawal.withdraw_consent, consent_id=other)
 
     assert len(story.topic) == before
 

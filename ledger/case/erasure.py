@@ -1,0 +1,146 @@
+"""The part about erasing what this country knows: asked, approved, done, and what forbids it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from events.codes import DataScope, Role
+from events.erasure import ErasureApproved, ErasureRequested, HoldEnded, HoldPlaced, KeysErased
+from events.errors import NotAllowedNow, ProtectiveRefusal, WrongRole
+from events.stamp import Event
+from ledger.case.changing import changed
+from ledger.case.effects import Effect
+from ledger.case.matter import Draft, Drafts, Matter
+from ledger.case.national import Erasure
+from ledger.case.personal import PersonalData
+from ledger.case.plane import Plane
+
+#: How the keystore destroys keys (ledger/keys).
+OVERWRITTEN = "overwritten_in_place"
+
+
+def _care(plane: Plane, **changes: Any) -> Plane:
+    return changed(plane, care=changed(plane.care, **changes))
+
+
+def _moved(plane: Plane, erasure_id: UUID, state: str) -> Plane:
+    before = plane.care.erasures.get(erasure_id)
+    if before is None:
+        return plane
+    return _care(plane, erasures={**plane.care.erasures, erasure_id: changed(before, state=state)})
+
+
+def _requested(plane: Plane, event: ErasureRequested) -> Plane:
+    asked = Erasure(state="requested", requested_by=event.actor.id, requester_role=event.actor.role)
+    return _care(plane, erasures={**plane.care.erasures, event.erasure_id: asked})
+
+
+def _held(plane: Plane, event: HoldPlaced) -> Plane:
+    return _care(plane, holds={**plane.care.holds, event.hold_id: event.until})
+
+
+def _hold_ended(plane: Plane, event: HoldEnded) -> Plane:
+    holds = {one: until for one, until in plane.care.holds.items() if one != event.hold_id}
+    return _care(plane, holds=holds)
+
+
+EFFECTS: Mapping[type[Event], Effect] = {
+    ErasureRequested: _requested,
+    ErasureApproved: lambda plane, event: _moved(plane, event.erasure_id, "approved"),
+    KeysErased: lambda plane, event: _moved(plane, event.erasure_id, "erased"),
+    HoldPlaced: _held,
+    HoldEnded: _hold_ended,
+}
+
+
+def request_erasure(matter: Matter, /, *, erasure_id: UUID | None = None) -> Drafts:
+    """Ask that what this country knows of a closed case be erased."""
+    _require_erasable(matter)
+    return (Draft(ErasureRequested, {"erasure_id": erasure_id or matter.new_id()}),)
+
+
+def approve_erasure(matter: Matter, /, *, erasure_id: UUID) -> Drafts:
+    """Approve an erasure: two persons, one of them the data-protection officer."""
+    _require_erasable(matter)
+    erasure = matter.case.national.care.erasures.get(erasure_id)
+    if erasure is None or erasure.state != "requested":
+        raise NotAllowedNow(
+            f"case {matter.case.case_id}: no erasure {erasure_id} waits for approval",
+            rule="erasure_requested",
+        )
+    if erasure.requested_by == matter.by.id:
+        raise ProtectiveRefusal("who asked for an erasure cannot approve it", rule="four_eyes")
+    if Role.DATA_PROTECTION_OFFICER not in {erasure.requester_role, matter.by.role}:
+        raise WrongRole("a data-protection officer has to ask for an erasure or approve it")
+    return (Draft(ErasureApproved, {"erasure_id": erasure_id}),)
+
+
+def record_erased(
+    matter: Matter, /, *, erasure_id: UUID, slots: int, replicas: int, method: str
+) -> Drafts:
+    """Record what the keystore did: its keys are overwritten, and the canary failed everywhere."""
+    _require_erasable(matter)
+    erasure = matter.case.national.care.erasures.get(erasure_id)
+    if erasure is None or erasure.state != "approved":
+        raise NotAllowedNow(
+            f"case {matter.case.case_id}: erasure {erasure_id} is not approved",
+            rule="erasure_approved",
+        )
+    fields = {"erasure_id": erasure_id, "slots": slots, "replicas": replicas, "method": method}
+    return (Draft(KeysErased, fields),)
+
+
+def place_hold(
+    matter: Matter,
+    /,
+    *,
+    until: date | None = None,
+    data: PersonalData | None = None,
+    hold_id: UUID | None = None,
+) -> Drafts:
+    """Forbid erasure for a while, on a legal ground; which is sealed."""
+    matter.require_known()
+    if matter.by.role != Role.DATA_PROTECTION_OFFICER:
+        matter.require_supervising()
+    if until is not None and until < matter.today:
+        raise NotAllowedNow(f"a hold until {until} would be over", rule="hold_until")
+    if data is not None:
+        data.require_only({DataScope.NARRATIVE}, "a hold")
+    return (Draft(HoldPlaced, {"hold_id": hold_id or matter.new_id(), "until": until}, data=data),)
+
+
+def end_hold(matter: Matter, /, *, hold_id: UUID) -> Drafts:
+    """End a hold before its day."""
+    matter.require_known()
+    if matter.by.role != Role.DATA_PROTECTION_OFFICER:
+        matter.require_supervising()
+    if hold_id not in matter.case.national.care.holds:
+        raise NotAllowedNow(f"case {matter.case.case_id} has no hold {hold_id}", rule="hold_known")
+    return (Draft(HoldEnded, {"hold_id": hold_id}),)
+
+
+def holds_on(plane: Plane, on: date) -> tuple[UUID, ...]:
+    """Return the holds that stand on a day."""
+    return tuple(
+        hold_id for hold_id, until in plane.care.holds.items() if until is None or on <= until
+    )
+
+
+def _require_erasable(matter: Matter) -> None:
+    """Refuse to erase what a child or a court may still need (design §11)."""
+    matter.require_known()
+    case = matter.case
+    if case.identity.state == "open":
+        raise ProtectiveRefusal(
+            f"case {case.case_id} is open: what is known of a child in care is not erased",
+            rule="case_open",
+        )
+    if any(handoff.open for handoff in case.ahead.referrals.values()):
+        raise NotAllowedNow(f"case {case.case_id}: a handoff is open", rule="handoff_open")
+    if holds_on(case.national, matter.today):
+        raise ProtectiveRefusal(
+            f"case {case.case_id}: a hold forbids erasure until it ends", rule="hold"
+        )

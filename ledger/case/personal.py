@@ -1,0 +1,110 @@
+"""Data about the child on its way to be sealed: never in clear in a repr, a hash or an error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from events.codes import DataScope
+from events.errors import BadInput
+
+#: How deep a value of a field may be nested, and how long a name of a field is.
+_DEEPEST = 4
+_LONGEST_NAME = 64
+
+
+class PersonalData:
+    """What is said about the child, by data scope: an object of named values for each.
+
+    Not a dataclass, so that nothing prints, compares or hashes what is in it by accident.
+    """
+
+    __slots__ = ("_said",)
+
+    def __init__(self, said: Mapping[DataScope, Mapping[str, Any]]) -> None:
+        """Take the values; BadInput if there are none, or if they are no plain JSON."""
+        self._said = {scope: _encoded(scope, values) for scope, values in said.items()}
+        if not self._said:
+            raise BadInput("there is no data: name at least one scope", rule="data_given")
+
+    @classmethod
+    def parse(cls, text: str | bytes) -> PersonalData:
+        """Read a JSON object of scopes, each an object of named values; BadInput if it is none."""
+        try:
+            document = json.loads(text)
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            raise BadInput("data is one JSON object: scope -> {field: value}", rule="data_json")
+        unknown = [name for name in document if name not in set(DataScope) - {DataScope.UNKNOWN}]
+        if unknown:
+            known = ", ".join(list(DataScope)[1:])
+            raise BadInput(f"data: scopes are {known}", rule="data_scope")
+        return cls({DataScope(name): values for name, values in document.items()})
+
+    @property
+    def scopes(self) -> tuple[DataScope, ...]:
+        """The scopes that something is said about, in the order of the list."""
+        return tuple(scope for scope in DataScope if scope in self._said)
+
+    def text(self, scope: DataScope) -> bytes:
+        """Return what is said in one scope, as JSON; nothing if nothing is."""
+        return self._said.get(scope, b"")
+
+    def require_only(self, scopes: Iterable[DataScope], what: str) -> None:
+        """Refuse data of other scopes: it would go where it does not belong."""
+        other = [scope for scope in self.scopes if scope not in set(scopes)]
+        if other:
+            raise BadInput(f"{what} takes no data of scope {', '.join(other)}", rule="data_scope")
+
+    def __repr__(self) -> str:
+        """Name the scopes, and nothing that is in them."""
+        return f"PersonalData({', '.join(self.scopes)})"
+
+
+def _encoded(scope: DataScope, values: Mapping[str, Any]) -> bytes:
+    if scope is DataScope.UNKNOWN or not isinstance(values, Mapping) or not values:
+        raise BadInput("data of a scope is an object of named values", rule="data_json")
+    for name, value in values.items():
+        if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME:
+            raise BadInput(f"data of scope {scope}: a field has no usable name", rule="data_json")
+        if not _is_plain(value, _DEEPEST):
+            raise BadInput(
+                f"data of scope {scope}: values are texts, whole numbers, yes or no, lists and"
+                " objects of them",
+                rule="data_json",
+            )
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+
+
+def _is_plain(value: Any, deep: int) -> bool:
+    match value:
+        case None | bool() | int() | str():
+            return True
+        case list() | tuple():
+            return deep > 0 and all(_is_plain(item, deep - 1) for item in value)
+        case dict():
+            return deep > 0 and all(
+                isinstance(name, str) and _is_plain(item, deep - 1) for name, item in value.items()
+            )
+    return False
+
+
+def merged(texts: Iterable[bytes]) -> Mapping[str, Any]:
+    """Return a record of one scope: each later text replaces the fields that it names.
+
+    A field that is set to null is taken away (RFC 7386, at the first level).
+    """
+    record: dict[str, Any] = {}
+    for text in texts:
+        if text:
+            record.update(json.loads(text))
+    return {name: value for name, value in record.items() if value is not None}
+
+
+def record_text(record: Mapping[str, Any]) -> bytes:
+    """Return a record as JSON; nothing if it is empty."""
+    if not record:
+        return b""
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()

@@ -1,0 +1,150 @@
+"""Taking permission back: who may, what happens at once, and what is reviewed (design §11)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from events.codes import ConsentGiver, DataScope
+from events.consent import (
+    ConsentRefused,
+    ConsentWithdrawn,
+    DataForgone,
+    OverrideEnded,
+    WithdrawalAsked,
+    WithdrawalRecorded,
+    WithdrawalReviewed,
+)
+from events.errors import NotAllowedNow, ProtectiveRefusal
+from events.stamp import Event
+from ledger.case.bases import basis_known, require_basis
+from ledger.case.changing import changed
+from ledger.case.effects import Effect
+from ledger.case.givers import asked_only, require_may_withdraw
+from ledger.case.matter import Draft, Drafts, Matter
+from ledger.case.national import Asked
+from ledger.case.plane import Plane
+from ledger.case.referral import standing
+
+
+def _care(plane: Plane, **changes: Any) -> Plane:
+    return changed(plane, care=changed(plane.care, **changes))
+
+
+def _recorded(plane: Plane, event: WithdrawalRecorded) -> Plane:
+    return _care(plane, ended_by={**plane.care.ended_by, event.basis_id: event.given_by})
+
+
+def _asked(plane: Plane, event: WithdrawalAsked) -> Plane:
+    asked = Asked(given_by=event.given_by, giver=event.giver, why=event.why)
+    return _care(plane, withdrawals_asked={**plane.care.withdrawals_asked, event.basis_id: asked})
+
+
+def _reviewed(plane: Plane, event: WithdrawalReviewed) -> Plane:
+    waiting = {
+        basis_id: asked
+        for basis_id, asked in plane.care.withdrawals_asked.items()
+        if basis_id != event.basis_id
+    }
+    return _care(plane, withdrawals_asked=waiting)
+
+
+EFFECTS: Mapping[type[Event], Effect] = {
+    WithdrawalRecorded: _recorded,
+    WithdrawalAsked: _asked,
+    WithdrawalReviewed: _reviewed,
+    DataForgone: lambda plane, event: _care(plane, forgone=(*plane.care.forgone, event.handoff_id)),
+}
+
+
+def refuse_consent(
+    matter: Matter,
+    /,
+    *,
+    recipient: str,
+    scopes: tuple[DataScope, ...],
+    given_by: ConsentGiver = ConsentGiver.UNKNOWN,
+    giver: str | None = None,
+    consent_id: UUID | None = None,
+) -> Drafts:
+    """Record that permission was asked for and refused."""
+    matter.require_known()
+    matter.require_country(recipient)
+    matter.require_scopes(scopes)
+    require_may_withdraw(matter, matter.case.case_id, None, given_by, giver)
+    consent_id = consent_id or matter.new_id()
+    refused = {"consent_id": consent_id, "recipient": recipient, "scopes": scopes}
+    return (Draft(ConsentRefused, refused), *_who(consent_id, given_by, giver))
+
+
+def withdraw_consent(
+    matter: Matter,
+    /,
+    *,
+    consent_id: UUID,
+    given_by: ConsentGiver = ConsentGiver.UNKNOWN,
+    giver: str | None = None,
+) -> Drafts:
+    """Take a permission back, at any time and without a reason. Stops sharing, never care.
+
+    The child may at any age, whoever gave it, and the present guardian. An adult's word does not
+    end an override, and an excluded person's ends nothing: it is kept and reviewed.
+    """
+    matter.require_known()
+    basis = basis_known(matter, consent_id)
+    if basis is None or not basis.override:
+        basis = require_basis(matter, consent_id, override=False)
+    terms = matter.case.national.care.terms.get(consent_id)
+    override = basis.override and basis.state == "granted"
+    why = asked_only(matter, given_by, giver, override=override)
+    if why is not None:
+        asked = {"basis_id": consent_id, "given_by": given_by, "giver": giver, "why": why}
+        return (Draft(WithdrawalAsked, asked),)
+    if basis.override and given_by is not ConsentGiver.CHILD:
+        require_basis(matter, consent_id, override=False)
+    require_may_withdraw(matter, consent_id, terms, given_by, giver)
+    return (_ended(consent_id, override=basis.override), *_who(consent_id, given_by, giver))
+
+
+def review_withdrawal(matter: Matter, /, *, consent_id: UUID, upheld: bool) -> Drafts:
+    """Decide on a withdrawal that did not act at once; one that was right ends the permission."""
+    matter.require_known()
+    matter.require_supervising()
+    asked = matter.case.national.care.withdrawals_asked.get(consent_id)
+    basis = basis_known(matter, consent_id)
+    if asked is None or basis is None:
+        raise NotAllowedNow(
+            f"{consent_id}: no withdrawal waits for a review", rule="withdrawal_asked"
+        )
+    if asked.giver == matter.by.id:
+        raise ProtectiveRefusal("who asked for it cannot review it", rule="four_eyes")
+    review = Draft(WithdrawalReviewed, {"basis_id": consent_id, "upheld": upheld})
+    if not upheld or basis.state != "granted":
+        return (review,)
+    ended = _ended(consent_id, override=basis.override)
+    return (review, ended, *_who(consent_id, asked.given_by, asked.giver))
+
+
+def forgo_data(matter: Matter, /, *, handoff_id: UUID) -> Drafts:
+    """Go on with a handoff that has lost its basis, without further data."""
+    handoff = standing(matter, handoff_id)
+    if handoff.sender != matter.case.country:
+        raise NotAllowedNow(f"handoff {handoff_id}: {handoff.sender} decides this", rule="sender")
+    if matter.case.ahead.in_force(handoff.basis_id, handoff, matter.today):
+        raise NotAllowedNow(f"handoff {handoff_id} has its basis", rule="basis_lost")
+    return (Draft(DataForgone, {"handoff_id": handoff_id}),)
+
+
+def _ended(basis_id: UUID, *, override: bool) -> Draft:
+    if override:
+        return Draft(OverrideEnded, {"override_id": basis_id})
+    return Draft(ConsentWithdrawn, {"consent_id": basis_id})
+
+
+def _who(basis_id: UUID, given_by: ConsentGiver, giver: str | None) -> Drafts:
+    """Who it was stays in this country; if nobody said so, there is nothing to record."""
+    if given_by is ConsentGiver.UNKNOWN:
+        return ()
+    fields = {"basis_id": basis_id, "given_by": given_by, "giver": giver}
+    return (Draft(WithdrawalRecorded, fields),)
