@@ -69,7 +69,7 @@ class Database:
     _logins: dict[str, str] = field(default_factory=dict)
 
     def as_role(self, role: str) -> str:
-        """Return the DSN of a login in one of the roles: append, relay, project, audit."""
+        """Return the DSN of a login in a role: append, relay, project, audit, keystore."""
         if role not in self._logins:
             user, password = f"{self.name}_{role}", secrets.token_hex(8)
             self._logins[role] = databases.admit(
