@@ -51,6 +51,9 @@ GRANT_SETTINGS: Mapping[str, str] = {
     "message.timestamp.after.max.ms": "300000",
     "unclean.leader.election.enable": "false",
 }
+#: Key of a record without a value that says nothing. Kafka compacts only what lies before a
+#: partition's newest segment, and begins a new one when something is written: this is something.
+GRANT_SWEEP: Final = bytes(16)
 #: How many replicas have a record before it is acknowledged.
 IN_SYNC: Final = "min.insync.replicas"
 

@@ -111,3 +111,27 @@ def _kafka(
     output.line(
         f"{agreement.name}: {len(files)} users and {made.rights} rights made, the rest was there"
     )
+
+
+@app.command("certificates")
+def _certificates(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the files are written.")],
+    *,
+    host: Annotated[
+        list[str], typer.Option(metavar="HOST", help="Name or address of the broker; repeatable.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Make a broker's certificate and an authority that signs it, where there is no other.
+
+    `ca.pem` is for everybody, `broker.pem` for the broker and for break-glass; keep
+    `authority.pem` where nothing runs. Again in the same folder it renews the broker's alone.
+    """
+    from node.embedded.certificates import ensure_certificates
+    from node.embedded.listeners import SUPER_USER
+
+    made = ensure_certificates(folder, host, name=SUPER_USER)
+    if as_json:
+        output.document({"ca": str(made.ca), "broker": str(made.broker), "hosts": host})
+    else:
+        output.line(f"{made.ca}\n{made.broker}")

@@ -8,7 +8,8 @@ import yaml
 
 from node.embedded.broker import PROPERTIES
 from node.embedded.jars import KAFKA_VERSION
-from node.settings import RelaySettings, WorkerSettings, names_of
+from node.embedded.listeners import SECURED
+from node.settings import RelaySettings, VerbSettings, WorkerSettings, names_of
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
@@ -74,12 +75,47 @@ def test_one_relay_and_one_worker_per_country_each_with_the_database_of_its_own(
         assert (f"{country}-log-key" in service["secrets"]) == (program == "relay")
 
 
+def variable(setting: str) -> str:
+    """How Kafka's image takes a setting from the environment."""
+    named = setting.replace("_", "__").replace("-", "___").replace(".", "_")
+    return f"KAFKA_{named.upper()}"
+
+
 def test_the_broker_has_the_settings_that_the_ledger_needs():
     """One table feeds both brokers, so what is tested is what is deployed."""
-    given = SERVICES["kafka"]["environment"]
+    given = {
+        name: value.replace("$$", "$") for name, value in SERVICES["kafka"]["environment"].items()
+    }
     needed = {key: value for key, value in PROPERTIES.items() if key not in OF_THE_EMBEDDED_ONLY}
-    assert needed == {key: given.get("KAFKA_" + key.upper().replace(".", "_")) for key in needed}
+    for wanted in (needed, SECURED):
+        assert wanted == {key: given.get(variable(key)) for key in wanted}
     assert SERVICES["kafka"]["image"] == f"apache/kafka:{KAFKA_VERSION}"
+
+
+def test_nothing_in_clear_and_nobody_without_a_name_reaches_the_broker():
+    """A controller in plain text with an anonymous super user would let in everybody."""
+    text = (ROOT / "compose.yaml").read_text()
+    assert "PLAINTEXT" not in text
+    assert "ANONYMOUS" not in text
+    assert "LEDGER_INSECURE_DEV" not in text
+    assert "ports" not in SERVICES["kafka"]
+    for name, service in PROGRAMS.items():
+        program, country = name.split("-")
+        environment = service["environment"]
+        assert environment["LEDGER_KAFKA_SECURITY"] == "SASL_SSL"
+        assert environment["LEDGER_KAFKA_USER"] == f"{country.upper()}-{program}"
+        secret = f"{country}-{program}-kafka"
+        assert environment["LEDGER_KAFKA_PASSWORD_FILE"] == f"/run/secrets/{secret}"
+        assert COMPOSE["secrets"][secret]["file"].endswith(f"/{country.upper()}-{program}.password")
+        assert [secret] == [one for one in service["secrets"] if one.endswith("-kafka")]
+        assert "kafka-broker" not in service["secrets"]
+
+
+def test_who_makes_the_users_comes_with_the_broker_s_certificate():
+    service = SERVICES["prepare"]
+    assert set(service["environment"]) <= set(names_of(VerbSettings))
+    assert service["environment"]["LEDGER_KAFKA_SECURITY"] == "SSL"
+    assert service["profiles"] == ["prepare"], "it would run beside the others"
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

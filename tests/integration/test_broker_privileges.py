@@ -7,9 +7,11 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from cryptography import x509
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import (
     ACL,
@@ -396,6 +398,18 @@ def test_without_the_broker_s_certificate_nobody_is_among_the_brokers(corridor):
     for name in ("brokers", "controller"):
         found = why_unreachable(f"127.0.0.1:{ports[name]}", tls)
         assert "kafka_certificate" == found.rule, (name, found)
+
+
+def test_a_certificate_is_made_for_the_names_that_were_asked_for(tmp_path):
+    """What compose.yaml needs, without openssl or keytool."""
+    hosts = ("--host", "kafka", "--host", "10.0.0.7")
+    done = ledger("prepare", "certificates", tmp_path, *hosts, "--json", settings={})
+    said = json.loads(done.stdout)
+    found = x509.load_pem_x509_certificate(Path(said["broker"]).read_bytes())
+    names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert ["kafka"] == names.get_values_for_type(x509.DNSName)
+    assert ["10.0.0.7"] == [*map(str, names.get_values_for_type(x509.IPAddress))]
+    found.verify_directly_issued_by(x509.load_pem_x509_certificate(Path(said["ca"]).read_bytes()))
 
 
 def test_users_are_made_once_and_their_passwords_are_in_files_alone(corridor):
