@@ -1,4 +1,4 @@
-"""How often keys have sealed: counted in the row before, in blocks, so that no crash forgets any."""
+"""How often keys have sealed: counted in the row before, in blocks: no crash forgets any."""
 
 from __future__ import annotations
 

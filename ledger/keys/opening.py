@@ -1,4 +1,4 @@
-"""A key set from its two shares: in memory for a while, else unwrapped, or what stands there now."""
+"""A key set from its two shares: remembered, else unwrapped, or what stands there now."""
 
 from __future__ import annotations
 

@@ -29,7 +29,8 @@ _ONE_TIME: LiteralString = _FROM + "handoff_id = %s AND stage = %s AND kind = 'o
 _BY_ID: LiteralString = _FROM + "set_id = %s"
 _CHOSEN: LiteralString = (
     _FROM + "case_id = %s AND (%s::text[] IS NULL OR kind = ANY (%s::text[]))"
-    " AND (%s::uuid IS NULL OR %s::uuid IN (grant_id, handoff_id)) ORDER BY created_at, epoch, set_id"
+    " AND (%s::uuid IS NULL OR %s::uuid IN (grant_id, handoff_id))"
+    " ORDER BY created_at, epoch, set_id"
 )
 _ERASING: LiteralString = "SELECT DISTINCT case_id FROM keystore.key_set WHERE state = 'erasing'"
 _ADD: LiteralString = """

@@ -37,7 +37,8 @@ class Slots:
 
     def __init__(self, paths: Sequence[Path]) -> None:
         """Name the files; they need not be there yet. Misconfigured unless there are enough."""
-        self.paths = tuple(Path(os.path.abspath(path)) for path in paths)  # noqa: PTH100 - links stay
+        # A folder under two names is one folder; a file that is a link is found out later.
+        self.paths = tuple(path.parent.resolve() / path.name for path in paths)
         folders = {path.parent for path in self.paths}
         if len(self.paths) < LEAST or len(folders) < len(self.paths):
             raise Misconfigured(

@@ -1,4 +1,4 @@
-"""The vault on a real database and real files: keys are made once, counted, and destroyed for good."""
+"""The vault on real databases and files: keys are made once, counted, destroyed for good."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -242,6 +242,23 @@ def test_an_erasure_that_was_killed_is_finished_by_the_next_opening(keystore, da
         assert (evidence.slots, evidence.replicas, evidence.destroyed[0].opened) == (1, 2, True)
 
 
+def test_an_erasure_that_stopped_between_two_replicas_is_no_alarm(keystore, database):
+    """The row says why they differ, so the erasure is finished instead."""
+    case = uuid4()
+    with keystore.open() as vault:
+        keys = vault.own(case)
+    keystore.elsewhere(("erase_case", case), die_at="condemned").communicate("go\n")
+    ((slot,),) = database.run("SELECT slot FROM keystore.key_set")
+    with keystore.paths[0].open("r+b") as file:
+        file.seek(slot * 32)
+        file.write(os.urandom(32))
+    left = keystore.shares(slot)[1]
+    with keystore.open() as vault:
+        assert isinstance(vault.by_key_id(case, keys.key_ids[1]), Erased)
+        assert vault.attest(case).replicas == 2
+    assert left not in keystore.shares(slot)
+
+
 def test_while_a_replica_is_away_keys_are_used_but_not_made_nor_destroyed(keystore, vault):
     case, other = uuid4(), uuid4()
     keys, kept = vault.own(case), vault.own(other)
@@ -319,7 +336,7 @@ def test_a_wrong_kek_is_named_before_anything_is_touched(keystore):
 
 
 def test_a_new_kek_replaces_the_old_one_while_keys_are_used(keystore, database):
-    """Batch by batch, and a batch that was begun by somebody killed is simply done again."""
+    """Batch by batch; what was erased needs no KEK any more."""
     cases = [uuid4() for _ in range(7)]
     with keystore.open() as vault:
         deks = [vault.own(case).dek(5) for case in cases]

@@ -67,9 +67,19 @@ def test_an_overwritten_share_is_nowhere_any_more(slots, paths):
 
 
 @pytest.mark.parametrize(
-    "named", [["a/slots"], ["a/slots", "a/slots"], ["a/one", "a/other"], ["a/x", "b/../a/x"]]
+    "named",
+    [
+        ["a/slots"],
+        ["a/slots", "a/slots"],
+        ["a/one", "a/other"],
+        ["a/x", "b/../a/x"],
+        ["a/x", "a-by-another-name/x"],
+    ],
 )
 def test_two_replicas_in_one_folder_are_none(tmp_path, named):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    (tmp_path / "a-by-another-name").symlink_to("a")
     with pytest.raises(Misconfigured, match="each in a folder of its own"):
         Slots([tmp_path / name for name in named])
 
