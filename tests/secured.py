@@ -1,4 +1,4 @@
-"""Two countries on a broker that refuses: TLS, a password per program, and rights from the table."""
+"""Two countries on a broker that refuses: TLS, a password per program, rights from the table."""
 
 from __future__ import annotations
 

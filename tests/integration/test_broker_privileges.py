@@ -7,6 +7,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -306,12 +307,11 @@ def test_a_record_that_one_country_signs_in_another_s_name_is_noise_to_all(corri
     asked = "SELECT outcome FROM mirror.stray WHERE topic = 'shared' AND \"offset\" = %s"
     for code in CODES:
         node = corridor.nodes[code]
+        look = partial(node.database.run, asked, found.offset)
         with node.worker(**corridor.client(f"{code}-worker")):
-            rows = eventually(lambda: node.database.run(asked, found.offset), "the forgery")  # noqa: B023
-        assert rows == [("noise",)]
-        assert [] == node.database.run(
-            "SELECT * FROM mirror.record WHERE case_id = %s", forged.case_id
-        )
+            assert [("noise",)] == eventually(look, f"the forgery in {code}")
+        admitted = "SELECT * FROM mirror.record WHERE case_id = %s"
+        assert [] == node.database.run(admitted, forged.case_id)
 
 
 #: What is wrong with a program's settings, and what has to be said of it.
