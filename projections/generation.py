@@ -25,7 +25,7 @@ CREATE TABLE {schema}.parked (
     PRIMARY KEY (case_id, topic)
 )
 """
-_READERS = "ledger_append, ledger_relay, ledger_audit"
+_READERS = "ledger_append, ledger_relay, ledger_audit, ledger_keystore"
 
 
 def schema_of(number: int) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from events.errors import FoundVoid, ServiceUnavailable
 from ledger import topics
-from ledger.case import care, consent, identity, transfer
+from ledger.case import care, identity, transfer, withdrawal
 from tests.country import CASEWORKER, SUPERVISOR, opened
 from tests.integration.test_service import proposed
 
@@ -72,7 +72,7 @@ def test_an_acceptance_in_ignorance_of_a_withdrawal_comes_back_void(nodes):
         # Both lines are down while both decide; then the topic hears the withdrawal first.
         (consent_id,) = ours.case(case_id).ahead.consents
         withdrawn = ours.on(case_id, by=SUPERVISOR, retries=3).decide(
-            consent.withdraw_consent, consent_id=consent_id
+            withdrawal.withdraw_consent, consent_id=consent_id
         )
         accepted = theirs.on(case_id, by=SUPERVISOR).decide(
             transfer.accept_transfer, handoff_id=handoff_id

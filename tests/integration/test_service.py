@@ -24,7 +24,7 @@ from events.errors import (
 )
 from events.stamp import Actor
 from ledger import LedgerSettings, open_ledger
-from ledger.case import care, consent, identity, transfer
+from ledger.case import care, consent, identity, transfer, withdrawal
 from ledger.receipt import Receipt
 from ledger.request import Request, decision
 from tests.country import CASEWORKER, SUPERVISOR, Referee, mirror, opened
@@ -404,7 +404,7 @@ def test_no_permission_is_given_while_an_event_is_out_of_sight(kz, ledger, hidde
         )
     assert caught.value.rule == hidden
     ledger.on(case_id, by=SUPERVISOR).decide(care.record_concern)
-    ledger.on(case_id, by=SUPERVISOR).decide(consent.withdraw_consent, consent_id=consent_id)
+    ledger.on(case_id, by=SUPERVISOR).decide(withdrawal.withdraw_consent, consent_id=consent_id)
 
 
 # Whether the node may decide at all.

@@ -1,0 +1,91 @@
+"""Prepared releases as the keystore keeps them, until they have left or are erased."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import scalar_row, tuple_row
+
+from events.codes import DataScope
+from events.stamp import SealedEntry
+from ledger.case.sharing import Due
+from ledger.keys.capsule import capsule_hash, split
+
+_COLUMNS = (
+    "grant_id, case_id, handoff_id, preview, basis_id, epoch, scopes, commitments, carried,"
+    " box_scopes, boxes"
+)
+
+
+class Prepared(NamedTuple):
+    """One release, ready to be recorded and sent."""
+
+    grant_id: UUID
+    case_id: UUID
+    handoff_id: UUID
+    preview: bool
+    basis_id: UUID
+    epoch: int
+    scopes: tuple[DataScope, ...]
+    commitments: tuple[bytes, ...]
+    carried: bytes
+    sealed: tuple[SealedEntry, ...]
+
+    @property
+    def capsule_hash(self) -> bytes:
+        """What KeysReleased says of the capsule."""
+        return capsule_hash(*split(self.carried))
+
+
+def find(connection: Connection[Any], due: Due, epoch: int) -> Prepared | None:
+    """Return what was prepared for a step, on a basis, in an epoch."""
+    cursor = connection.cursor(row_factory=tuple_row)
+    row = cursor.execute(
+        f"SELECT {_COLUMNS} FROM keystore.capsule"  # noqa: S608 - our own names
+        " WHERE handoff_id = %s AND preview = %s AND basis_id = %s AND epoch = %s",
+        (due.handoff_id, due.is_preview, due.basis_id, epoch),
+    ).fetchone()
+    return None if row is None else _prepared(row)
+
+
+def of_grant(connection: Connection[Any], grant_id: UUID) -> Prepared | None:
+    """Return what was prepared as a grant."""
+    cursor = connection.cursor(row_factory=tuple_row)
+    row = cursor.execute(
+        f"SELECT {_COLUMNS} FROM keystore.capsule WHERE grant_id = %s",  # noqa: S608
+        (grant_id,),
+    ).fetchone()
+    return None if row is None else _prepared(row)
+
+
+def keep(connection: Connection[Any], one: Prepared) -> None:
+    """Keep a prepared release; nothing happens if the same step was prepared meanwhile."""
+    connection.execute(
+        f"INSERT INTO keystore.capsule ({_COLUMNS})"  # noqa: S608 - our own names
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        (
+            *one[:6],
+            [str(scope) for scope in one.scopes],
+            list(one.commitments),
+            one.carried,
+            [str(entry.scope) for entry in one.sealed],
+            [entry.box for entry in one.sealed],
+        ),
+    )
+
+
+def forget(connection: Connection[Any], case_id: UUID) -> list[UUID]:
+    """Delete every capsule of a case; return their grants, whose copies are to be tombstoned."""
+    cursor = connection.cursor(row_factory=scalar_row)
+    return cursor.execute(
+        "DELETE FROM keystore.capsule WHERE case_id = %s RETURNING grant_id", (case_id,)
+    ).fetchall()
+
+
+def _prepared(row: tuple[Any, ...]) -> Prepared:
+    boxes = zip(row[9], row[10], strict=True)
+    values = (*row[:6], tuple(map(DataScope, row[6])), tuple(row[7]), row[8])
+    sealed = tuple(SealedEntry(scope=DataScope(scope), box=box) for scope, box in boxes)
+    return Prepared._make((*values, sealed))

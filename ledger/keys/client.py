@@ -1,0 +1,148 @@
+"""The keystore as other programs see it: a few questions over its socket."""
+
+from __future__ import annotations
+
+import queue
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+from uuid import UUID
+
+from events.codes import DataScope
+from events.errors import ServiceUnavailable
+from ledger.keys import wire
+from ledger.keys.records import Opened
+from ledger.keys.sealing import Field
+
+_TIMEOUT_S = 20.0
+
+
+class Destroyed(NamedTuple):
+    """What a keystore says of keys that it destroyed."""
+
+    slots: int
+    replicas: int
+    method: str
+    keys: tuple[bytes, ...]
+    #: Grants whose capsules are to be tombstoned.
+    grants: tuple[UUID, ...] = ()
+
+
+class KeystoreClient:
+    """Asks a keystore. Safe to share between threads; connections are kept and made anew."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._idle: queue.SimpleQueue[BinaryIO] = queue.SimpleQueue()
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        while not self._idle.empty():
+            self._idle.get().close()
+
+    def seal(self, fields: Sequence[Field]) -> Sequence[bytes]:
+        """Return a box for each text."""
+        answer = self._ask("seal", fields=[wire.field_out(one) for one in fields])
+        return [wire.bytes_of(box) for box in answer]
+
+    def one_time(self, case_id: UUID, handoff_id: UUID, *, preview: bool) -> bytes:
+        """Return this country's public key for one step of a release."""
+        asked = {"handoff_id": str(handoff_id), "preview": preview}
+        return wire.bytes_of(self._ask("one_time", case_id, **asked))
+
+    def prepare(self, case_id: UUID, handoff_id: UUID, *, preview: bool) -> Mapping[str, Any]:
+        """Return the arguments of `release_keys` for a release that is due."""
+        asked = {"handoff_id": str(handoff_id), "preview": preview}
+        return wire.prepared_in(self._ask("prepare", case_id, **asked))
+
+    def carry(self, case_id: UUID, grant_id: UUID) -> bytes:
+        """Return what goes on the grants topic for an effective grant."""
+        return wire.bytes_of(self._ask("carry", case_id, grant_id=str(grant_id)))
+
+    def receive(self, case_id: UUID, grant_id: UUID, value: bytes) -> None:
+        """Have the keys of a grant kept."""
+        self._ask("receive", case_id, grant_id=str(grant_id), value=wire.text_of(value))
+
+    def renew(self, case_id: UUID, *, after: int) -> int:
+        """Begin a later epoch."""
+        epoch: int = self._ask("renew", case_id, after=after)
+        return epoch
+
+    def show(self, case_id: UUID, access_id: UUID) -> Mapping[str, Mapping[DataScope, Opened]]:
+        """Return the data that an access was recorded for."""
+        return wire.shown_in(self._ask("show", case_id, access_id=str(access_id)))
+
+    def destroy(self, case_id: UUID, grant_id: UUID) -> Destroyed:
+        """Destroy the keys of a grant."""
+        return _destroyed(self._ask("destroy", case_id, grant_id=str(grant_id)))
+
+    def erase(self, case_id: UUID, erasure_id: UUID) -> Destroyed:
+        """Destroy every key of a case whose erasure is approved."""
+        return _destroyed(self._ask("erase", case_id, erasure_id=str(erasure_id)))
+
+    def replicas(self) -> int:
+        """Return how many slot files the keystore can read."""
+        found: int = self._ask("ping")
+        return found
+
+    def _ask(self, what: str, case_id: UUID | None = None, **more: Any) -> Any:
+        asked = {"ask": what, **more} | ({} if case_id is None else {"case_id": str(case_id)})
+        with self._connected() as file:
+            file.write(wire.line(asked))
+            file.flush()
+            text = file.readline(wire.LONGEST_LINE)
+            if not text.endswith(b"\n"):
+                raise OSError("the answer was cut")
+        answer = wire.message(text)
+        if "error" in answer:
+            raise wire.error_in(answer)
+        return answer["answer"]
+
+    @contextmanager
+    def _connected(self) -> Iterator[BinaryIO]:
+        """Give a connection; one that broke is closed, and everybody else's, too.
+
+        Nothing is asked twice by itself: whoever asked may ask again, and gets the same.
+        """
+        try:
+            try:
+                file = self._idle.get_nowait()
+            except queue.Empty:
+                file = _open(self._path)
+            try:
+                yield file
+            except BaseException:
+                file.close()
+                self.close()
+                raise
+            self._idle.put(file)
+        except OSError as error:
+            raise ServiceUnavailable(
+                f"the keystore at {self._path.name} does not answer: {type(error).__name__}",
+                rule="keystore",
+            ) from None
+
+
+def _open(path: Path) -> BinaryIO:
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    made.settimeout(_TIMEOUT_S)
+    try:
+        made.connect(str(path))
+    except OSError:
+        made.close()
+        raise
+    file = made.makefile("rwb")
+    made.close()  # the file holds it open
+    return file  # type: ignore[return-value]  # a BufferedRWPair is a BinaryIO
+
+
+def _destroyed(said: Mapping[str, Any]) -> Destroyed:
+    return Destroyed(
+        said["slots"],
+        said["replicas"],
+        said["method"],
+        tuple(map(wire.bytes_of, said["keys"])),
+        tuple(map(UUID, said.get("grants", ()))),
+    )

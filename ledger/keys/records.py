@@ -1,0 +1,149 @@
+"""The child's record: what a country's own events say in sealed form, opened and put together.
+
+Runs in the keystore process only. What it returns goes to whoever was recorded to be shown it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from psycopg.rows import scalar_row
+
+from events.access import PersonalDataRecorded
+from events.care import (
+    AssessmentCompleted,
+    ConcernRecorded,
+    GuardianAppointed,
+    RiskAssessed,
+    ViewsRecorded,
+)
+from events.case import CaseOpened
+from events.codec import decode
+from events.codes import DataScope
+from events.data import KeysReleased
+from events.stamp import Event, SealedEntry, leaf_hash
+from ledger.case.personal import merged, record_text
+from ledger.keys.keyset import Erased
+from ledger.keys.national import opened
+from ledger.keys.seal import SCOPE_NUMBER, key_id_of, unseal
+from ledger.keys.sealing import place_in
+from ledger.keys.vault import Vault
+from ledger.store import Store
+
+#: Events whose data is the child's record. Why somebody is blocked, or broke the glass, is not.
+OF_RECORD = frozenset(
+    {
+        CaseOpened,
+        PersonalDataRecorded,
+        ConcernRecorded,
+        AssessmentCompleted,
+        RiskAssessed,
+        ViewsRecorded,
+        GuardianAppointed,
+    }
+)
+_OWN = """
+SELECT state FROM ledger.ledger_events WHERE originator_id = %s ORDER BY originator_version
+"""
+_SHARED = """
+SELECT value FROM mirror.record
+WHERE topic = 'shared' AND case_id = %s AND effect_offset IS NOT NULL
+ORDER BY effect_offset, effect_rank
+"""
+
+
+class Told(NamedTuple):
+    """An event of a case as it was read, and its leaf hash."""
+
+    event: Event
+    leaf: bytes
+
+
+class Opened(NamedTuple):
+    """What became of one sealed text."""
+
+    #: open, or erased: its key was destroyed.
+    state: str
+    text: bytes = b""
+
+
+class Events(NamedTuple):
+    """Every event of a case that this country can read."""
+
+    own: Sequence[Told]
+    #: The shared topic in its order, with this country's own events that have come back.
+    shared: Sequence[Told]
+
+    def one(self, event_id: UUID) -> Told | None:
+        """Return an event by its id, own ones first."""
+        found = (told for told in (*self.own, *self.shared) if told.event.event_id == event_id)
+        return next(found, None)
+
+
+def events_of(store: Store, case_id: UUID) -> Events:
+    """Return every event of a case; RecordRejected if one is not what was written."""
+    keys = store.mapper.keys
+    with store.reading() as connection:
+        cursor = connection.cursor(row_factory=scalar_row)
+        own = cursor.execute(_OWN, (case_id,)).fetchall()
+        shared = cursor.execute(_SHARED, (case_id,)).fetchall()
+    return Events([_told(value, keys) for value in own], [_told(value, keys) for value in shared])
+
+
+def _told(value: bytes, keys: Any) -> Told:
+    return Told(opened(decode(value), keys), leaf_hash(value))
+
+
+def open_entry(vault: Vault, event: Event, entry: SealedEntry) -> Opened:
+    """Return what an entry says, or that its key was destroyed. SealBroken if it was tampered with.
+
+    An entry under a key that was never here is as closed as an erased one.
+    """
+    keys = vault.by_key_id(event.case_id, key_id_of(entry.box))
+    if keys is None or isinstance(keys, Erased):
+        return Opened("erased" if keys is not None else "closed")
+    place = place_in(event, entry.scope, keys.epoch)
+    return Opened("open", unseal(keys.dek(SCOPE_NUMBER[entry.scope]), place, entry.box))
+
+
+def own_record(
+    vault: Vault, own: Iterable[Told], scopes: Iterable[DataScope]
+) -> Mapping[DataScope, Opened]:
+    """Return this country's record of a case by scope, every later text over the earlier ones."""
+    wanted = set(scopes)
+    found: dict[DataScope, list[Opened]] = {}
+    for told in own:
+        if type(told.event) in OF_RECORD:
+            for entry in told.event.sealed:
+                if entry.scope in wanted:
+                    found.setdefault(entry.scope, []).append(open_entry(vault, told.event, entry))
+    return {scope: _together(texts) for scope, texts in found.items()}
+
+
+def _together(texts: Sequence[Opened]) -> Opened:
+    """A record with an erased part is erased: nobody takes what is left for the whole."""
+    if any(one.state != "open" for one in texts):
+        return Opened("erased")
+    return Opened("open", record_text(merged(one.text for one in texts)))
+
+
+def entries_of(
+    vault: Vault, event: Event, scopes: Iterable[DataScope]
+) -> Mapping[DataScope, Opened]:
+    """Return what one event says in some scopes."""
+    wanted = set(scopes)
+    return {
+        entry.scope: open_entry(vault, event, entry)
+        for entry in event.sealed
+        if entry.scope in wanted
+    }
+
+
+def released_in(shared: Iterable[Told], grant_id: UUID) -> KeysReleased | None:
+    """Return the release with this id, as it stands on the topic."""
+    for told in shared:
+        if isinstance(told.event, KeysReleased) and told.event.grant_id == grant_id:
+            return told.event
+    return None

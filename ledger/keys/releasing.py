@@ -1,0 +1,214 @@
+"""Releasing keys to another country, and taking in what another released: judged from the ledger.
+
+Nothing here believes its caller. What may leave follows from the case as the topic ordered it and
+from this country's own prohibitions; what comes in has to be what the sender's signed event says.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from datetime import date
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from events.codes import DataScope
+from events.consent import ConsentGranted, OverrideApproved
+from events.errors import BasisMissing, NotAllowedNow, SealBroken
+from events.referral import ReferralAccepted, ReferralReceived
+from events.registry import NEWEST
+from events.stamp import Event, SealedEntry
+from events.transfer import TransferAccepted, TransferPreviewed
+from ledger.case.case import Case
+from ledger.case.personal import merged, record_text
+from ledger.case.plane import Handoff
+from ledger.case.plane import Release as Grant
+from ledger.case.sharing import Due, due_of, is_permitted
+from ledger.keys import capsules
+from ledger.keys.capsule import (
+    Key,
+    Release,
+    capsule_hash,
+    carried,
+    check_commitments,
+    split,
+    unwrap,
+    wrap,
+)
+from ledger.keys.capsules import Prepared
+from ledger.keys.keyset import KeySet
+from ledger.keys.records import Events, Told, entries_of, own_record
+from ledger.keys.seal import SCOPE_NUMBER, commitment, seal
+from ledger.keys.sealing import RECORD_BYTES, place_of
+from ledger.keys.vault import Vault
+from ledger.store import Store
+
+_SCHEMA = NEWEST["KeysReleased"].canonical_sha256
+_OFFERS_PREVIEW = (ReferralReceived, TransferPreviewed)
+_OFFERS_REST = (ReferralAccepted, TransferAccepted)
+
+
+def stage(*, preview: bool) -> str:
+    """Return what the vault calls a step."""
+    return "preview" if preview else "rest"
+
+
+class Releasing:
+    """The releases of one country's keystore."""
+
+    def __init__(self, store: Store, vault: Vault, country: str, today: Callable[[], date]) -> None:
+        self._store = store
+        self._vault = vault
+        self._country = country
+        self._today = today
+
+    def prepare(self, case: Case, events: Events, handoff_id: UUID, *, preview: bool) -> Prepared:
+        """Return a release that is due, made once for its step, basis and epoch. BasisMissing."""
+        due = due_of(case, handoff_id, self._today(), preview=preview)
+        handoff = case.settled.handoff(handoff_id)
+        if due is None or handoff is None:
+            raise BasisMissing(f"handoff {handoff_id}: nothing permits a release now")
+        stopped = case.ahead.stopped_epochs.get(self._country, 0)
+        keys = self._vault.next_epoch(case.case_id, after=stopped)
+        with self._store.reading() as connection:
+            found = capsules.find(connection, due, keys.epoch)
+            if found is None:
+                capsules.keep(connection, self._made(case, events, due, handoff, keys))
+                found = capsules.find(connection, due, keys.epoch)
+        assert found is not None, "it was kept, or somebody else's was"
+        return found
+
+    def carry(self, case: Case, grant_id: UUID) -> bytes:
+        """Return what goes on the grants topic, once its KeysReleased is effective and stands."""
+        grant = case.settled.releases.get(grant_id)
+        with self._store.reading() as connection:
+            prepared = capsules.of_grant(connection, grant_id)
+        if grant is None or prepared is None or grant.origin != self._country:
+            raise NotAllowedNow(f"grant {grant_id} is not effective", rule="grant_effective")
+        permitted = is_permitted(case.ahead, grant, self._today())
+        blocked = case.national.care.excludes_country(grant.recipient)
+        if grant.state != "released" or not permitted or blocked:
+            raise BasisMissing(f"grant {grant_id}: nothing permits it any more")
+        if prepared.capsule_hash != grant.capsule:
+            raise SealBroken(f"grant {grant_id}: its capsule is not the one that was recorded")
+        return prepared.carried
+
+    def receive(self, case: Case, events: Events, grant_id: UUID, value: bytes) -> None:
+        """Keep the keys of a grant to this country. SealBroken if they are not what was recorded."""
+        grant = case.settled.releases.get(grant_id)
+        if grant is None or grant.recipient != self._country:
+            raise NotAllowedNow(f"grant {grant_id} is not this country's", rule="grant_effective")
+        if grant.state != "released":
+            raise NotAllowedNow(f"grant {grant_id} is {grant.state}", rule="grant_state")
+        salt, capsule = split(value)
+        if capsule_hash(salt, capsule) != grant.capsule:
+            raise SealBroken(f"grant {grant_id}: another capsule than the one recorded")
+        private = self._vault.one_time_private(grant.handoff_id, stage(preview=grant.is_preview))
+        keys = unwrap(capsule, _release(grant_id, grant, case.case_id, events), private)
+        check_commitments(keys, dict(zip(grant.scopes, grant.commitments, strict=True)))
+        if any(key.epoch != grant.epoch for key in keys) or len(keys) != len(grant.scopes):
+            raise SealBroken(f"grant {grant_id}: its capsule holds keys of another epoch or scope")
+        self._vault.receive(
+            case.case_id, grant_id, [(SCOPE_NUMBER[one.scope], one.epoch, one.dek) for one in keys]
+        )
+
+    def _made(
+        self, case: Case, events: Events, due: Due, handoff: Handoff, keys: KeySet
+    ) -> Prepared:
+        grant_id = uuid7()
+        commitments = tuple(commitment(keys.dek(SCOPE_NUMBER[one])) for one in due.scopes)
+        grant = Grant(
+            state="released",
+            origin=self._country,
+            recipient=due.recipient,
+            handoff_id=due.handoff_id,
+            basis_id=due.basis_id,
+            scopes=due.scopes,
+            epoch=keys.epoch,
+            commitments=commitments,
+            capsule=b"",
+        )
+        public = handoff.preview_key if due.is_preview else handoff.key
+        assert public is not None, "it is due because a key was offered"
+        given = [Key(one, keys.epoch, keys.dek(SCOPE_NUMBER[one])) for one in due.scopes]
+        capsule = wrap(given, _release(grant_id, grant, case.case_id, events), public)
+        return Prepared(
+            grant_id,
+            case.case_id,
+            due.handoff_id,
+            due.is_preview,
+            due.basis_id,
+            keys.epoch,
+            due.scopes,
+            commitments,
+            carried(os.urandom(32), capsule),
+            self._boxes(case.case_id, grant_id, events, due, handoff, keys),
+        )
+
+    def _boxes(
+        self,
+        case_id: UUID,
+        grant_id: UUID,
+        events: Events,
+        due: Due,
+        handoff: Handoff,
+        keys: KeySet,
+    ) -> tuple[SealedEntry, ...]:
+        """Seal the record of what is released, and nothing for every other scope: one size."""
+        texts = self._texts(events, due, handoff)
+        self._vault.reserve(keys, len(RECORD_BYTES))
+        boxes = []
+        for scope, size in RECORD_BYTES.items():
+            place = place_of(grant_id, case_id, self._country, scope, _SCHEMA, keys.epoch)
+            text = texts.get(scope, b"")
+            box = seal(keys.dek(SCOPE_NUMBER[scope]), place, text, size=size)
+            boxes.append(SealedEntry(scope=scope, box=box))
+        return tuple(boxes)
+
+    def _texts(self, events: Events, due: Due, handoff: Handoff) -> dict[DataScope, bytes]:
+        record = own_record(self._vault, events.own, due.scopes)
+        texts = {scope: one.text for scope, one in record.items()}
+        began = events.one(handoff.began_with)
+        if due.is_preview and began is not None:
+            said = entries_of(self._vault, began.event, due.scopes)
+            preview = said.get(DataScope.PREVIEW)
+            both = [texts.get(DataScope.PREVIEW, b""), b"" if preview is None else preview.text]
+            texts[DataScope.PREVIEW] = record_text(merged(both))
+        return texts
+
+
+def _release(grant_id: UUID, grant: Grant, case_id: UUID, events: Events) -> Release:
+    offers = _OFFERS_PREVIEW if grant.is_preview else _OFFERS_REST
+    return Release(
+        case_id=case_id,
+        grant_id=grant_id,
+        sender=grant.origin,
+        recipient=grant.recipient,
+        basis_leaf=_leaf(events.shared, lambda event: _is_basis(event, grant.basis_id)),
+        accept_leaf=_leaf(
+            events.shared,
+            lambda event: (
+                isinstance(event, offers)
+                and event.handoff_id == grant.handoff_id
+                and event.grant_key is not None
+            ),
+        ),
+    )
+
+
+def _is_basis(event: Event, basis_id: UUID) -> bool:
+    match event:
+        case ConsentGranted():
+            return event.consent_id == basis_id
+        case OverrideApproved():
+            return event.override_id == basis_id
+    return False
+
+
+def _leaf(shared: Sequence[Told], fits: Callable[[Event], bool]) -> bytes:
+    """Return the leaf of the first event that fits: later ones of its kind are void."""
+    for told in shared:
+        if fits(told.event):
+            return told.leaf
+    raise NotAllowedNow("the events that a release rests on are not on the topic", rule="on_topic")

@@ -1,0 +1,148 @@
+"""The keystore's door: a socket of this machine that only this account can use."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from socketserver import StreamRequestHandler, ThreadingUnixStreamServer
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from events.errors import LedgerError, RecordRejected
+from ledger.keys import wire
+from ledger.keys.keystore import Keystore
+
+log = structlog.get_logger()
+
+Answer = Callable[[Keystore, Mapping[str, Any]], Any]
+
+
+def _case(said: Mapping[str, Any]) -> UUID:
+    return UUID(said["case_id"])
+
+
+def _evidence(found: Any) -> dict[str, Any]:
+    names = [wire.text_of(name) for name in found.key_ids]
+    return {
+        "slots": found.slots,
+        "replicas": found.replicas,
+        "method": found.method,
+        "keys": names,
+    }
+
+
+def _prepare(keystore: Keystore, said: Mapping[str, Any]) -> Any:
+    handoff_id, preview = UUID(said["handoff_id"]), bool(said["preview"])
+    return wire.prepared_out(keystore.prepare(_case(said), handoff_id, preview=preview))
+
+
+def _one_time(keystore: Keystore, said: Mapping[str, Any]) -> Any:
+    handoff_id, preview = UUID(said["handoff_id"]), bool(said["preview"])
+    return wire.text_of(keystore.one_time(_case(said), handoff_id, preview=preview))
+
+
+def _erase(keystore: Keystore, said: Mapping[str, Any]) -> Any:
+    evidence, grants = keystore.erase(_case(said), UUID(said["erasure_id"]))
+    return {**_evidence(evidence), "grants": [str(grant) for grant in grants]}
+
+
+#: Everything that can be asked.
+ANSWERS: Mapping[str, Answer] = {
+    "seal": lambda keystore, said: [
+        wire.text_of(box) for box in keystore.seal([wire.field_in(one) for one in said["fields"]])
+    ],
+    "one_time": _one_time,
+    "prepare": _prepare,
+    "carry": lambda keystore, said: wire.text_of(
+        keystore.carry(_case(said), UUID(said["grant_id"]))
+    ),
+    "receive": lambda keystore, said: keystore.receive(
+        _case(said), UUID(said["grant_id"]), wire.bytes_of(said["value"])
+    ),
+    "renew": lambda keystore, said: keystore.renew(_case(said), after=int(said["after"])),
+    "show": lambda keystore, said: wire.shown_out(
+        keystore.show(_case(said), UUID(said["access_id"]))
+    ),
+    "destroy": lambda keystore, said: _evidence(
+        keystore.destroy(_case(said), UUID(said["grant_id"]))
+    ),
+    "erase": _erase,
+    "ping": lambda keystore, _said: keystore.replicas,
+}
+
+
+def answer(keystore: Keystore, text: bytes) -> bytes:
+    """Return the answer to one line; what goes wrong is an answer, too."""
+    try:
+        said = wire.message(text)
+        asked = ANSWERS.get(str(said.get("ask")))
+        if asked is None:
+            raise RecordRejected("this keystore knows no such question", rule="keystore")
+        return wire.line({"answer": asked(keystore, said)})
+    except LedgerError as error:
+        log.warning("refused", rule=error.rule, error=type(error).__name__)
+        return wire.line(wire.error_out(error))
+    except (KeyError, TypeError, ValueError):
+        # `from None` would not help: what was asked may hold a text in clear, so nothing is quoted.
+        return wire.line(
+            wire.error_out(RecordRejected("a keystore cannot read this question", rule="keystore"))
+        )
+
+
+class _Handler(StreamRequestHandler):
+    server: KeystoreServer
+
+    def handle(self) -> None:
+        """Answer line after line until the other side has enough."""
+        if not _is_ours(self.connection):
+            return
+        while text := self.rfile.readline(wire.LONGEST_LINE):
+            self.wfile.write(answer(self.server.keystore, text))
+            self.wfile.flush()
+
+
+class KeystoreServer(ThreadingUnixStreamServer):
+    """Serves one keystore at a path, mode 0600."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, path: Path, keystore: Keystore) -> None:
+        self.keystore = keystore
+        with suppress(FileNotFoundError):
+            path.unlink()
+        before = os.umask(0o177)  # the socket is never open to others, not for a moment
+        try:
+            super().__init__(str(path), _Handler)
+        finally:
+            os.umask(before)
+
+    def handle_error(self, _request: Any, _client_address: Any) -> None:
+        """Say that a connection broke; never what was on it."""
+        log.warning("connection_broken")
+
+    def run(self, stop: threading.Event) -> None:
+        """Serve until told to stop."""
+        thread = threading.Thread(target=self.serve_forever, args=(0.1,), name="keystore")
+        thread.start()
+        stop.wait()
+        self.shutdown()
+        thread.join()
+        self.server_close()
+
+
+def _is_ours(connection: socket.socket) -> bool:
+    """Say whether the other side runs under this account, or is root; where the system tells."""
+    option = getattr(socket, "SO_PEERCRED", None)
+    if option is None:  # elsewhere the mode of the socket has to do
+        return True
+    said = connection.getsockopt(socket.SOL_SOCKET, option, struct.calcsize("3i"))
+    _, uid, _ = struct.unpack("3i", said)
+    return uid in {os.getuid(), 0}
