@@ -149,6 +149,24 @@ def erasure_attested() -> History:
     return history
 
 
+def keys_said_gone() -> History:
+    """Who uses a key that it said is gone contradicts itself, until it has erased once more."""
+    history = _accepted("keys_said_gone", "Destroyed, attested, and used all the same.")
+    names = tuple(key(f"second/{scope}")[:16] for scope in REST)
+    history.put("KG", KeysDestroyed, grant_id="first")
+    _released(
+        history, "back", PREVIEW, origin="KG", recipient="KZ",
+        commitments=(key("first/preview"),), void="wrong_country",
+    )  # fmt: skip
+    history.put("KG", ErasureAttested, erasure_id="of KG")
+    history.put("KZ", ErasureAttested, erasure_id="of KZ", keys=names)
+    _released(history, "other", PREVIEW)
+    _released(history, "again", REST, commitments=tuple(key(f"second/{one}") for one in REST))
+    history.put("KZ", ErasureAttested, erasure_id="of KZ", keys=names)
+    history.put("KZ", ErasureAttested, erasure_id="once more", keys=names)
+    return history
+
+
 def national_consent() -> History:
     history = History(
         "national_consent", "Who gave it, who took it back, what waits.", shared=False, newest=True
@@ -216,5 +234,5 @@ USUAL = {
 
 TOLD = (
     keys_released, no_key_no_data, sharing_stopped, permission_crossed_a_withdrawal,
-    erasure_attested, national_consent, national_access, national_block_and_erasure,
+    erasure_attested, keys_said_gone, national_consent, national_access, national_block_and_erasure,
 )  # fmt: skip

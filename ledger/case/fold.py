@@ -16,6 +16,7 @@ from ledger.case import (
     consent,
     data,
     erasure,
+    gone,
     identity,
     referral,
     transfer,
@@ -92,6 +93,8 @@ def fold(plane: Plane, event: Event, leaf: bytes) -> tuple[Plane, Verdict]:
     """
     verdict = judge(plane, event)
     after = effect(plane, event) if verdict.effective else plane
+    if plane.attested or plane.releases:
+        after = gone.compared(plane, after, event)
     protective = verdict.effective and step_of(event).kind_of(event) is Kind.PROTECTIVE
     return _placed(plane, after, event.origin, event.version, leaf, protective), verdict
 

@@ -173,6 +173,8 @@ class Plane:
     stopped_epochs: Mapping[str, int] = field(default_factory=dict)
     #: Newest attestation of erasure by each country.
     attested: Mapping[str, Attested] = field(default_factory=dict)
+    #: Event by which a country showed that a key which it says is gone is not (ledger.case.gone).
+    contradicted: Mapping[str, UUID] = field(default_factory=dict)
 
     def handoff(self, handoff_id: UUID) -> Handoff | None:
         """Return the referral or transfer with this id."""
