@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Concatenate, ParamSpec, Self
 from uuid import UUID
 
+from uuid_utils.compat import uuid7
+
 from events.agreement import Agreement
+from events.codes import DataScope, Purpose
 from events.errors import Misconfigured
 from events.stamp import Actor
 from ledger.bulk import Answer, record_many
+from ledger.case.access import access_data
 from ledger.case.case import Case
 from ledger.case.matter import Drafts, Matter
 from ledger.commands import Commands
 from ledger.deciding import Decider
 from ledger.history import Histories
 from ledger.keys.national import NationalKeys
-from ledger.keys.sealing import Sealer
+from ledger.keys.sealing import Opened, Sealer
 from ledger.receipt import Receipt
 from ledger.request import Request, decision
 from ledger.store import Store
 
 P = ParamSpec("P")
+
+
+#: An access is recorded even if others decide on the case at the same moment.
+_ACCESS_ATTEMPTS = 10
 
 
 def _now() -> datetime:
@@ -65,6 +73,7 @@ class Ledger:
         decider = Decider(store, countries, settings.clock, settings.sealer)
         histories = Histories(settings.country, most=settings.histories)
         partitions = settings.agreement.partitions
+        self._sealer = settings.sealer
         self._commands = Commands(store, histories, decider, partitions=partitions)
 
     def close(self) -> None:
@@ -118,6 +127,33 @@ class Ledger:
     def case(self, case_id: UUID) -> Case:
         """Return the case as this country would decide on it now."""
         return self._commands.reader.read(case_id).history.case
+
+    def read(
+        self,
+        case_id: UUID,
+        *,
+        by: Actor,
+        scopes: tuple[DataScope, ...],
+        purpose: Purpose,
+        door: str = "read",
+        about: UUID | None = None,
+    ) -> Mapping[str, Mapping[DataScope, Opened]]:
+        """Return data about a child, by country and scope, after it was recorded who is shown it.
+
+        AccessRefused, which is recorded, too; Misconfigured without a keystore.
+        """
+        if self._sealer is None:
+            raise Misconfigured("data about a child is read with a keystore only")
+        access_id = uuid7()
+        self.on(case_id, by=by, retries=_ACCESS_ATTEMPTS).decide(
+            access_data,
+            access_id=access_id,
+            scopes=scopes,
+            purpose=purpose,
+            door=door,
+            about=about,
+        )
+        return self._sealer.show(case_id, access_id)
 
     def outcome(self, receipt: Receipt, timeout_s: float) -> Receipt:
         """Return the receipt as soon as its topics have judged every event of it.

@@ -121,10 +121,45 @@ def _only(found: list[UUID], case: Case, what: str, how: str) -> UUID:
     return found[0]
 
 
+def _block(matter: Matter, _take: Take, _given: Given) -> UUID:
+    return _only(list(matter.case.national.care.blocks), matter.case, "block", "the id")
+
+
+def _hold(matter: Matter, _take: Take, _given: Given) -> UUID:
+    return _only(list(matter.case.national.care.holds), matter.case, "hold", "the id")
+
+
+def _erasure(matter: Matter, _take: Take, _given: Given) -> UUID:
+    erasures = matter.case.national.care.erasures.items()
+    waiting = [key for key, one in erasures if one.state == "requested"]
+    return _only(waiting, matter.case, "erasure that waits", "the id")
+
+
+def _access(matter: Matter, _take: Take, _given: Given) -> UUID:
+    glass = matter.case.national.care.broken_glass.items()
+    waiting = [key for key, one in glass if not one.reviewed]
+    return _only(waiting, matter.case, "emergency access to review", "the id")
+
+
+def _grant(matter: Matter, _take: Take, _given: Given) -> UUID:
+    case = matter.case
+    owed = [
+        key
+        for key, one in case.ahead.releases.items()
+        if one.recipient == case.country and one.state == "stopped"
+    ]
+    return _only(owed, case, "grant that is owed", "the id")
+
+
 _CHOICES: Mapping[str, Callable[[Matter, Take, Given], UUID]] = {
     "basis_id": _basis,
     "handoff_id": _handoff,
     "consent_id": _consent,
     "override_id": _override,
     "guardian_id": _guardian,
+    "block_id": _block,
+    "hold_id": _hold,
+    "erasure_id": _erasure,
+    "access_id": _access,
+    "grant_id": _grant,
 }

@@ -5,6 +5,8 @@ DIR/running.json: what runs now, while it runs.
 DIR/kafka/, DIR/postgresql/: the servers' folders.
 DIR/KZ/node.toml: how to reach this country's servers.
 DIR/KZ/log.key: signs this country's events, mode 0400.
+DIR/KZ/national.key: seals what stands on its national topic, mode 0400.
+DIR/KZ/keystore/: its socket, its slot files and the key-encryption key: never in a backup.
 DIR/KZ/<role>.dsn: one connection URL per role in the database, mode 0600.
 DIR/KZ/relay/, DIR/KZ/worker-1/: each program's log.
 """
@@ -13,9 +15,11 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +34,10 @@ ROLES: Mapping[str, str] = {
     "audit": "ledger_audit",
     "keystore": "ledger_keystore",
 }
+
+
+#: What every system takes for a path of a socket.
+_LONGEST_SOCKET = 100
 
 
 def default_dir() -> Path:
@@ -58,6 +66,30 @@ class CountryFolder:
     def log_key(self) -> Path:
         """The file of the key that signs this country's events."""
         return self.path / "log.key"
+
+    @property
+    def national_key(self) -> Path:
+        """The file of the keys that seal this country's national topic."""
+        return self.path / "national.key"
+
+    @property
+    def kek(self) -> Path:
+        """The file of the key-encryption key."""
+        return self.path / "keystore" / "kek.key"
+
+    @property
+    def slots(self) -> tuple[Path, ...]:
+        """The slot files. On one disk here; a real node has them on two."""
+        return tuple(self.path / "keystore" / f"slots-{at}" / "slots" for at in (1, 2))
+
+    @property
+    def keystore(self) -> Path:
+        """The keystore's socket; in a folder of its own where this path is too long for one."""
+        here = (self.path / "keystore" / "socket").absolute()
+        if len(str(here).encode()) <= _LONGEST_SOCKET:
+            return here
+        name = sha256(str(here).encode()).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"ledger-{os.getuid()}-{name}.socket"
 
     @property
     def node_file(self) -> Path:

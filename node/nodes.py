@@ -17,7 +17,7 @@ from events.errors import ServiceUnavailable
 from node.embedded.folder import ServerFolder
 from node.home import CountryFolder, Home, write_private
 from node.program import PythonProgram
-from node.provision import ensure_agreement, ensure_database, ensure_topics
+from node.provision import ensure_agreement, ensure_database, ensure_keys, ensure_topics
 from node.servers import KafkaServer, PostgresServer
 from node.settings import UpSettings
 from node.supervisor import Supervisor
@@ -32,13 +32,15 @@ class CountryPrograms:
 
     relay: PythonProgram
     workers: list[PythonProgram]
+    keystore: PythonProgram
+    reactor: PythonProgram
     #: Connection URL of the database's owner.
     database: str
 
     @property
     def all(self) -> list[PythonProgram]:
         """Every program."""
-        return [self.relay, *self.workers]
+        return [self.relay, *self.workers, self.keystore, self.reactor]
 
 
 @dataclass
@@ -102,15 +104,20 @@ class Nodes:
 
     def _country(self, country: str, database: str) -> CountryPrograms:
         folder = self.home.country(country)
+        ensure_keys(folder)
         folder.write(
-            agreement=str(self.home.agreement_file.absolute()), kafka=self._kafka.bootstrap
+            agreement=str(self.home.agreement_file.absolute()),
+            kafka=self._kafka.bootstrap,
+            keystore=str(folder.keystore),
         )
         relay = self._program(folder, "relay", "relay", "relay")
+        keystore = self._program(folder, "keystore", "keystore", "keystore")
+        reactor = self._program(folder, "reactor", "reactor", "append")
         workers = [
             self._program(folder, f"worker-{number}", "worker", "project")
             for number in range(1, self.workers + 1)
         ]
-        return CountryPrograms(relay, workers, database)
+        return CountryPrograms(relay, workers, keystore, reactor, database)
 
     def _launch(self, program: PythonProgram) -> None:
         program.start()
@@ -125,9 +132,10 @@ class Nodes:
             "LEDGER_KAFKA": self._kafka.bootstrap,
             "LEDGER_PG_FILE": str(folder.dsn_file(role).absolute()),
             "LEDGER_INSECURE_DEV": str(int(self.settings.insecure_dev)),
+            **_OWN[noun](folder),
         }
-        if noun == "relay":
-            environment["LEDGER_LOG_KEY_FILE"] = str(folder.log_key.absolute())
+        if noun == "keystore":  # it has no business on the topics
+            environment = {k: v for k, v in environment.items() if "KAFKA" not in k}
         module = f"node.run_{noun}"
         what = f"{folder.country} {name}"
         return PythonProgram(what, folder.path / name, module, environment)
@@ -160,10 +168,30 @@ class Nodes:
                     "relay": _program_entry(programs.relay),
                     "worker": _program_entry(programs.workers[0]),
                     "workers": [_program_entry(worker) for worker in programs.workers],
+                    "keystore": _program_entry(programs.keystore),
+                    "reactor": _program_entry(programs.reactor),
                 }
                 for country, programs in self._programs.items()
             },
         }
+
+
+def _key_files(folder: CountryFolder) -> Mapping[str, str]:
+    return {"LEDGER_NATIONAL_KEY_FILE": str(folder.national_key.absolute())}
+
+
+#: What a program is told beside what all are told.
+_OWN: Mapping[str, Callable[[CountryFolder], Mapping[str, str]]] = {
+    "relay": lambda folder: {"LEDGER_LOG_KEY_FILE": str(folder.log_key.absolute())},
+    "worker": _key_files,
+    "reactor": lambda folder: {**_key_files(folder), "LEDGER_KEYSTORE": str(folder.keystore)},
+    "keystore": lambda folder: {
+        **_key_files(folder),
+        "LEDGER_KEYSTORE": str(folder.keystore),
+        "LEDGER_KEK_FILE": str(folder.kek.absolute()),
+        "LEDGER_SLOTS": ",".join(str(path.absolute()) for path in folder.slots),
+    },
+}
 
 
 def _program_entry(program: PythonProgram) -> Mapping[str, Any]:

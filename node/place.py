@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from events.agreement import Agreement
 from events.codes import Role
@@ -14,6 +14,11 @@ from events.errors import BadInput, CodeUnknown, Misconfigured, ServiceUnavailab
 from events.stamp import Actor
 from node.home import Home, default_dir
 from node.settings import VerbSettings
+
+if TYPE_CHECKING:
+    from ledger.keys.client import KeystoreClient
+    from ledger.keys.national import NationalKeys
+    from ledger.service import LedgerSettings
 
 _ACTOR = re.compile(r"(?P<role>[a-z_]+):(?P<id>[^@\s]+)@(?P<organisation>\S+)")
 
@@ -30,6 +35,9 @@ class Place:
     national_kafka: str | None = None
     #: Folder of the node, if `ledger up` made it.
     home: Home | None = None
+    #: Socket of the keystore, and file of the national keys, where there are any.
+    keystore: Path | None = None
+    national_key: Path | None = None
     _dsn: str | None = None
 
     def dsn(self, role: str) -> str:
@@ -42,6 +50,35 @@ class Place:
             return path.read_text()
         except OSError as error:
             raise Misconfigured(f"{path}: {error.strerror}") from None
+
+    @property
+    def keys(self) -> NationalKeys | None:
+        """The country's own keys: they open what is national."""
+        from ledger.keys.national import NationalKeys
+
+        return None if self.national_key is None else NationalKeys.load(self.national_key)
+
+    def require_keystore(self) -> KeystoreClient:
+        """Return a client of the keystore."""
+        from ledger.keys.client import KeystoreClient
+
+        if self.keystore is None:
+            raise Misconfigured("data is kept with a keystore only: set LEDGER_KEYSTORE")
+        return KeystoreClient(self.keystore)
+
+    def ledger_settings(self, *, connections: int = 2) -> LedgerSettings:
+        """Return what the country's ledger needs to decide here."""
+        from ledger.keys.client import KeystoreClient
+        from ledger.service import LedgerSettings
+
+        return LedgerSettings(
+            dsn=self.dsn("append"),
+            country=self.country,
+            agreement=self.agreement,
+            connections=connections,
+            national_keys=self.keys,
+            sealer=None if self.keystore is None else KeystoreClient(self.keystore),
+        )
 
     def require_kafka(self) -> str:
         """Return Kafka's bootstrap servers."""
@@ -90,6 +127,8 @@ def _of_settings(settings: VerbSettings, file: Path, country: str | None) -> Pla
         agreement=agreement,
         kafka=settings.kafka,
         client=settings.client,
+        keystore=settings.keystore,
+        national_key=settings.national_key,
         _dsn=settings.pg.get_secret_value(),
     )
 
@@ -101,9 +140,16 @@ def _of_folder(home: Home, country: str | None, client: Mapping[str, Any]) -> Pl
             f"no nodes in {home.path}: start them with `ledger up --dir {home.path}`"
         )
     chosen = _chosen(country, agreement)
-    said = home.country(chosen).read()
+    folder = home.country(chosen)
+    said = folder.read()
     return Place(
-        country=chosen, agreement=agreement, kafka=str(said["kafka"]), client=client, home=home
+        country=chosen,
+        agreement=agreement,
+        kafka=str(said["kafka"]),
+        client=client,
+        home=home,
+        keystore=Path(said["keystore"]) if "keystore" in said else None,
+        national_key=folder.national_key if folder.national_key.exists() else None,
     )
 
 
@@ -144,12 +190,27 @@ def settings_of(program: str, directory: Path | None, country: str | None) -> Ma
         return {} if country is None else {"country": country}
     where = find(directory, country)
     assert where.home is not None
-    role = {"relay": "relay", "worker": "project"}[program]
+    role = {"relay": "relay", "worker": "project", "reactor": "append", "keystore": "keystore"}[
+        program
+    ]
+    folder = where.home.country(where.country)
     given = {
         "country": where.country,
         "agreement": where.home.agreement_file,
         "kafka": where.kafka,
         "pg": where.dsn(role),
     }
-    key = {"log_key": where.home.country(where.country).log_key}
-    return given | key if program == "relay" else given
+    own: Mapping[str, Mapping[str, Any]] = {
+        "relay": {"log_key": folder.log_key},
+        "worker": {"national_key": folder.national_key},
+        "reactor": {"national_key": folder.national_key, "keystore": folder.keystore},
+        "keystore": {
+            "national_key": folder.national_key,
+            "keystore": folder.keystore,
+            "slots": ",".join(str(path) for path in folder.slots),
+            "kek": folder.kek.read_text().strip() if folder.kek.exists() else None,
+        },
+    }
+    if program == "keystore":
+        given.pop("kafka")
+    return {**given, **own[program]}

@@ -12,14 +12,14 @@ from events.errors import LedgerError, ServiceUnavailable, StartAgain
 from node import logs
 from node.metrics import Health, Waiting, served
 from node.ownership import require_sole_owner
-from node.settings import ProgramSettings
+from node.settings import ProgramSettings, ServedSettings
 from node.supervisor import NEEDS_A_PERSON, TEMPORARY
 
 
 class Program(NamedTuple):
     """A program that is ready to run."""
 
-    settings: ProgramSettings
+    settings: ServedSettings
     #: What it waits for before it is ready.
     waiting: Waiting
     #: Runs until told to stop; returns 0, or the code to end the process with at once.

@@ -5,6 +5,8 @@ Every step finds what an earlier run made, so a run that was killed halfway is s
 
 from __future__ import annotations
 
+import base64
+import os
 import secrets
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -15,6 +17,7 @@ from urllib.parse import quote
 
 from events.agreement import Agreement, Country
 from events.errors import CodeUnknown, Misconfigured
+from ledger.keys.national import NationalKeys
 from ledger.log.signature import LogSigner
 from node.home import ROLES, CountryFolder, Home, write_private
 
@@ -71,6 +74,17 @@ def log_key(country: str, file: Path) -> LogSigner:
     if file.exists():
         return LogSigner.load(file)
     return LogSigner.create(f"{country}-log", file)
+
+
+def ensure_keys(folder: CountryFolder) -> None:
+    """Make a country's national keys and its key-encryption key, if there are none."""
+    if not folder.national_key.exists():
+        NationalKeys.create(folder.national_key)
+    for path in (folder.kek, *folder.slots):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not folder.kek.exists():
+        secret = base64.b64encode(os.urandom(32)).decode()
+        write_private(folder.kek, secret + "\n", mode=0o400)
 
 
 def ensure_database(folder: CountryFolder, owner: str, *, prefix: str) -> str:

@@ -23,9 +23,11 @@ def prepare(settings: WorkerSettings) -> Program:
     import consumers.settings
     from consumers.worker import Worker
     from events.agreement import Agreement
+    from ledger.keys.national import NationalKeys
     from node.children import ChildrenWaiting
 
     dsn, national = settings.pg.get_secret_value(), settings.national_kafka
+    key = settings.national_key
     REGISTRY.register(ChildrenWaiting(dsn, settings.country))
     worker = Worker(
         consumers.settings.WorkerSettings(
@@ -34,6 +36,7 @@ def prepare(settings: WorkerSettings) -> Program:
             dsn=dsn,
             kafka=kafka_client(settings),
             national_kafka=kafka_client(settings, national) if national else None,
+            national_keys=NationalKeys.load(key) if key else None,
         )
     )
 

@@ -20,7 +20,7 @@ from events.errors import Misconfigured
 
 PREFIX = "LEDGER_"
 #: Settings whose value may stand in a file named by `<NAME>_FILE`.
-SECRETS = frozenset({"pg", "kafka_password"})
+SECRETS = frozenset({"pg", "kafka_password", "kek"})
 
 #: Addresses that no wire leaves: `127.0.0.1:9092`, `localhost:9092,[::1]:9093`.
 _LOOPBACK = r"(?:127\.\d+\.\d+\.\d+|localhost|\[::1\])(?::\d+)?"
@@ -92,15 +92,16 @@ class KafkaSettings(Settings):
         return found
 
 
-class ProgramSettings(KafkaSettings):
-    """What a relay and a worker have in common."""
+class ServedSettings(Settings):
+    """What every long-running program has in common."""
 
-    kafka: str = Field(description="Kafka's bootstrap servers, `host:port,host:port`.")
     country: str = Field(pattern="^[A-Z]{2}$", description="Country whose node this is.")
     agreement: Path = Field(description="The agreement file (TOML): countries, topics, log keys.")
     pg: SecretStr = Field(description="PostgreSQL: connection URL of the country's database.")
-    national_kafka: str | None = Field(
-        None, description="Bootstrap servers of the country's own cluster; default: the shared one."
+    national_key: Path | None = Field(
+        None,
+        validation_alias="LEDGER_NATIONAL_KEY_FILE",
+        description="File with the country's own keys, mode 0400: they seal the national topic.",
     )
     commit: str = Field(
         "unknown",
@@ -110,6 +111,15 @@ class ProgramSettings(KafkaSettings):
     metrics_host: str = Field("127.0.0.1", description="Address of /metrics and /health.")
     metrics_port: int = Field(
         0, ge=0, le=65535, description="Port of /metrics and /health; 0 = a free one."
+    )
+
+
+class ProgramSettings(ServedSettings, KafkaSettings):
+    """What the programs on the topics have in common."""
+
+    kafka: str = Field(description="Kafka's bootstrap servers, `host:port,host:port`.")
+    national_kafka: str | None = Field(
+        None, description="Bootstrap servers of the country's own cluster; default: the shared one."
     )
 
 
@@ -124,6 +134,33 @@ class RelaySettings(ProgramSettings):
 
 class WorkerSettings(ProgramSettings):
     """Settings of `ledger worker run`."""
+
+
+class ReactorSettings(ProgramSettings):
+    """Settings of `ledger reactor run`."""
+
+    keystore: Path = Field(description="Socket of the country's keystore.")
+
+
+class KeystoreSettings(ServedSettings):
+    """Settings of `ledger keystore run`. One of the three KEK settings is needed."""
+
+    keystore: Path = Field(description="Socket of the country's keystore.")
+    slots: str = Field(
+        description="Slot files of the keystore, two or more on different disks, separated by"
+        " commas; no backup may hold them."
+    )
+    kek: SecretStr | None = Field(
+        None, description="Key-encryption key: 32 bytes in base64 or hex. A file is better."
+    )
+    kek_command: str | None = Field(
+        None, description="Program that prints the key-encryption key: how a KMS or HSM is asked."
+    )
+    kek_before: Path | None = Field(
+        None,
+        validation_alias="LEDGER_KEK_BEFORE_FILE",
+        description="File with the key-encryption key before this one, until keys are rewrapped.",
+    )
 
 
 class UpSettings(KafkaSettings):
@@ -143,13 +180,26 @@ class VerbSettings(KafkaSettings):
     country: str | None = Field(None, description="Country to act as.")
     actor: str | None = Field(None, description="Who decides: ROLE:PSEUDONYM@ORGANISATION.")
     agreement: Path | None = Field(None, description="Agreement file of a node without a folder.")
+    keystore: Path | None = Field(None, description="Socket of the country's keystore.")
+    national_key: Path | None = Field(
+        None,
+        validation_alias="LEDGER_NATIONAL_KEY_FILE",
+        description="File with the country's own keys, mode 0400: they seal the national topic.",
+    )
     pg: SecretStr | None = Field(
         None, description="PostgreSQL: connection URL of the country's database."
     )
 
 
 #: Every program and what it reads.
-PROGRAMS: tuple[type[Settings], ...] = (RelaySettings, WorkerSettings, UpSettings, VerbSettings)
+PROGRAMS: tuple[type[Settings], ...] = (
+    RelaySettings,
+    WorkerSettings,
+    ReactorSettings,
+    KeystoreSettings,
+    UpSettings,
+    VerbSettings,
+)
 
 
 def known_names() -> frozenset[str]:

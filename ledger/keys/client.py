@@ -7,27 +7,16 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 from uuid import UUID
 
 from events.codes import DataScope
 from events.errors import ServiceUnavailable
 from ledger.keys import wire
-from ledger.keys.records import Opened
-from ledger.keys.sealing import Field
+from ledger.keys.asking import Destroyed
+from ledger.keys.sealing import Field, Opened
 
 _TIMEOUT_S = 20.0
-
-
-class Destroyed(NamedTuple):
-    """What a keystore says of keys that it destroyed."""
-
-    slots: int
-    replicas: int
-    method: str
-    keys: tuple[bytes, ...]
-    #: Grants whose capsules are to be tombstoned.
-    grants: tuple[UUID, ...] = ()
 
 
 class KeystoreClient:

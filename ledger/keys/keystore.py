@@ -21,10 +21,10 @@ from ledger.history import Histories
 from ledger.keys import capsules
 from ledger.keys.capsules import Prepared
 from ledger.keys.keyset import Evidence
-from ledger.keys.records import Events, Opened, entries_of, events_of, own_record, released_in
+from ledger.keys.records import Events, entries_of, events_of, own_record, released_in
 from ledger.keys.releasing import Releasing, stage
 from ledger.keys.seal import SCOPE_NUMBER, seal
-from ledger.keys.sealing import Field
+from ledger.keys.sealing import Field, Opened
 from ledger.keys.vault import Vault
 from ledger.snapshot import CaseReader
 from ledger.store import Store

@@ -28,7 +28,7 @@ from ledger.case.personal import merged, record_text
 from ledger.keys.keyset import Erased
 from ledger.keys.national import opened
 from ledger.keys.seal import SCOPE_NUMBER, key_id_of, unseal
-from ledger.keys.sealing import place_in
+from ledger.keys.sealing import Opened, place_in
 from ledger.keys.vault import Vault
 from ledger.store import Store
 
@@ -59,14 +59,6 @@ class Told(NamedTuple):
 
     event: Event
     leaf: bytes
-
-
-class Opened(NamedTuple):
-    """What became of one sealed text."""
-
-    #: open, or erased: its key was destroyed.
-    state: str
-    text: bytes = b""
 
 
 class Events(NamedTuple):

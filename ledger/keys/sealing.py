@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from events.codes import DataScope
@@ -55,6 +55,18 @@ class Field:
         )
 
 
+class Opened(NamedTuple):
+    """What became of one sealed text."""
+
+    #: open; erased: its key was destroyed; closed, stopped, destroyed: it may not be opened here.
+    state: str
+    text: bytes = b""
+
+    def __repr__(self) -> str:
+        """Never show what it says."""
+        return f"Opened({self.state})"
+
+
 class Sealer(Protocol):
     """A keystore as a decider sees it."""
 
@@ -63,6 +75,9 @@ class Sealer(Protocol):
 
     def one_time(self, case_id: UUID, handoff_id: UUID, *, preview: bool) -> bytes:
         """Return this country's public key for one step of a release; the same each time."""
+
+    def show(self, case_id: UUID, access_id: UUID) -> Mapping[str, Mapping[DataScope, Opened]]:
+        """Return the data that an access was recorded for: country -> scope -> what it says."""
 
 
 def place_of(

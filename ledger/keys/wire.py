@@ -17,8 +17,7 @@ from events.codes import DataScope
 from events.errors import LedgerError, Misconfigured, RecordRejected
 from events.stamp import SealedEntry
 from ledger.keys.capsules import Prepared
-from ledger.keys.records import Opened
-from ledger.keys.sealing import Field
+from ledger.keys.sealing import Field, Opened
 
 #: The longest line: a batch of some hundred texts.
 LONGEST_LINE = 16 * 1024 * 1024

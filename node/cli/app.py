@@ -22,6 +22,9 @@ NOUNS: Mapping[str, str] = {
     "override": "Release without consent: a second person, a reason, an end.",
     "referral": "A service is sought elsewhere; responsibility stays.",
     "transfer": "Responsibility for a case moves to another country.",
+    "data": "What is known about a child, sealed; shown only after it was recorded to whom.",
+    "block": "Nothing about a child goes to some countries and persons; why is sealed.",
+    "erasure": "Destroy the keys of a closed case, so that nobody reads it any more.",
     "care": "The national work with the child; other countries do not see it.",
     "import": "Decisions from the rows of a CSV or JSON Lines file.",
     "projections": "Read models: how far they are, build them anew, check them.",
@@ -32,6 +35,8 @@ NOUNS: Mapping[str, str] = {
     "prepare": "What a node needs before its first start, where `ledger up` is not used.",
     "relay": "The program that puts this country's events on the topic.",
     "worker": "The program that mirrors the topic and projects it.",
+    "reactor": "The program that does what follows from the topic by itself.",
+    "keystore": "The program that keeps the keys of this country.",
     "bench": "This project measured against the tools it stands on.",
 }
 #: `import` is a word of Python.

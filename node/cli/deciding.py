@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -11,8 +13,9 @@ from uuid import UUID
 import typer
 
 from events.codes import Role
-from events.errors import ServiceUnavailable
+from events.errors import BadInput, ServiceUnavailable
 from events.registry import NEWEST
+from ledger.case.personal import PersonalData
 from ledger.receipt import Receipt
 from ledger.request import Decision, Request
 from node import place
@@ -142,12 +145,9 @@ def verb(
 
 def ledger_of(where: place.Place) -> Ledger:
     """Open the ledger of a node, for as many connections as a verb needs."""
-    from ledger.service import LedgerSettings, open_ledger
+    from ledger.service import open_ledger
 
-    settings = LedgerSettings(
-        dsn=where.dsn("append"), country=where.country, agreement=where.agreement, connections=2
-    )
-    return open_ledger(settings)
+    return open_ledger(where.ledger_settings())
 
 
 def _decide(
@@ -215,9 +215,26 @@ def state_of(receipt: Receipt) -> str:
 def _parsed(take: Take, typed: Mapping[str, Any]) -> dict[str, Any]:
     kinds = arguments_of(take)
     return {
-        name: parse(value, kinds[name], name=_option(name)) if isinstance(value, str) else value
+        name: parse(_said(value, kinds[name]), kinds[name], name=_option(name))
+        if isinstance(value, str)
+        else value
         for name, value in typed.items()
     }
+
+
+def _said(typed: str, kind: Any) -> str:
+    """Return what was typed; for data about a child, what the named file holds.
+
+    Never the data itself: everybody on the machine sees the arguments of a program.
+    """
+    if kind is not PersonalData:
+        return typed
+    if typed == "-":
+        return sys.stdin.read()
+    try:
+        return Path(typed).read_text()
+    except (OSError, UnicodeDecodeError):
+        raise BadInput("--data names a file that can be read, or - for standard input") from None
 
 
 def _option(name: str) -> str:

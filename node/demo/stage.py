@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ledger.service import LedgerSettings, open_ledger
+from ledger.service import open_ledger
 from node import place
 from node.demo.desk import Desk
 from node.demo.plots import PLAIN, PLOTS
@@ -66,8 +66,5 @@ def staged(path: Path, settings: UpSettings, say: Callable[[str], None]) -> Iter
 @contextmanager
 def _desk(path: Path, country: str, running: Mapping[str, Any]) -> Iterator[Desk]:
     where = place.find(path, country)
-    settings = LedgerSettings(
-        dsn=where.dsn("append"), country=country, agreement=where.agreement, connections=_AT_ONCE
-    )
-    with open_ledger(settings) as ledger:
+    with open_ledger(where.ledger_settings(connections=_AT_ONCE)) as ledger:
         yield Desk(country, ledger, running["countries"][country]["worker"]["pid"])

@@ -1,0 +1,107 @@
+"""Capsules on the grants topic: put there by their sender, taken from there by their recipient.
+
+The topic is compacted and keyed by grant. A capsule that is sent twice is the same capsule; one
+that is gone is a tombstone. Who may read it cannot open it without the recipient's one-time key.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+from kafka import KafkaProducer, TopicPartition
+
+from consumers.start import STRICT
+from consumers.translation import translated
+from events.contract import GRANT_SWEEP, partition_of
+from ledger.fetching import SafeConsumer
+
+_ACKNOWLEDGED_S = 10.0
+_POLL_MS = 250
+_PRODUCER: Mapping[str, Any] = {
+    "acks": "all",
+    "enable_idempotence": True,
+    "retries": float("inf"),
+    "delivery_timeout_ms": 9_000,
+    "request_timeout_ms": 5_000,
+    "max_block_ms": 5_000,
+    "linger_ms": 0,
+    "compression_type": None,  # the broker compresses: topic setting
+    "reconnect_backoff_max_ms": 1_000,
+    "allow_auto_create_topics": False,
+}
+
+
+class GrantMail:
+    """The grants topic of an agreement, for one country's reactor."""
+
+    def __init__(self, cluster: Mapping[str, Any], topic: str, partitions: int) -> None:
+        self._topic = topic
+        self._partitions = partitions
+        self._cluster = cluster
+        self._producer: Any = None
+        self._lock = threading.Lock()
+        self._there: dict[UUID, bytes] = {}
+
+    def close(self) -> None:
+        """End after a clean stop."""
+        if self._producer is not None:
+            self._producer.close(timeout=2)
+
+    def put(self, grant_id: UUID, value: bytes | None) -> None:
+        """Put a capsule on the topic, or a tombstone; return when the topic has it. StartAgain."""
+        with translated():
+            partition = partition_of(grant_id, self._partitions)
+            self._send(grant_id.bytes, value, partition).get(timeout=_ACKNOWLEDGED_S)
+
+    def sweep(self) -> None:
+        """Write once to every partition: compaction takes nothing away where nothing comes in."""
+        with translated():
+            sent = [self._send(GRANT_SWEEP, None, at) for at in range(self._partitions)]
+            for one in sent:
+                one.get(timeout=_ACKNOWLEDGED_S)
+
+    def get(self, grant_id: UUID) -> bytes | None:
+        """Return the capsule of a grant, if it has been read."""
+        with self._lock:
+            return self._there.get(grant_id)
+
+    def drop(self, grant_id: UUID) -> None:
+        """Forget a capsule that is not needed any more."""
+        with self._lock:
+            self._there.pop(grant_id, None)
+
+    def read(self, stop: threading.Event, news: Callable[[UUID], None]) -> None:
+        """Read the topic from its beginning on, until told to stop; tell of each capsule."""
+        with translated():
+            consumer = SafeConsumer(**self._cluster, **STRICT, metrics_enabled=False)
+            try:
+                parts = [TopicPartition(self._topic, at) for at in range(self._partitions)]
+                consumer.assign(parts)
+                consumer.seek_to_beginning(*parts)
+                while not stop.is_set():
+                    for records in consumer.poll(_POLL_MS).values():
+                        for record in records:
+                            self._take(record, news)
+            finally:
+                consumer.close()
+
+    def _send(self, key: bytes, value: bytes | None, partition: int) -> Any:
+        if self._producer is None:
+            self._producer = KafkaProducer(**self._cluster, **_PRODUCER)
+        return self._producer.send(self._topic, key=key, value=value, partition=partition)
+
+    def _take(self, record: Any, news: Callable[[UUID], None]) -> None:
+        """Keep a capsule. A record whose key is no grant is nobody's, and is passed over."""
+        if record.key is None or len(record.key) != 16 or record.key == GRANT_SWEEP:
+            return
+        grant_id = UUID(bytes=record.key)
+        with self._lock:
+            if record.value is None:
+                self._there.pop(grant_id, None)
+                return
+            # The first one counts: whoever puts another under the same grant changes nothing.
+            self._there.setdefault(grant_id, record.value)
+        news(grant_id)
