@@ -31,6 +31,26 @@ Opinions = Mapping[type[Event], Rows]
 
 
 #: Names of events that most read models have one opinion on.
+CASE = (
+    "CaseOpened StatusChanged CaseClosed CaseReopened CaseJoined RecordCorrected ChildMissing"
+    " ChildFound"
+)
+CONSENT = (
+    "ConsentGranted ConsentRefused ConsentWithdrawn OverrideApproved OverrideEnded"
+    " OverrideReviewed BasisRecorded"
+)
+REFERRAL = (
+    "ReferralSent ReferralReceived ReferralAccepted ReferralRejected ReferralStarted"
+    " ReferralCompleted ReferralRevoked ReferralExpired"
+)
+TRANSFER = (
+    "TransferRequested TransferProposed TransferPreviewed TransferAccepted TransferRejected"
+    " TransferRevoked TransferExpired ResponsibilityMoved HandoverCompleted"
+)
+CARE = (
+    "CaseShared RiskAssessed ConcernRecorded AssessmentCompleted ViewsRecorded CaseRouted"
+    " CaseAssigned GuardianAppointed GuardianEnded ClosureRequested RefusalRecorded"
+)
 DATA = "KeysReleased ReleaseStopped KeysDestroyed RetentionClaimed ErasureAttested"
 ACCESS = "PersonalDataRecorded PersonalDataAccessed AccessDenied BreakGlassUsed AccessReviewed"
 ERASURE = "ErasureRequested ErasureApproved KeysErased HoldPlaced HoldEnded"

@@ -1,16 +1,17 @@
-"""What each consent or override of a case is for, and who asked for it: national."""
+"""What each consent or override of a case is for, who gave it and who ended it: national."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from events.consent import BasisRecorded
+from events.codes import ConsentGiver
+from events.consent import BasisRecorded, WithdrawalRecorded
+from ledger.case.national import Terms
 from projections.change import (
     ACCESS,
     BLOCK,
     DATA,
     ERASURE,
-    WITHDRAWAL,
     Change,
     Opinions,
     on,
@@ -23,25 +24,52 @@ TABLE = Table(
         "case_id": "uuid NOT NULL",
         "topic": "text NOT NULL",
         "basis_id": "uuid NOT NULL",
-        "kind": "text NOT NULL",
-        "purpose": "text NOT NULL",
-        "requested_by": "text NOT NULL",
+        # NULL, all of them, where another country gave it and only who ended it is known here.
+        "kind": "text",
+        "purpose": "text",
+        "requested_by": "text",
+        "given_by": "text",
+        "giver": "text",  # pseudonym of an adult
+        "age_band": "text",
+        "withheld_from": "text[]",
+        "override_reason": "text",
+        "ended_by": "text",  # who refused it or took it back
     },
     key=("case_id", "topic", "basis_id"),
 )
 
 
 def _rows(change: Change) -> Iterable[Row]:
-    assert isinstance(change.event, BasisRecorded)
-    basis_id = change.event.basis_id
-    terms = change.after.care.terms[basis_id]
-    what = (str(terms.kind), str(terms.purpose), plain(terms.requested_by))
-    return ((change.record.case_id, change.record.topic, basis_id, *what),)
+    assert isinstance(change.event, BasisRecorded | WithdrawalRecorded)
+    basis_id, care = change.event.basis_id, change.after.care
+    ended_by = care.ended_by.get(basis_id)
+    said = (*_said(care.terms.get(basis_id)), None if ended_by is None else str(ended_by))
+    return ((change.record.case_id, change.record.topic, basis_id, *said),)
+
+
+def _said(terms: Terms | None) -> Row:
+    if terms is None:
+        return (None,) * 8
+    known = terms.given_by is not ConsentGiver.UNKNOWN
+    return (
+        str(terms.kind),
+        str(terms.purpose),
+        plain(terms.requested_by),
+        str(terms.given_by) if known else None,
+        _plain(terms.giver),
+        str(terms.age_band) if known else None,
+        [plain(one) for one in terms.withheld_from],
+        _plain(terms.reason),
+    )
+
+
+def _plain(text: str | None) -> str | None:
+    return None if text is None else plain(text)
 
 
 OPINIONS: Opinions = {
-    **on("BasisRecorded", _rows),
-    # Terms are written once, beside the grant; nothing that happens later changes them.
+    **on("BasisRecorded WithdrawalRecorded", _rows),
+    # Terms are written once, beside the grant; of what happens later only who ended it is added.
     **on("ConsentGranted ConsentRefused ConsentWithdrawn OverrideApproved OverrideEnded"),
     **on("OverrideReviewed CaseOpened StatusChanged CaseClosed CaseReopened CaseJoined"),
     **on("RecordCorrected ChildMissing ChildFound"),
@@ -51,6 +79,7 @@ OPINIONS: Opinions = {
     **on("TransferRevoked TransferExpired ResponsibilityMoved HandoverCompleted"),
     **on("CaseShared RiskAssessed ConcernRecorded AssessmentCompleted ViewsRecorded CaseRouted"),
     **on("CaseAssigned GuardianAppointed GuardianEnded ClosureRequested RefusalRecorded"),
-    # Who took it back stands in the trail and in the national plane, not in the terms.
-    **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
+    # A withdrawal that waits for its review has ended nothing yet.
+    **on("WithdrawalAsked WithdrawalReviewed DataForgone"),
+    **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK}"),
 }

@@ -8,12 +8,16 @@ from typing import NamedTuple
 from events.registry import CLASSES
 from events.stamp import Event
 from projections import (
+    access_ledger,
     audit_trail,
+    blocks,
     case_file,
     case_state,
     consent_terms,
     consents,
+    coverage,
     referrals,
+    releases,
     responsibility,
     tasks,
 )
@@ -26,17 +30,21 @@ class Shown(NamedTuple):
 
     table: Table
     opinions: Opinions
-    #: Also events that were found void.
-    void_too: bool = False
+    #: What it makes of an event that was found void, or that cannot be read.
+    void: Rows = says_nothing
 
 
 SHOWN: tuple[Shown, ...] = (
-    Shown(audit_trail.TABLE, audit_trail.OPINIONS, void_too=True),
-    Shown(tasks.TABLE, tasks.OPINIONS, void_too=True),
+    Shown(audit_trail.TABLE, audit_trail.OPINIONS, void=audit_trail.rows),
+    Shown(tasks.TABLE, tasks.OPINIONS, void=tasks.found_void),
     Shown(consents.TABLE, consents.OPINIONS),
     Shown(consent_terms.TABLE, consent_terms.OPINIONS),
     Shown(referrals.TABLE, referrals.OPINIONS),
     Shown(responsibility.TABLE, responsibility.OPINIONS),
+    Shown(releases.TABLE, releases.OPINIONS),
+    Shown(coverage.TABLE, coverage.OPINIONS, void=coverage.rows),
+    Shown(blocks.TABLE, blocks.OPINIONS),
+    Shown(access_ledger.TABLE, access_ledger.OPINIONS),
 )
 #: Every table of a generation that a rebuild fills and a state hash covers.
 TABLES: tuple[Table, ...] = (
@@ -45,26 +53,22 @@ TABLES: tuple[Table, ...] = (
     *(model.table for model in SHOWN),
 )
 
-_TRAIL: tuple[tuple[Table, Rows], ...] = (
-    (audit_trail.TABLE, audit_trail.rows),
-    (tasks.TABLE, tasks.rows),
-)
 
-
-def _of(kind: type[Event], models: Iterable[Shown]) -> tuple[tuple[Table, Rows], ...]:
-    asked = ((model.table, model.opinions[kind]) for model in models)
+def _telling(asked: Iterable[tuple[Table, Rows]]) -> tuple[tuple[Table, Rows], ...]:
     return tuple((table, rows) for table, rows in asked if rows is not says_nothing)
 
 
 _EFFECTIVE: Mapping[type[Event], tuple[tuple[Table, Rows], ...]] = {
-    kind: _of(kind, SHOWN) for kind in CLASSES.values()
+    kind: _telling((model.table, model.opinions[kind]) for model in SHOWN)
+    for kind in CLASSES.values()
 }
+_VOID = _telling((model.table, model.void) for model in SHOWN)
 
 
 def rows_of(change: Change) -> list[tuple[Table, Row]]:
     """Return the rows that an event gives to the read models, each with its table."""
     event = change.event
-    models = _TRAIL
+    models = _VOID
     if event is not None and change.verdict.void is None:
         models = _EFFECTIVE[type(event)]
     return [(table, row) for table, rows in models for row in rows(change)]

@@ -29,7 +29,8 @@ class Sheet:
         if table.append_only:
             self.added[table.name].append(row)
         else:
-            self.newest[table.name][row[: table.key_size]] = row
+            newest, key = self.newest[table.name], row[: table.key_size]
+            newest[key] = table.over(newest.get(key), row) if table.kept else row
 
     def rows(self, table: Table) -> Collection[Row]:
         """Return what a table gets."""

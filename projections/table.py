@@ -22,6 +22,9 @@ class Table:
     append_only: bool = False
     #: Column lists (or whole tails) of further indexes.
     indexes: tuple[str, ...] = ()
+    #: Columns that a later row of the same key leaves as they are where it says NULL: what only
+    #: the event that began something knows. They cannot be NOT NULL.
+    kept: tuple[str, ...] = ()
 
     @property
     def types(self) -> list[str]:
@@ -42,6 +45,15 @@ class Table:
     def key_size(self) -> int:
         """How many columns the key has; they are the first ones of a row."""
         return len(self.key)
+
+    def over(self, earlier: Row | None, row: Row) -> Row:
+        """Return a row as it stands where an earlier one of its key was."""
+        if earlier is None or not self.kept:
+            return row
+        return tuple(
+            earlier[at] if value is None and name in self.kept else value
+            for at, (name, value) in enumerate(zip(self.columns, row, strict=True))
+        )
 
     def create(self, schema: str) -> str:
         """Return the statement that makes the table, without its indexes."""
@@ -65,11 +77,17 @@ class Table:
             f'"{name}"::text[]' if kind == "text[]" else f'"{name}"'
             for name, kind in zip(self.columns, self.types, strict=True)
         )
-        rest = [f'"{name}" = excluded."{name}"' for name in self.columns if name not in self.key]
+        rest = [self._replaced(name) for name in self.columns if name not in self.key]
         return (
-            f"INSERT INTO {schema}.{self.name} ({self.names})"  # noqa: S608 - our own names
+            f"INSERT INTO {schema}.{self.name} AS earlier ({self.names})"  # noqa: S608 - our own
             f" SELECT {values} FROM unnest({arrays}) AS fresh ({self.names})"
             f" ON CONFLICT ({_quoted(self.key)}) DO UPDATE SET {', '.join(rest)}"
+        )
+
+    def _replaced(self, name: str) -> str:
+        fresh = f'excluded."{name}"'
+        return f'"{name}" = ' + (
+            f'coalesce({fresh}, earlier."{name}")' if name in self.kept else fresh
         )
 
 

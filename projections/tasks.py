@@ -1,12 +1,36 @@
-"""Tasks: an own event that was found void has to be looked at by whoever decided it."""
+"""Tasks: what this country's people have to look at, until when, and whether somebody has.
+
+A row follows from one topic only. Where a task that the shared topic opened is done by a national
+decision, each topic has its row of it; whoever shows tasks makes one of the two (node/tasks.py).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+from uuid import UUID
 
+from events.access import AccessReviewed, BreakGlassUsed
 from events.codec import read_stamp
-from events.registry import CLASSES
-from projections.change import Change, Opinions
+from events.consent import (
+    DataForgone,
+    OverrideApproved,
+    OverrideReviewed,
+    WithdrawalAsked,
+    WithdrawalReviewed,
+)
+from events.data import ReleaseStopped
+from ledger.case.plane import Handoff, Plane
+from projections.change import (
+    BLOCK,
+    CARE,
+    ERASURE,
+    REFERRAL,
+    TRANSFER,
+    Change,
+    Opinions,
+    on,
+)
 from projections.table import Row, Table, plain
 
 TABLE = Table(
@@ -14,20 +38,57 @@ TABLE = Table(
     columns={
         "case_id": "uuid NOT NULL",
         "topic": "text NOT NULL",
-        "place": "int4 NOT NULL",  # as in the audit trail, where the event stands
-        "event_id": "uuid NOT NULL",
-        "event_type": "text NOT NULL",
-        "void_reason": "text NOT NULL",
+        "kind": "text NOT NULL",
+        "subject": "uuid NOT NULL",
+        "state": "text NOT NULL",  # open, done
+        "opened_at": "timestamptz",  # NULL: opened on the other topic, or never
+        "due_at": "timestamptz",
+        "closed_at": "timestamptz",
+        "place": "int4",  # of the event that opened it, as in the audit trail
+        "event_id": "uuid",
+        "event_type": "text",
+        "void_reason": "text",
         "actor_id": "text",
         "actor_role": "text",
-        "recorded_at": "timestamptz NOT NULL",
+        # Last shared event that whoever closed it had seen: clocks of two countries disagree.
+        "closed_seen": "bytea",
     },
-    key=("case_id", "topic", "place"),
-    append_only=True,
+    key=("case_id", "topic", "kind", "subject"),
+    indexes=("(due_at, case_id) WHERE state = 'open'",),
+    kept=(
+        "opened_at",
+        "due_at",
+        "place",
+        "event_id",
+        "event_type",
+        "void_reason",
+        "actor_id",
+        "actor_role",
+    ),
 )
 
+#: An own event that has no effect; its subject is the event.
+FOUND_VOID = "found_void"
+#: An own handoff goes on, and nothing permits its data to travel any more: ask again, override,
+#: go on without data, or revoke.
+SHARING_LOST = "sharing_lost"
+#: An own override that nobody has looked at again.
+OVERRIDE_REVIEW = "override_review"
+#: A withdrawal that did not act at once.
+WITHDRAWAL_REVIEW = "withdrawal_review"
+#: An emergency access.
+ACCESS_REVIEW = "access_review"
+#: A grant to this country is stopped: destroy its keys, or claim them.
+KEYS_OWED = "keys_owed"
 
-def rows(change: Change) -> Iterable[Row]:
+#: Within what time somebody looks (design §11).
+DUE = timedelta(hours=24)
+#: States in which a handoff goes on although it has lost its basis.
+_REFERRAL_GOES_ON = frozenset({"accepted", "started"})
+_TRANSFER_GOES_ON = frozenset({"accepted"})
+
+
+def found_void(change: Change) -> Iterable[Row]:
     """Return a task if this country's own event has no effect at its place."""
     record, event, void = change.record, change.event, change.verdict.void
     if void is None or record.origin != change.country:
@@ -35,9 +96,151 @@ def rows(change: Change) -> Iterable[Row]:
     stamp = event if event is not None else read_stamp(record.value)
     kind = "" if event is None else type(event).__name__
     who = (None, None) if event is None else (plain(event.actor.id), plain(event.actor.role))
-    where = (record.case_id, record.topic, change.after.count)
-    return ((*where, stamp.event_id, kind, str(void), *who, stamp.recorded_at),)
+    key = (record.case_id, record.topic, FOUND_VOID, stamp.event_id)
+    times = (stamp.recorded_at, None, None)
+    what = (change.after.count, stamp.event_id, kind, str(void))
+    return ((*key, "open", *times, *what, *who, None),)
 
 
-#: Whatever it was, it was found void.
-OPINIONS: Opinions = dict.fromkeys(CLASSES.values(), rows)
+def _opened(change: Change, kind: str, subject: UUID) -> Row:
+    record, event = change.record, change.event
+    assert event is not None
+    key = (record.case_id, record.topic, kind, subject)
+    times = (event.recorded_at, event.recorded_at + DUE, None)
+    what = (change.after.count, event.event_id, type(event).__name__, None)
+    return (*key, "open", *times, *what, plain(event.actor.id), plain(event.actor.role), None)
+
+
+def _closed(change: Change, kind: str, subject: UUID) -> Row:
+    record, event = change.record, change.event
+    assert event is not None
+    key = (record.case_id, record.topic, kind, subject)
+    return (*key, "done", None, None, event.recorded_at, *(None,) * 6, event.seen)
+
+
+def _sharing(change: Change) -> Iterable[Row]:
+    """Own handoffs that lost their basis by this event, or need none any more."""
+    before, after = change.before, change.after
+    if (
+        before.consents is after.consents
+        and before.referrals is after.referrals
+        and before.transfers is after.transfers
+    ):
+        return ()
+    assert change.event is not None
+    on_day = change.event.recorded_at.date()
+    was, now = (set(_without_basis(plane, change.country, on_day)) for plane in (before, after))
+    opened = [_opened(change, SHARING_LOST, handoff_id) for handoff_id in sorted(now - was)]
+    return opened + [_closed(change, SHARING_LOST, handoff_id) for handoff_id in sorted(was - now)]
+
+
+def _without_basis(plane: Plane, country: str, on_day: date) -> Iterator[UUID]:
+    sides = ((plane.referrals, _REFERRAL_GOES_ON), (plane.transfers, _TRANSFER_GOES_ON))
+    for handoffs, goes_on in sides:
+        for handoff_id, handoff in handoffs.items():
+            ours = handoff.sender == country and handoff.state in goes_on
+            if ours and not _has_basis(plane, handoff, on_day):
+                yield handoff_id
+
+
+def _has_basis(plane: Plane, handoff: Handoff, on_day: date | None) -> bool:
+    """Say whether its own basis, or one given for it since, is in force on a day (None: any)."""
+    return any(
+        basis.covers(handoff.receiver, handoff.scopes, on_day or basis.expires_on or date.max)
+        for basis_id, basis in plane.consents.items()
+        if basis_id == handoff.basis_id
+        or (basis.given_for == handoff.began_with and basis.origin == handoff.sender)
+    )
+
+
+def _stopped(change: Change) -> Iterator[Row]:
+    """A stop opens what the recipient owes, and what the sender has lost by the calendar.
+
+    Days end without an event. The stop that follows is the first that anybody hears of it.
+    """
+    event = change.event
+    assert isinstance(event, ReleaseStopped)
+    for grant_id in _left(change, "released"):
+        yield _opened(change, KEYS_OWED, grant_id)
+    handoff = change.after.handoff(event.handoff_id)
+    lost = _without_basis(change.after, change.country, event.recorded_at.date())
+    if handoff is not None and event.handoff_id in lost:
+        expired = _has_basis(change.after, handoff, None)
+        stopped = change.before.releases != change.after.releases
+        if expired and stopped:
+            yield _opened(change, SHARING_LOST, event.handoff_id)
+
+
+def _answered(change: Change) -> Iterator[Row]:
+    """Keys that were owed are destroyed, or claimed."""
+    for grant_id in _left(change, "stopped"):
+        yield _closed(change, KEYS_OWED, grant_id)
+
+
+def _left(change: Change, state: str) -> Iterator[UUID]:
+    """Yield the grants to this country that an event moved out of a state."""
+    after = change.after.releases
+    for grant_id, release in change.before.releases.items():
+        ours = release.recipient == change.country and release.state == state
+        if ours and after[grant_id].state != state:
+            yield grant_id
+
+
+def _approved(change: Change) -> Iterator[Row]:
+    assert isinstance(change.event, OverrideApproved)
+    if change.event.origin == change.country:
+        yield _opened(change, OVERRIDE_REVIEW, change.event.override_id)
+    yield from _sharing(change)
+
+
+def _override_reviewed(change: Change) -> Iterator[Row]:
+    assert isinstance(change.event, OverrideReviewed)
+    yield _closed(change, OVERRIDE_REVIEW, change.event.override_id)
+
+
+def _forgone(change: Change) -> Iterator[Row]:
+    assert isinstance(change.event, DataForgone)
+    yield _closed(change, SHARING_LOST, change.event.handoff_id)
+
+
+def _asked(change: Change) -> Iterator[Row]:
+    assert isinstance(change.event, WithdrawalAsked)
+    yield _opened(change, WITHDRAWAL_REVIEW, change.event.basis_id)
+
+
+def _withdrawal_reviewed(change: Change) -> Iterator[Row]:
+    assert isinstance(change.event, WithdrawalReviewed)
+    if change.event.basis_id in change.before.care.withdrawals_asked:
+        yield _closed(change, WITHDRAWAL_REVIEW, change.event.basis_id)
+
+
+def _glass_broken(change: Change) -> Iterator[Row]:
+    assert isinstance(change.event, BreakGlassUsed)
+    yield _opened(change, ACCESS_REVIEW, change.event.access_id)
+
+
+def _access_reviewed(change: Change) -> Iterator[Row]:
+    assert isinstance(change.event, AccessReviewed)
+    if change.event.access_id in change.before.care.broken_glass:
+        yield _closed(change, ACCESS_REVIEW, change.event.access_id)
+
+
+OPINIONS: Opinions = {
+    # A permission that ends, or is given anew, and what of a handoff needs one.
+    **on("ConsentGranted ConsentRefused ConsentWithdrawn OverrideEnded", _sharing),
+    **on(f"{REFERRAL} {TRANSFER} StatusChanged", _sharing),
+    **on("OverrideApproved", _approved),
+    **on("OverrideReviewed", _override_reviewed),
+    **on("DataForgone", _forgone),
+    **on("WithdrawalAsked", _asked),
+    **on("WithdrawalReviewed", _withdrawal_reviewed),
+    **on("ReleaseStopped", _stopped),
+    **on("KeysDestroyed RetentionClaimed ErasureAttested", _answered),
+    **on("BreakGlassUsed", _glass_broken),
+    **on("AccessReviewed", _access_reviewed),
+    # What is done has no task, and what is only said asks for none.
+    **on("KeysReleased BasisRecorded WithdrawalRecorded"),
+    **on("PersonalDataRecorded PersonalDataAccessed AccessDenied"),
+    **on("CaseOpened CaseClosed CaseReopened CaseJoined RecordCorrected ChildMissing ChildFound"),
+    **on(f"{CARE} {ERASURE} {BLOCK}"),
+}
