@@ -1,0 +1,136 @@
+"""One case as its shared topic tells it: who is party, what was permitted, what was handed over.
+
+Made for auditors, and not from the ledger's fold: it imports nothing of `ledger.case`, judges
+less, and can be written again in another language in a day. Where it is coarser than the fold it
+believes a permission or an end rather than not (docs/adr/0004 and design §3 have the full rules).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from events.codes import DataScope
+from ledger.log.findings import Heard
+
+
+class Word(NamedTuple):
+    """Where in the case something was said, counted from 0, and by whom."""
+
+    at: int
+    origin: str
+
+
+#: Why something is not permitted, and the word that forbids it, if it was ever permitted.
+Objection = tuple[str, Word | None]
+
+
+@dataclass(slots=True, kw_only=True)
+class Permission:
+    """A consent or an override; or an id that was used up by a withdrawal or refusal."""
+
+    recipient: str = ""
+    scopes: frozenset[DataScope] = frozenset()
+    expires_on: date = date.min
+    override: bool = False
+    ended: Word | None = None
+    refused: dict[DataScope, Word] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class Handoff:
+    """A referral or transfer, as far as a release depends on it."""
+
+    sender: str
+    receiver: str
+    scopes: frozenset[DataScope]
+    #: Whether its receiver offered a key for the preview, and for the rest.
+    preview_key: bool = False
+    key: bool = False
+    accepted: bool = False
+    moved: bool = False
+    ended: Word | None = None
+
+
+class Ended(NamedTuple):
+    """Scopes of a permission that are permitted no longer."""
+
+    basis_id: UUID
+    scopes: frozenset[DataScope]
+
+
+class HeardCase:
+    """What one case's events have said so far."""
+
+    __slots__ = (
+        *("_data", "_knew", "_leaves", "_protective"),
+        *("count", "handoffs", "parties", "permissions"),
+    )
+
+    def __init__(self) -> None:
+        """Begin with nothing said."""
+        self.count = 0
+        self.parties: set[str] = set()
+        self.permissions: dict[UUID, Permission] = {}
+        self.handoffs: dict[UUID, Handoff] = {}
+        self._leaves: dict[bytes, int] = {}
+        #: How much of the case each country had seen, by its own words: that never goes back.
+        self._knew: dict[str, int] = {}
+        self._protective: dict[str, int] = {}
+        #: Events that hold data about the child, and whose it is.
+        self._data: dict[UUID, str] = {}
+
+    def place(self, heard: Heard, *, protective: bool) -> None:
+        """Give an event its place, the next one."""
+        if protective:
+            self._protective[heard.event.origin] = self.count
+        if getattr(heard.event, "sealed", ()):
+            self._data[heard.event.event_id] = heard.event.origin
+        self._leaves[heard.leaf] = self.count
+        self.count += 1
+
+    def note(self, heard: Heard) -> None:
+        """Take in what the decider of the next event says that it had seen."""
+        event = heard.event
+        self._knew[event.origin] = max(self.place_of(event.seen), self._knew.get(event.origin, -1))
+
+    def place_of(self, seen: bytes) -> int:
+        """Return the place that a leaf hash names; -1 for none, or for one not heard here."""
+        return self._leaves.get(seen, -1)
+
+    def is_anothers(self, event_id: UUID, country: str) -> bool:
+        """Say whether an event of the case holds data of another country than this one."""
+        return self._data.get(event_id, country) != country
+
+    def had_seen(self, origin: str, word: Word) -> bool:
+        """Say whether a country knew of a word, as its own events show."""
+        return word.origin == origin or word.at <= self._knew.get(origin, -1)
+
+    def is_ignorant(self, event: Any) -> bool:
+        """Say whether an event's decider had not seen another country's protective event."""
+        others = (at for who, at in self._protective.items() if who != event.origin)
+        return max(others, default=-1) > self.place_of(event.seen)
+
+    def objections(
+        self, basis_id: UUID, recipient: str, scopes: Collection[DataScope], on: date
+    ) -> Iterator[Objection]:
+        """Yield what keeps a basis from permitting scopes to go to a country on a day (UTC)."""
+        basis = self.permissions.get(basis_id)
+        if basis is None:
+            yield "no_basis", None
+            return
+        if basis.ended is not None:
+            yield "withdrawn", basis.ended
+            return
+        if basis.recipient != recipient:
+            yield "other_recipient", None
+        if not basis.scopes.issuperset(scopes):
+            yield "beyond_basis", None
+        if on > basis.expires_on:
+            yield "expired", None
+        taken = [basis.refused[scope] for scope in scopes if scope in basis.refused]
+        for word in dict.fromkeys(taken):
+            yield "refused", word
