@@ -91,3 +91,11 @@ class RefusalRecorded(Event):
 
     decision: str
     rule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnConsentSought(Event):
+    """The young person's own consent is to be asked: consents given by others end at majority.
+
+    Recorded on the first day of a month, so that nobody reads a birthday from it.
+    """

@@ -78,6 +78,7 @@ class AgeBand(StrEnum):
     FROM_6_TO_11 = "from_6_to_11"
     FROM_12_TO_14 = "from_12_to_14"
     FROM_15_TO_17 = "from_15_to_17"
+    FROM_18 = "from_18"
 
 
 class Assent(StrEnum):

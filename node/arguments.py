@@ -85,6 +85,8 @@ _BY_PROGRAMS = frozenset(
         "destroy_keys",
         "record_erased",
         "attest_erasure",
+        "end_by_age",
+        "seek_own_consent",
     }
 )
 

@@ -55,7 +55,9 @@ DATA = "KeysReleased ReleaseStopped KeysDestroyed RetentionClaimed ErasureAttest
 ACCESS = "PersonalDataRecorded PersonalDataAccessed AccessDenied BreakGlassUsed AccessReviewed"
 ERASURE = "ErasureRequested ErasureApproved KeysErased HoldPlaced HoldEnded"
 BLOCK = "BlockPlaced BlockLifted"
-WITHDRAWAL = "WithdrawalRecorded WithdrawalAsked WithdrawalReviewed DataForgone"
+WITHDRAWAL = (
+    "WithdrawalRecorded WithdrawalAsked WithdrawalReviewed DataForgone OwnConsentSought"
+)
 
 
 def says_nothing(_change: Change) -> Iterable[Row]:

@@ -80,6 +80,6 @@ OPINIONS: Opinions = {
     **on("CaseShared RiskAssessed ConcernRecorded AssessmentCompleted ViewsRecorded CaseRouted"),
     **on("CaseAssigned GuardianAppointed GuardianEnded ClosureRequested RefusalRecorded"),
     # A withdrawal that waits for its review has ended nothing yet.
-    **on("WithdrawalAsked WithdrawalReviewed DataForgone"),
+    **on("WithdrawalAsked WithdrawalReviewed DataForgone OwnConsentSought"),
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK}"),
 }

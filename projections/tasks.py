@@ -81,9 +81,14 @@ ACCESS_REVIEW = "access_review"
 #: A grant to this country is stopped: destroy its keys, or claim them.
 KEYS_OWED = "keys_owed"
 
+#: Consents given by others end at majority: ask the young person herself. Subject: the case.
+OWN_CONSENT = "own_consent"
+
 #: Within what time somebody looks (design §11).
 DUE = timedelta(hours=24)
 #: States in which a handoff goes on although it has lost its basis.
+#: Within what time a young person is asked herself.
+_ASKED = timedelta(days=90)
 _REFERRAL_GOES_ON = frozenset({"accepted", "started"})
 _TRANSFER_GOES_ON = frozenset({"accepted"})
 
@@ -102,11 +107,11 @@ def found_void(change: Change) -> Iterable[Row]:
     return ((*key, "open", *times, *what, *who, None),)
 
 
-def _opened(change: Change, kind: str, subject: UUID) -> Row:
+def _opened(change: Change, kind: str, subject: UUID, due: timedelta = DUE) -> Row:
     record, event = change.record, change.event
     assert event is not None
     key = (record.case_id, record.topic, kind, subject)
-    times = (event.recorded_at, event.recorded_at + DUE, None)
+    times = (event.recorded_at, event.recorded_at + due, None)
     what = (change.after.count, event.event_id, type(event).__name__, None)
     return (*key, "open", *times, *what, plain(event.actor.id), plain(event.actor.role), None)
 
@@ -161,7 +166,9 @@ def _stopped(change: Change) -> Iterator[Row]:
     event = change.event
     assert isinstance(event, ReleaseStopped)
     for grant_id in _left(change, "released"):
-        yield _opened(change, KEYS_OWED, grant_id)
+        # What the recipient had claimed before the stop, it has answered for already.
+        if change.after.releases[grant_id].state == "stopped":
+            yield _opened(change, KEYS_OWED, grant_id)
     handoff = change.after.handoff(event.handoff_id)
     lost = _without_basis(change.after, change.country, event.recorded_at.date())
     if handoff is not None and event.handoff_id in lost:
@@ -225,6 +232,14 @@ def _access_reviewed(change: Change) -> Iterator[Row]:
         yield _closed(change, ACCESS_REVIEW, change.event.access_id)
 
 
+def _own_consent(change: Change) -> Iterator[Row]:
+    was, now = (plane.care.own_consent_sought for plane in (change.before, change.after))
+    if now and not was:
+        yield _opened(change, OWN_CONSENT, change.record.case_id, _ASKED)
+    elif was and not now:
+        yield _closed(change, OWN_CONSENT, change.record.case_id)
+
+
 OPINIONS: Opinions = {
     # A permission that ends, or is given anew, and what of a handoff needs one.
     **on("ConsentGranted ConsentRefused ConsentWithdrawn OverrideEnded", _sharing),
@@ -239,7 +254,8 @@ OPINIONS: Opinions = {
     **on("BreakGlassUsed", _glass_broken),
     **on("AccessReviewed", _access_reviewed),
     # What is done has no task, and what is only said asks for none.
-    **on("KeysReleased BasisRecorded WithdrawalRecorded"),
+    **on("OwnConsentSought BasisRecorded", _own_consent),
+    **on("KeysReleased WithdrawalRecorded"),
     **on("PersonalDataRecorded PersonalDataAccessed AccessDenied"),
     **on("CaseOpened CaseClosed CaseReopened CaseJoined RecordCorrected ChildMissing ChildFound"),
     **on(f"{CARE} {ERASURE} {BLOCK}"),

@@ -12,6 +12,7 @@ from events.access import (
     PersonalDataRecorded,
 )
 from events.block import BlockLifted, BlockPlaced
+from events.care import OwnConsentSought
 from events.case import CaseClosed, CaseOpened, StatusChanged
 from events.codes import AgeBand, Assent, ConsentGiver, DataScope, NeutralStatus, RetentionGround
 from events.consent import (
@@ -185,6 +186,7 @@ def national_consent() -> History:
     history.put("KZ", ConsentWithdrawn, consent_id="consent")
     history.put("KZ", WithdrawalRecorded, basis_id="consent", given_by=ConsentGiver.CHILD)
     history.put("KZ", DataForgone, handoff_id="referral")
+    history.put("KZ", OwnConsentSought)
     return history
 
 

@@ -15,6 +15,7 @@ from events.care import (
     ConcernRecorded,
     GuardianAppointed,
     GuardianEnded,
+    OwnConsentSought,
     RefusalRecorded,
     RiskAssessed,
     ViewsRecorded,
@@ -59,6 +60,7 @@ EFFECTS: Mapping[type[Event], Effect] = {
         plane, closure_requested_by=event.actor.id, closure_requested=event.closing
     ),
     RefusalRecorded: _shown_in_trail,
+    OwnConsentSought: lambda plane, _event: _care(plane, own_consent_sought=True),
 }
 
 
@@ -136,3 +138,8 @@ def end_guardian(matter: Matter, /, *, guardian_id: UUID) -> Drafts:
 def record_refusal(matter: Matter, /, *, decision: str, rule: str) -> Drafts:
     """Keep that a decision was refused in order to protect the child."""
     return _national(matter, RefusalRecorded, decision=decision, rule=rule)
+
+
+def seek_own_consent(matter: Matter, /) -> Drafts:
+    """Record that the young person is to be asked herself, before she comes of age."""
+    return _national(matter, OwnConsentSought)

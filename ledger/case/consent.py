@@ -134,7 +134,12 @@ def _terms(plane: Plane, event: BasisRecorded) -> Plane:
         withheld_from=event.withheld_from,
         reason=event.override_reason,
     )
-    care = changed(plane.care, terms={**plane.care.terms, event.basis_id: terms})
+    care = changed(
+        plane.care,
+        terms={**plane.care.terms, event.basis_id: terms},
+        own_consent_sought=plane.care.own_consent_sought
+        and event.given_by is not ConsentGiver.CHILD,
+    )
     return changed(plane, care=care)
 
 

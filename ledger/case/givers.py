@@ -29,6 +29,7 @@ _BY_AGE: Mapping[AgeBand, tuple[frozenset[ConsentGiver], frozenset[Assent]]] = {
         frozenset({Assent.WRITTEN}),
     ),
     AgeBand.FROM_15_TO_17: (frozenset({ConsentGiver.CHILD}), frozenset(Assent)),
+    AgeBand.FROM_18: (frozenset({ConsentGiver.CHILD}), frozenset(Assent)),
 }
 
 

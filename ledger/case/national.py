@@ -80,6 +80,8 @@ class Care:
     withdrawals_asked: Mapping[UUID, Asked] = field(default_factory=dict)
     #: Handoffs that go on without further data.
     forgone: tuple[UUID, ...] = ()
+    #: Whether the young person's own consent is sought and not given yet.
+    own_consent_sought: bool = False
     #: Blocks that stand; a lifted one is gone.
     blocks: Mapping[UUID, Block] = field(default_factory=dict)
     broken_glass: Mapping[UUID, BrokenGlass] = field(default_factory=dict)

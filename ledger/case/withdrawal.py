@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from events.codes import ConsentGiver, DataScope
+from events.codes import ConsentGiver, DataScope, Role
 from events.consent import (
     ConsentRefused,
     ConsentWithdrawn,
@@ -16,12 +16,12 @@ from events.consent import (
     WithdrawalRecorded,
     WithdrawalReviewed,
 )
-from events.errors import NotAllowedNow, ProtectiveRefusal
+from events.errors import NotAllowedNow, ProtectiveRefusal, WrongRole
 from events.stamp import Event
-from ledger.case.bases import basis_known, require_basis
+from ledger.case.bases import basis_known, consents_met, has_basis, require_basis
 from ledger.case.changing import changed
 from ledger.case.effects import Effect
-from ledger.case.givers import asked_only, require_may_withdraw
+from ledger.case.givers import asked_only, require_giver, require_may_withdraw
 from ledger.case.matter import Draft, Drafts, Matter
 from ledger.case.national import Asked
 from ledger.case.plane import Plane
@@ -33,7 +33,10 @@ def _care(plane: Plane, **changes: Any) -> Plane:
 
 
 def _recorded(plane: Plane, event: WithdrawalRecorded) -> Plane:
-    return _care(plane, ended_by={**plane.care.ended_by, event.basis_id: event.given_by})
+    """The child's word stays, whatever an adult adds to it; of adults the first one's does."""
+    before = plane.care.ended_by.get(event.basis_id)
+    by = event.given_by if before is None or event.given_by is ConsentGiver.CHILD else before
+    return _care(plane, ended_by={**plane.care.ended_by, event.basis_id: by})
 
 
 def _asked(plane: Plane, event: WithdrawalAsked) -> Plane:
@@ -68,11 +71,17 @@ def refuse_consent(
     giver: str | None = None,
     consent_id: UUID | None = None,
 ) -> Drafts:
-    """Record that permission was asked for and refused."""
+    """Record that permission was asked for and refused.
+
+    It ends consents given before, so an adult refuses only what he could take back, too.
+    """
     matter.require_known()
     matter.require_country(recipient)
     matter.require_scopes(scopes)
-    require_may_withdraw(matter, matter.case.case_id, None, given_by, giver)
+    require_giver(matter, given_by, giver)
+    for basis_id in consents_met(matter, recipient, scopes):
+        terms = matter.case.national.care.terms.get(basis_id)
+        require_may_withdraw(matter, basis_id, terms, given_by, giver)
     consent_id = consent_id or matter.new_id()
     refused = {"consent_id": consent_id, "recipient": recipient, "scopes": scopes}
     return (Draft(ConsentRefused, refused), *_who(consent_id, given_by, giver))
@@ -104,6 +113,9 @@ def withdraw_consent(
     if basis.override and given_by is not ConsentGiver.CHILD:
         require_basis(matter, consent_id, override=False)
     require_may_withdraw(matter, consent_id, terms, given_by, giver)
+    if basis.state != "granted" and given_by is not ConsentGiver.CHILD:
+        # Somebody has taken it back before: an adult who says so, too, does not become who did.
+        return (_ended(consent_id, override=basis.override),)
     return (_ended(consent_id, override=basis.override), *_who(consent_id, given_by, giver))
 
 
@@ -126,12 +138,28 @@ def review_withdrawal(matter: Matter, /, *, consent_id: UUID, upheld: bool) -> D
     return (review, ended, *_who(consent_id, asked.given_by, asked.giver))
 
 
+def end_by_age(matter: Matter, /, *, consent_id: UUID) -> Drafts:
+    """End a consent that others gave, because the child has come of age; her own is asked.
+
+    Only the reactor decides this, on the first day of a month: the keystore has used nothing on it
+    since the day itself.
+    """
+    if matter.by.role != Role.SYSTEM:
+        raise WrongRole("consents end by age through the reactor, not through a person")
+    basis = require_basis(matter, consent_id, override=False)
+    if basis.state != "granted":
+        raise NotAllowedNow(f"{consent_id} is {basis.state}", rule="consent_in_force")
+    return (_ended(consent_id, override=False),)
+
+
 def forgo_data(matter: Matter, /, *, handoff_id: UUID) -> Drafts:
     """Go on with a handoff that has lost its basis, without further data."""
     handoff = standing(matter, handoff_id)
     if handoff.sender != matter.case.country:
         raise NotAllowedNow(f"handoff {handoff_id}: {handoff.sender} decides this", rule="sender")
-    if matter.case.ahead.in_force(handoff.basis_id, handoff, matter.today):
+    case = matter.case
+    plane = case.national if case.ahead.handoff(handoff_id) is None else case.ahead
+    if has_basis(plane, handoff, matter.today):
         raise NotAllowedNow(f"handoff {handoff_id} has its basis", rule="basis_lost")
     return (Draft(DataForgone, {"handoff_id": handoff_id}),)
 
