@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import date
 from uuid import UUID
 
@@ -23,12 +24,37 @@ def basis_known(matter: Matter, basis_id: UUID) -> Basis | None:
     return case.ahead.consents.get(basis_id) or case.national.consents.get(basis_id)
 
 
+def bases_of(plane: Plane, handoff: Handoff) -> Iterator[UUID]:
+    """Yield the basis of a handoff, and those that its sender gave for it since."""
+    if handoff.basis_id is not None:
+        yield handoff.basis_id
+    for basis_id, basis in plane.consents.items():
+        if basis_id != handoff.basis_id and _is_for(basis, handoff):
+            yield basis_id
+
+
+def has_basis(plane: Plane, handoff: Handoff, on: date) -> bool:
+    """Say whether any of them permits the handoff's data to reach its receiver on a day (UTC)."""
+    return any(plane.in_force(basis_id, handoff, on) for basis_id in bases_of(plane, handoff))
+
+
 def meet(basis: Basis, other: Basis) -> bool:
     """Say whether two consents are about the same data for the same country."""
     return (
         not (basis.override or other.override)
         and basis.recipient == other.recipient
         and not set(basis.scopes).isdisjoint(other.scopes)
+    )
+
+
+def consents_met(matter: Matter, recipient: str, scopes: Scopes) -> tuple[UUID, ...]:
+    """Return the consents in force, here or on the topic, that permit any of this."""
+    asked = Basis(state="asked", origin="", recipient=recipient, scopes=scopes)
+    return tuple(
+        basis_id
+        for plane in (matter.case.ahead, matter.case.national)
+        for basis_id, basis in plane.consents.items()
+        if basis.state == "granted" and meet(basis, asked)
     )
 
 
@@ -61,13 +87,17 @@ def require_review(matter: Matter, recipient: str, scopes: Scopes, given_by: Con
 
     The child may give again what the child, or an adult, has taken back. What an adult refused
     may be given again by an adult of the same standing. Everything else, and whatever was taken
-    back by somebody whom this country did not record, needs a supervisor or focal point.
+    back by somebody whom this country did not record, needs a supervisor or focal point. So does
+    an override that somebody took back; one that its authority ended is no word of the child's.
     """
     case, ended_by = matter.case, matter.case.national.care.ended_by
     taken_back = [
         basis_id
         for plane in (case.ahead, case.national)
-        for basis_id in _taken_back(plane, recipient, scopes)
+        for basis_id in (
+            *_taken_back(plane, recipient, scopes),
+            *_overrides_taken_back(plane, recipient, scopes, ended_by),
+        )
     ]
     if given_by is ConsentGiver.CHILD or not taken_back:
         return
@@ -152,7 +182,7 @@ def waiting_for(matter: Matter, recipient: str, purpose: Purpose, scopes: Scopes
         for handoff in handoffs.values() if purpose in purposes else ():
             between = (handoff.sender, handoff.receiver) == (matter.case.country, recipient)
             covered = handoff.basis_id is not None and set(handoff.scopes) <= set(scopes)
-            lost = not plane.in_force(handoff.basis_id, handoff, matter.today)
+            lost = not has_basis(plane, handoff, matter.today)
             if handoff.open and between and covered and lost:
                 return handoff.began_with
     return None
@@ -165,6 +195,21 @@ def _taken_back(plane: Plane, recipient: str, scopes: Scopes) -> list[UUID]:
         basis_id
         for basis_id, basis in plane.consents.items()
         if basis.state in {"refused", "withdrawn"} and meet(basis, asked)
+    ]
+
+
+def _overrides_taken_back(
+    plane: Plane, recipient: str, scopes: Scopes, ended_by: Mapping[UUID, ConsentGiver]
+) -> list[UUID]:
+    """Return overrides to any of this that ended by the word of somebody recorded here."""
+    return [
+        basis_id
+        for basis_id, basis in plane.consents.items()
+        if basis.override
+        and basis.state == "withdrawn"
+        and basis_id in ended_by
+        and basis.recipient == recipient
+        and not set(basis.scopes).isdisjoint(scopes)
     ]
 
 

@@ -93,9 +93,18 @@ def require_unblocked(matter: Matter, country: str) -> None:
         )
 
 
+def require_may_be_ready(matter: Matter) -> None:
+    """Refuse to take a transfer off its hold while a block stands against where it goes."""
+    for transfer in matter.case.ahead.open_transfers.values():
+        require_unblocked(matter, transfer.receiver)
+
+
 def _stops_transfer(matter: Matter, countries: Iterable[str]) -> bool:
     """Say whether a transfer to one of these countries is open and this country can stop it."""
     case = matter.case
-    return case.identity.responsible == case.country and any(
+    if case.identity.responsible != case.country:
+        return False
+    # Not ready already: to say so again would tell that something happened.
+    return case.ahead.identity.status is NeutralStatus.READY and any(
         transfer.receiver in set(countries) for transfer in case.ahead.open_transfers.values()
     )

@@ -20,7 +20,7 @@ from ledger.case.changing import changed
 from ledger.case.effects import Effect
 from ledger.case.matter import Draft, Drafts, Matter
 from ledger.case.plane import NONE, Attested, Plane, Release
-from ledger.case.sharing import Due, due_of, stops
+from ledger.case.sharing import Due, due_of, is_made, spent_epoch, stops
 
 
 def state(plane: Plane, event: Event) -> str:
@@ -52,16 +52,25 @@ def _released(plane: Plane, event: KeysReleased) -> Plane:
 
 
 def _stopped(plane: Plane, event: ReleaseStopped) -> Plane:
-    """Idempotent; what was destroyed or is kept on a ground of its own stays so."""
+    """Idempotent; what was destroyed or is kept on a ground of its own stays so.
+
+    Only who released can stop: the word of another would show an end, and the sharing went on.
+    """
     releases = {
-        grant_id: changed(release, state="stopped")
-        if release.handoff_id == event.handoff_id and release.state == "released"
+        grant_id: changed(release, state=_after_stop(release))
+        if release.handoff_id == event.handoff_id
+        and release.origin == event.origin
+        and release.state == "released"
         else release
         for grant_id, release in plane.releases.items()
     }
     last = max(event.epoch, plane.stopped_epochs.get(event.origin, 0))
     stopped = {**plane.stopped_epochs, event.origin: last}
     return changed(plane, releases=releases, stopped_epochs=stopped)
+
+
+def _after_stop(release: Release) -> str:
+    return "stopped" if release.ground is RetentionGround.UNKNOWN else "claimed"
 
 
 def _destroyed(plane: Plane, event: KeysDestroyed) -> Plane:
@@ -74,8 +83,10 @@ def _destroyed(plane: Plane, event: KeysDestroyed) -> Plane:
 
 
 def _claimed(plane: Plane, event: RetentionClaimed) -> Plane:
+    """What is shared stays shared: a claim made before the stop counts from the stop on."""
     release = plane.releases[event.grant_id]
-    kept = changed(release, state="claimed", ground=event.ground, until=event.until)
+    state = "released" if release.state == "released" else "claimed"
+    kept = changed(release, state=state, ground=event.ground, until=event.until)
     return changed(plane, releases={**plane.releases, event.grant_id: kept})
 
 
@@ -122,6 +133,12 @@ def release_keys(
     due = due_of(matter.case, handoff_id, matter.today, preview=scopes == (DataScope.PREVIEW,))
     if due != Due(handoff_id, basis_id, due.recipient if due else "", scopes):
         raise BasisMissing(f"handoff {handoff_id}: nothing permits this release now")
+    if is_made(matter.case, due):
+        raise NotAllowedNow(f"handoff {handoff_id}: this is released already", rule="release_made")
+    if epoch <= (spent := spent_epoch(matter.case, matter.today)):
+        raise NotAllowedNow(
+            f"handoff {handoff_id}: release keys of an epoch after {spent}", rule="stale_epoch"
+        )
     fields = {
         "grant_id": grant_id,
         "handoff_id": handoff_id,

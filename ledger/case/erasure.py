@@ -9,8 +9,9 @@ from uuid import UUID
 
 from events.codes import DataScope, Role
 from events.erasure import ErasureApproved, ErasureRequested, HoldEnded, HoldPlaced, KeysErased
-from events.errors import NotAllowedNow, ProtectiveRefusal, WrongRole
+from events.errors import CaseUnknown, NotAllowedNow, ProtectiveRefusal, WrongRole
 from events.stamp import Event
+from ledger.case.case import Case
 from ledger.case.changing import changed
 from ledger.case.effects import Effect
 from ledger.case.matter import Draft, Drafts, Matter
@@ -18,6 +19,7 @@ from ledger.case.national import Erasure
 from ledger.case.personal import PersonalData
 from ledger.case.plane import Plane
 
+_ENDED = frozenset({"closed", "joined"})
 #: How the keystore destroys keys (ledger/keys).
 OVERWRITTEN = "overwritten_in_place"
 
@@ -58,13 +60,13 @@ EFFECTS: Mapping[type[Event], Effect] = {
 
 def request_erasure(matter: Matter, /, *, erasure_id: UUID | None = None) -> Drafts:
     """Ask that what this country knows of a closed case be erased."""
-    _require_erasable(matter)
+    require_erasable(matter.case, matter.today)
     return (Draft(ErasureRequested, {"erasure_id": erasure_id or matter.new_id()}),)
 
 
 def approve_erasure(matter: Matter, /, *, erasure_id: UUID) -> Drafts:
     """Approve an erasure: two persons, one of them the data-protection officer."""
-    _require_erasable(matter)
+    require_erasable(matter.case, matter.today)
     erasure = matter.case.national.care.erasures.get(erasure_id)
     if erasure is None or erasure.state != "requested":
         raise NotAllowedNow(
@@ -81,8 +83,12 @@ def approve_erasure(matter: Matter, /, *, erasure_id: UUID) -> Drafts:
 def record_erased(
     matter: Matter, /, *, erasure_id: UUID, slots: int, replicas: int, method: str
 ) -> Drafts:
-    """Record what the keystore did: its keys are overwritten, and the canary failed everywhere."""
-    _require_erasable(matter)
+    """Record what the keystore did: its keys are overwritten, and the canary failed everywhere.
+
+    It asked `require_erasable` before. A hold or a reopening since then brings no key back, so
+    that it happened is recorded all the same.
+    """
+    matter.require_known()
     erasure = matter.case.national.care.erasures.get(erasure_id)
     if erasure is None or erasure.state != "approved":
         raise NotAllowedNow(
@@ -129,18 +135,26 @@ def holds_on(plane: Plane, on: date) -> tuple[UUID, ...]:
     )
 
 
-def _require_erasable(matter: Matter) -> None:
-    """Refuse to erase what a child or a court may still need (design §11)."""
-    matter.require_known()
-    case = matter.case
-    if case.identity.state == "open":
+def require_erasable(case: Case, on: date) -> None:
+    """Refuse to erase what a child or a court may still need (design §11).
+
+    A closure counts once the topic has ordered it: it may be void, and keys do not come back.
+    """
+    if not case.is_known:
+        raise CaseUnknown(f"case {case.case_id} is not known here")
+    settled = case.settled.identity if case.is_shared else case.identity
+    if case.identity.state == "open" or (case.is_shared and settled.state not in _ENDED):
         raise ProtectiveRefusal(
             f"case {case.case_id} is open: what is known of a child in care is not erased",
             rule="case_open",
         )
-    if any(handoff.open for handoff in case.ahead.referrals.values()):
+    if any(
+        handoff.open
+        for plane in (case.ahead, case.national)
+        for handoff in (*plane.referrals.values(), *plane.open_transfers.values())
+    ):
         raise NotAllowedNow(f"case {case.case_id}: a handoff is open", rule="handoff_open")
-    if holds_on(case.national, matter.today):
+    if holds_on(case.national, on):
         raise ProtectiveRefusal(
             f"case {case.case_id}: a hold forbids erasure until it ends", rule="hold"
         )

@@ -12,6 +12,8 @@ from events.errors import BadInput
 #: How deep a value of a field may be nested, and how long a name of a field is.
 _DEEPEST = 4
 _LONGEST_NAME = 64
+#: Whole numbers beyond this are written as texts: no reader has to hold them.
+_LARGEST = 2**63
 
 
 class PersonalData:
@@ -33,7 +35,7 @@ class PersonalData:
         """Read a JSON object of scopes, each an object of named values; BadInput if it is none."""
         try:
             document = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             document = None
         if not isinstance(document, dict):
             raise BadInput("data is one JSON object: scope -> {field: value}", rule="data_json")
@@ -67,7 +69,7 @@ def _encoded(scope: DataScope, values: Mapping[str, Any]) -> bytes:
     if scope is DataScope.UNKNOWN or not isinstance(values, Mapping) or not values:
         raise BadInput("data of a scope is an object of named values", rule="data_json")
     for name, value in values.items():
-        if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME:
+        if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME or not _is_text(name):
             raise BadInput(f"data of scope {scope}: a field has no usable name", rule="data_json")
         if not _is_plain(value, _DEEPEST):
             raise BadInput(
@@ -75,20 +77,34 @@ def _encoded(scope: DataScope, values: Mapping[str, Any]) -> bytes:
                 " objects of them",
                 rule="data_json",
             )
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+    return _json(values)
 
 
 def _is_plain(value: Any, deep: int) -> bool:
     match value:
-        case None | bool() | int() | str():
+        case None | bool():
             return True
+        case int():
+            return abs(value) < _LARGEST
+        case str():
+            return _is_text(value)
         case list() | tuple():
             return deep > 0 and all(_is_plain(item, deep - 1) for item in value)
         case dict():
             return deep > 0 and all(
-                isinstance(name, str) and _is_plain(item, deep - 1) for name, item in value.items()
+                isinstance(name, str) and _is_text(name) and _is_plain(item, deep - 1)
+                for name, item in value.items()
             )
     return False
+
+
+def _is_text(text: str) -> bool:
+    """Say whether a text has bytes: a lone surrogate has none, and its error would quote it all."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def _json(record: Mapping[str, Any]) -> bytes:
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
 
 
 def merged(texts: Iterable[bytes]) -> Mapping[str, Any]:
@@ -105,6 +121,4 @@ def merged(texts: Iterable[bytes]) -> Mapping[str, Any]:
 
 def record_text(record: Mapping[str, Any]) -> bytes:
     """Return a record as JSON; nothing if it is empty."""
-    if not record:
-        return b""
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+    return _json(record) if record else b""

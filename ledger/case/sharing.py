@@ -11,7 +11,8 @@ from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
-from events.codes import DataScope
+from events.codes import DataScope, NeutralStatus
+from ledger.case.bases import SERVICE, TRANSFER, bases_of
 from ledger.case.case import Case
 from ledger.case.plane import Handoff, Plane, Release
 
@@ -40,7 +41,7 @@ def releases_due(case: Case, on: date) -> Iterator[Due]:
     for handoff_id in (*plane.referrals, *plane.transfers):
         for preview in (True, False):
             due = due_of(case, handoff_id, on, preview=preview)
-            if due is not None and not _is_made(case, due):
+            if due is not None and not is_made(case, due):
                 yield due
 
 
@@ -58,9 +59,11 @@ def due_of(case: Case, handoff_id: UUID, on: date, *, preview: bool) -> Due | No
         return None
     if case.ahead.identity.state != "open":
         return None
-    if case.national.care.excludes_country(handoff.receiver):
+    if case.national.care.excludes_country(handoff.receiver) or _on_hold(case, handoff_id):
         return None
-    for basis_id in _bases(case.ahead, handoff):
+    for basis_id in bases_of(case.ahead, handoff):
+        if not _is_for(case, handoff_id, basis_id):
+            continue
         scopes = _permitted(case.ahead, handoff, basis_id, on, preview=preview)
         if scopes:
             return Due(handoff_id, basis_id, handoff.receiver, scopes)
@@ -68,13 +71,48 @@ def due_of(case: Case, handoff_id: UUID, on: date, *, preview: bool) -> Due | No
 
 
 def stops(case: Case, on: date) -> Mapping[UUID, int]:
-    """Return handoffs for which this country has to stop sharing, with the last epoch released."""
-    found: dict[UUID, int] = {}
-    for release in case.ahead.releases.values():
-        given = release.origin == case.country and release.state == "released"
-        if given and (_has_ended(case, release) or not is_permitted(case.ahead, release, on)):
-            found[release.handoff_id] = max(release.epoch, found.get(release.handoff_id, 0))
-    return found
+    """Return handoffs for which this country has to stop sharing, with the last epoch released.
+
+    What a recipient says of its keys ends nothing: claimed or destroyed, later data needs keys of
+    another epoch all the same.
+    """
+    stopped = case.ahead.stopped_epochs.get(case.country, 0)
+    own = _own(case)
+    found = {
+        release.handoff_id
+        for release in own
+        if (release.state == "released" or release.epoch > stopped) and _is_over(case, release, on)
+    }
+    return {
+        handoff_id: max(one.epoch for one in own if one.handoff_id == handoff_id)
+        for handoff_id in found
+    }
+
+
+def spent_epoch(case: Case, on: date) -> int:
+    """Return the last epoch whose keys may not be released any more; 0 if there is none.
+
+    Somebody holds them who may see nothing new: sharing with him has stopped, or has to, or a
+    block stands against his country. Nor does a release go back behind an earlier one.
+    """
+    care, own = case.national.care, _own(case)
+    held = (
+        release.epoch
+        for release in own
+        if care.excludes_country(release.recipient) or _is_over(case, release, on)
+    )
+    newest = max((release.epoch for release in own), default=1)
+    return max(case.ahead.stopped_epochs.get(case.country, 0), newest - 1, *held)
+
+
+def _own(case: Case) -> tuple[Release, ...]:
+    """Return what this country released, or has just decided to."""
+    releases = case.ahead.releases.values()
+    return tuple(release for release in releases if release.origin == case.country)
+
+
+def _is_over(case: Case, release: Release, on: date) -> bool:
+    return _has_ended(case, release) or not is_permitted(case.ahead, release, on)
 
 
 def _has_ended(case: Case, release: Release) -> bool:
@@ -103,13 +141,22 @@ def _asks(handoff: Handoff, *, preview: bool) -> bool:
     return handoff.key is not None and handoff.state in FULL_STATES
 
 
-def _bases(plane: Plane, handoff: Handoff) -> Iterator[UUID]:
-    """The basis of the handoff, and those that its sender gave for it since."""
-    if handoff.basis_id is not None:
-        yield handoff.basis_id
-    for basis_id, basis in plane.consents.items():
-        if basis.given_for == handoff.began_with and basis.origin == handoff.sender:
-            yield basis_id
+def _on_hold(case: Case, handoff_id: UUID) -> bool:
+    """Say whether a transfer waits because the case is not ready, whatever the reason."""
+    transfer = case.ahead.transfers.get(handoff_id)
+    waits = transfer is not None and transfer.state == "accepted"
+    return waits and case.ahead.identity.status is not NeutralStatus.READY
+
+
+def _is_for(case: Case, handoff_id: UUID, basis_id: UUID) -> bool:
+    """Say whether a basis was given for this kind of handoff, as this country recorded it.
+
+    The receiver may have rested its answer on a consent to something else: only the sender knows
+    what each is for, and the fold does not ask.
+    """
+    terms = case.national.care.terms.get(basis_id)
+    purposes = SERVICE if handoff_id in case.ahead.referrals else TRANSFER
+    return terms is not None and terms.purpose in purposes
 
 
 def _permitted(
@@ -123,12 +170,24 @@ def _permitted(
     return wanted
 
 
-def _is_made(case: Case, due: Due) -> bool:
-    """Say whether a grant like this stands, or waits for its place."""
-    return any(
-        release.handoff_id == due.handoff_id
-        and release.is_preview is due.is_preview
-        and (release.state == "released" or release.basis_id == due.basis_id)
-        for release in case.ahead.releases.values()
-        if release.origin == case.country
-    )
+def is_made(case: Case, due: Due) -> bool:
+    """Say whether a grant like this stands or waits for its place, or ended on the same basis.
+
+    The preview is shown once. The rest stands with the newest keys only: when others lose their
+    keys, who may go on gets those of the next epoch.
+    """
+    own = _own(case)
+    like = [
+        release
+        for release in own
+        if (release.handoff_id, release.is_preview) == (due.handoff_id, due.is_preview)
+    ]
+    stopped = case.ahead.stopped_epochs.get(case.country, 0)
+    newest = max((release.epoch for release in own), default=0)
+    for release in like:
+        current = release.epoch > stopped and release.epoch == newest
+        if release.state == "released" and (due.is_preview or current):
+            return True
+    on_basis = [release for release in like if release.basis_id == due.basis_id]
+    last = max(on_basis, key=lambda release: release.epoch, default=None)
+    return last is not None and last.state != "released"
