@@ -9,7 +9,10 @@ from uuid import UUID
 from events.codec import decode
 from events.errors import CaseUnknown
 from events.stamp import leaf_hash
+from ledger.keys.national import opened
+from node.access import holdings, releases_of
 from node.reading import Reader
+from node.tasks import tasks_of
 from node.words import VOID_WORDS, said
 
 Row = Mapping[str, Any]
@@ -40,7 +43,10 @@ def file_of(found: Reader, case_id: UUID) -> dict[str, Any]:
         "consents": _rows(found, "consents", case_id, "topic DESC, basis_id"),
         "handoffs": _rows(found, "referrals", case_id, "topic DESC, began_with"),
         "responsibility": _rows(found, "responsibility", case_id, "topic DESC, since_place"),
-        "tasks": _rows(found, "tasks", case_id, "topic DESC, place"),
+        "grants": releases_of(found, case_id),
+        "coverage": holdings(found, case_id),
+        "blocks": _rows(found, "blocks", case_id, "placed_at, block_id"),
+        "tasks": tasks_of(found, case_id),
         "pending": pending,
     }
 
@@ -82,11 +88,11 @@ def _rows(found: Reader, table: str, case_id: UUID, order: str) -> list[dict[str
 
 def _pending(found: Reader, case_id: UUID) -> list[dict[str, Any]]:
     rows = found.connection.execute(_OWN, {"case": case_id}).fetchall()
-    return [_own(number, topic, bytes(state)) for number, topic, state in rows]
+    return [_own(found, number, topic, bytes(state)) for number, topic, state in rows]
 
 
-def _own(number: int, topic: str, value: bytes) -> dict[str, Any]:
-    event = decode(value)
+def _own(found: Reader, number: int, topic: str, value: bytes) -> dict[str, Any]:
+    event = opened(decode(value), found.keys)
     return {
         "topic": topic.partition("/")[0],
         "event": type(event).__name__,

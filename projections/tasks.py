@@ -20,6 +20,7 @@ from events.consent import (
     WithdrawalReviewed,
 )
 from events.data import ReleaseStopped
+from ledger.case.bases import bases_of
 from ledger.case.plane import Handoff, Plane
 from projections.change import (
     BLOCK,
@@ -133,28 +134,34 @@ def _sharing(change: Change) -> Iterable[Row]:
     ):
         return ()
     assert change.event is not None
-    on_day = change.event.recorded_at.date()
-    was, now = (set(_without_basis(plane, change.country, on_day)) for plane in (before, after))
-    opened = [_opened(change, SHARING_LOST, handoff_id) for handoff_id in sorted(now - was)]
-    return opened + [_closed(change, SHARING_LOST, handoff_id) for handoff_id in sorted(was - now)]
+    today = change.event.recorded_at.date()
+    # What the calendar took is gone before and after any event, so it is left out of what is lost.
+    lost = _lost(after, change, None) - _lost(before, change, None)
+    regained = _lost(before, change, today) - _lost(after, change, today)
+    opened = [_opened(change, SHARING_LOST, handoff_id) for handoff_id in sorted(lost)]
+    return opened + [_closed(change, SHARING_LOST, handoff_id) for handoff_id in sorted(regained)]
 
 
-def _without_basis(plane: Plane, country: str, on_day: date) -> Iterator[UUID]:
+def _lost(plane: Plane, change: Change, on_day: date | None) -> frozenset[UUID]:
+    """Return this country's handoffs that go on without a basis on a day (None: on any day)."""
     sides = ((plane.referrals, _REFERRAL_GOES_ON), (plane.transfers, _TRANSFER_GOES_ON))
-    for handoffs, goes_on in sides:
-        for handoff_id, handoff in handoffs.items():
-            ours = handoff.sender == country and handoff.state in goes_on
-            if ours and not _has_basis(plane, handoff, on_day):
-                yield handoff_id
+    return frozenset(
+        handoff_id
+        for handoffs, goes_on in sides
+        for handoff_id, handoff in handoffs.items()
+        if handoff.sender == change.country
+        and handoff.state in goes_on
+        and not _has_basis(plane, handoff, on_day)
+    )
 
 
 def _has_basis(plane: Plane, handoff: Handoff, on_day: date | None) -> bool:
     """Say whether its own basis, or one given for it since, is in force on a day (None: any)."""
+    bases = (plane.consents.get(basis_id) for basis_id in bases_of(plane, handoff))
     return any(
         basis.covers(handoff.receiver, handoff.scopes, on_day or basis.expires_on or date.max)
-        for basis_id, basis in plane.consents.items()
-        if basis_id == handoff.basis_id
-        or (basis.given_for == handoff.began_with and basis.origin == handoff.sender)
+        for basis in bases
+        if basis is not None
     )
 
 
@@ -169,13 +176,11 @@ def _stopped(change: Change) -> Iterator[Row]:
         # What the recipient had claimed before the stop, it has answered for already.
         if change.after.releases[grant_id].state == "stopped":
             yield _opened(change, KEYS_OWED, grant_id)
-    handoff = change.after.handoff(event.handoff_id)
-    lost = _without_basis(change.after, change.country, event.recorded_at.date())
-    if handoff is not None and event.handoff_id in lost:
-        expired = _has_basis(change.after, handoff, None)
-        stopped = change.before.releases != change.after.releases
-        if expired and stopped:
-            yield _opened(change, SHARING_LOST, event.handoff_id)
+    by_calendar = _lost(change.after, change, event.recorded_at.date()) - _lost(
+        change.after, change, None
+    )
+    if event.handoff_id in by_calendar and change.before.releases != change.after.releases:
+        yield _opened(change, SHARING_LOST, event.handoff_id)
 
 
 def _answered(change: Change) -> Iterator[Row]:

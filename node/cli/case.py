@@ -22,7 +22,16 @@ AsOfOption = Annotated[
         "--as-of", metavar="WHEN", help="shared/P@OFFSET, an instant (RFC 3339), or seen:COUNTRY."
     ),
 ]
-_PARTS = ("consents", "handoffs", "responsibility", "tasks", "pending")
+_PARTS = (
+    "consents",
+    "handoffs",
+    "responsibility",
+    "grants",
+    "coverage",
+    "blocks",
+    "tasks",
+    "pending",
+)
 #: So many cases fit on a few screens; more have to be asked for.
 _PAGE = 50
 

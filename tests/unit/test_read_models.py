@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from events.registry import CLASSES
-from ledger.case.case import Topic
 from ledger.case.plane import Plane, Verdict, VoidReason, empty
-from ledger.case.reading import read_on
-from ledger.mirror import Placed
 from projections import audit_trail, case_file, case_state, coverage, tasks
-from projections.change import Change, says_nothing
+from projections.change import says_nothing
 from projections.models import SHOWN, TABLES, Shown, rows_of
 from projections.table import plain
 from tests.histories import HISTORIES
-from tests.history import History
+from tests.read_models import changes
 
 #: What of a plane a read model shows.
 PARTS: dict[str, Callable[[Plane], Any]] = {
@@ -29,22 +26,6 @@ PARTS: dict[str, Callable[[Plane], Any]] = {
     "coverage": coverage.board,
     "blocks": lambda plane: plane.care.blocks,
 }
-
-
-def changes(history: History) -> Iterator[Change]:
-    """Yield a golden history as read models are told it."""
-    topic = Topic.SHARED if history.shared else Topic.NATIONAL
-    plane = empty(history.entries[0].event.case_id, shared=history.shared)
-    for offset, entry in enumerate(history.entries):
-        event = entry.event
-        record = Placed(topic.value, 0, offset, offset, 0, event.case_id, event.origin,
-                        event.version, entry.leaf, entry.ce_type, entry.value)  # fmt: skip
-        after, verdict, read = read_on(
-            plane, entry.value, entry.leaf,
-            origin=event.origin, version=event.version,
-        )  # fmt: skip
-        yield Change(record, read, verdict, plane, after, "KZ")
-        plane = after
 
 
 @pytest.mark.parametrize("model", SHOWN, ids=lambda model: model.table.name)

@@ -1,0 +1,160 @@
+"""`ledger access`: who could see what about a child, who did see it, and who holds keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from events.codes import DataScope
+from events.errors import BadInput
+from node.cli import output
+from node.cli.app import noun
+from node.cli.options import CountryOption, Dir, Json
+
+if TYPE_CHECKING:
+    from node.reading import Reader
+
+app = noun("access")
+
+CaseArgument = Annotated[str, typer.Argument(metavar="CASE", help="The case.")]
+
+
+@app.command("who")
+def _who(
+    case_id: CaseArgument,
+    *,
+    scope: Annotated[
+        str | None, typer.Option(metavar="SCOPE", help="Only this kind of data; default: any.")
+    ] = None,
+    on: Annotated[
+        str | None, typer.Option(metavar="DAY", help="A day of UTC; default: today.")
+    ] = None,
+    country: CountryOption = None,
+    directory: Dir = None,
+    as_json: Json = False,
+) -> None:
+    """Say who could see data of a case on a day, on which basis, and who did see it here."""
+    from node.access import who_could
+    from node.arguments import code
+
+    case = output.uuid(case_id)
+    wanted = None if scope is None else code(scope, DataScope, name="--scope")
+    day = _today() if on is None else _day(on)
+    said = _asked(directory, country, lambda found: who_could(found, case, wanted, day))
+    if as_json:
+        output.document(said)
+        return
+    basis = ("kind", "basis_id", "in_force")
+    rows = [{**one, **{name: one["basis"][name] for name in basis}} for one in said["countries"]]
+    columns = ("country", "state", "scopes", "grant_id", *basis)
+    _table("could see, abroad" if rows else "nobody abroad could see it", rows, columns)
+    own = said["own"]
+    names = ("roles", "excluded", "withheld_from")
+    output.table(("", ""), [(name, own[name]) for name in names], title=f"in {own['country']}")
+    seen = [*own["broke_glass"], *said["did_see"]]
+    _table("did see, or broke the glass" if seen else "nobody saw it here", seen, _ACCESS)
+    _tell_not_answered(said)
+
+
+@app.command("list")
+def _list(
+    case_id: CaseArgument,
+    *,
+    country: CountryOption = None,
+    directory: Dir = None,
+    as_json: Json = False,
+) -> None:
+    """List every access to data of a case in this country, granted, refused or past the rules."""
+    from node.access import who_did
+
+    case = output.uuid(case_id)
+    said = _asked(directory, country, lambda found: who_did(found, case))
+    if as_json:
+        output.document(said)
+        return
+    columns = ("kind", *_ACCESS, "rule", "reviewed_at", "upheld")
+    _table(f"in {said['country']}", said["accesses"], columns)
+    _tell_not_answered(said)
+
+
+@app.command("coverage")
+def _coverage(
+    case_id: CaseArgument,
+    *,
+    country: CountryOption = None,
+    directory: Dir = None,
+    as_json: Json = False,
+) -> None:
+    """Show which countries hold keys of a case, and what each says has become of them."""
+    from node.access import coverage_of
+
+    case = output.uuid(case_id)
+    said = _asked(directory, country, lambda found: coverage_of(found, case, _today()))
+    if as_json:
+        output.document(said)
+        return
+    columns = ("country", "role", "state", "grants", "outstanding", "ground", "until")
+    _table("coverage", said["board"], (*columns, "backups_expire_on", "contradicted_by"))
+    if said["complete"]:
+        output.line("complete: every country says that its keys are destroyed (attested)")
+    for code in said["outstanding"]:
+        output.line(f"{code} owes an answer: destroy the keys, or claim them on a ground")
+
+
+@app.command("releases")
+def _releases(
+    case_id: CaseArgument,
+    *,
+    country: CountryOption = None,
+    directory: Dir = None,
+    as_json: Json = False,
+) -> None:
+    """List which keys of a case one country gave another, on which basis, and what became of it."""
+    from node.access import grants_of
+
+    case = output.uuid(case_id)
+    grants = _asked(directory, country, lambda found: grants_of(found, case))
+    if as_json:
+        output.document({"case_id": case, "releases": grants})
+        return
+    columns = ("grant_id", "origin", "recipient", "scopes", "epoch", "state", "basis_id")
+    _table("releases", grants, (*columns, "released_at", "ended_at", "destroyed_at"))
+
+
+_ACCESS = ("at", "actor_id", "actor_role", "actor_organisation", "scopes", "purpose", "door")
+
+
+def _asked(directory: Path | None, country: str | None, question: Callable[[Reader], Any]) -> Any:
+    from node import place
+    from node.reading import reader
+
+    with reader(place.find(directory, country)) as found:
+        return question(found)
+
+
+def _table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    if not rows:
+        output.line(title)
+        return
+    output.table(columns, [[row[name] for name in columns] for row in rows], title=title)
+
+
+def _tell_not_answered(said: Mapping[str, Any]) -> None:
+    """Name whom this country cannot speak for: silence would look like nobody saw it there."""
+    for code in said["not_answered"]:
+        output.line(f"{code} has not answered: who saw it there stands in its own ledger")
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise BadInput("--on has to be a day such as 2026-11-24") from None
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
