@@ -48,7 +48,9 @@ class Past:
 def past(found: Reader, case_id: UUID, asked: str, agreement: Agreement) -> Past:
     """Return a case as of `shared/P@OFFSET`, an RFC 3339 instant, or `seen:CC`; CaseUnknown."""
     prefixes, lower_bound = _prefixes(found, case_id, asked, agreement)
-    answers = tuple(as_of(found.connection, case_id, prefix) for prefix in prefixes)
+    answers = tuple(
+        as_of(found.connection, case_id, prefix, keys=found.keys) for prefix in prefixes
+    )
     if not any(one.plane.count for one in answers):
         raise CaseUnknown(f"case {case_id} was not known as of {asked}")
     return Past(asked, answers, lower_bound)

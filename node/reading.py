@@ -11,6 +11,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from events.errors import ServiceUnavailable
+from ledger.keys.national import NationalKeys
 from node.place import Place
 from projections import generation
 
@@ -23,6 +24,8 @@ class Reader:
     country: str
     #: Number of the generation in use.
     generation: int
+    #: Open what is national, where they are given.
+    keys: NationalKeys | None = None
 
     @property
     def schema(self) -> str:
@@ -58,7 +61,7 @@ def reader(where: Place, role: str = "audit") -> Iterator[Reader]:
         number = generation.current(connection)
         if number is None:
             raise ServiceUnavailable("no worker has run yet: there are no read models")
-        yield Reader(connection, where.country, number)
+        yield Reader(connection, where.country, number, where.keys)
 
 
 @contextmanager

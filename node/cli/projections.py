@@ -90,6 +90,7 @@ def _rebuild(
         done = rebuild(
             where.dsn("project"),
             country=where.country,
+            keys=where.keys,
             processes=processes,
             expect_difference=expect_difference,
             tell=tell,
@@ -122,7 +123,13 @@ def _verify(
 
     where = place.find(directory, country)
     with answering(where), _progress() as tell:
-        found = verify(where.dsn("project"), country=where.country, processes=processes, tell=tell)
+        found = verify(
+            where.dsn("project"),
+            country=where.country,
+            keys=where.keys,
+            processes=processes,
+            tell=tell,
+        )
     if as_json:
         said = {"events": found.events, "equal": found.equal, "differences": found.differences}
         output.document(said)

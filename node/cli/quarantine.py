@@ -101,7 +101,11 @@ def _retry(
     with _reader(directory, country, role="project") as reading:
         sides = quarantine.parked(reading.connection, reading.generation, wanted)
         stops = quarantine.retry(
-            reading.connection, reading.generation, sides, country=reading.country
+            reading.connection,
+            reading.generation,
+            sides,
+            country=reading.country,
+            keys=reading.keys,
         )
     said = {"retried": len(sides), "stopped_again": len(stops)}
     if as_json:

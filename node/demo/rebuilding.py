@@ -18,7 +18,7 @@ def rebuilt_alike(path: Path, country: str) -> tuple[bool, str]:
     where = place.find(path, country)
     before = hash_of(where)
     try:
-        done = rebuild(where.dsn("project"), country=country, processes=1)
+        done = rebuild(where.dsn("project"), country=country, keys=where.keys, processes=1)
     except RecordRejected as differing:
         return False, str(differing)
     after = hash_of(where)
