@@ -24,7 +24,7 @@ WORDS: Mapping[tuple[str, str], str] = {
     ("R3", "no_key_offered"): "keys were released before their receiver offered a key for them",
     ("R3", "handoff_ended"): "keys were released for a handoff that had ended",
     ("R3", "grant_reused"): "keys were released under the id of another release",
-    ("R3", "malformed"): "keys were released without one commitment for each scope",
+    ("R3", "malformed"): "keys were released otherwise than scope by scope, the preview alone",
     ("R4", "released_after_end"): "keys were released on a basis after its end",
     ("R4", "stop_late"): "sharing was stopped too late after its basis had ended",
     ("R4", "stop_missing"): "sharing was not stopped after its basis had ended",

@@ -47,10 +47,6 @@ class Grant:
             began=place,
         )
 
-    def shares(self, scopes: frozenset[DataScope]) -> bool:
-        """Say whether keys of any of these scopes are shared by it still."""
-        return self.stopped is None and not self.scopes.isdisjoint(scopes)
-
     def may_be_read(self, place: int, on: date) -> bool:
         """Say whether it let its recipient read at a place: not stopped, or kept on a ground."""
         if not self.began <= place or (self.destroyed is not None and self.destroyed <= place):

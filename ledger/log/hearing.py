@@ -67,7 +67,7 @@ class HeardCase:
 
     __slots__ = (
         *("_data", "_knew", "_leaves", "_protective"),
-        *("count", "handoffs", "parties", "permissions"),
+        *("count", "handoffs", "mistaken", "parties", "permissions"),
     )
 
     def __init__(self) -> None:
@@ -76,6 +76,8 @@ class HeardCase:
         self.parties: set[str] = set()
         self.permissions: dict[UUID, Permission] = {}
         self.handoffs: dict[UUID, Handoff] = {}
+        #: Permissions that are none, because their decider had not seen this word of another.
+        self.mistaken: dict[UUID, Word] = {}
         self._leaves: dict[bytes, int] = {}
         #: How much of the case each country had seen, by its own words: that never goes back.
         self._knew: dict[str, int] = {}
@@ -109,10 +111,11 @@ class HeardCase:
         """Say whether a country knew of a word, as its own events show."""
         return word.origin == origin or word.at <= self._knew.get(origin, -1)
 
-    def is_ignorant(self, event: Any) -> bool:
-        """Say whether an event's decider had not seen another country's protective event."""
-        others = (at for who, at in self._protective.items() if who != event.origin)
-        return max(others, default=-1) > self.place_of(event.seen)
+    def unseen(self, event: Any) -> Word | None:
+        """Return another country's newest protective word, if an event's decider had not seen it."""
+        others = [Word(at, who) for who, at in self._protective.items() if who != event.origin]
+        newest = max(others, default=None)
+        return newest if newest is not None and newest.at > self.place_of(event.seen) else None
 
     def objections(
         self, basis_id: UUID, recipient: str, scopes: Collection[DataScope], on: date
@@ -120,7 +123,7 @@ class HeardCase:
         """Yield what keeps a basis from permitting scopes to go to a country on a day (UTC)."""
         basis = self.permissions.get(basis_id)
         if basis is None:
-            yield "no_basis", None
+            yield "no_basis", self.mistaken.get(basis_id)
             return
         if basis.ended is not None:
             yield "withdrawn", basis.ended

@@ -107,7 +107,7 @@ class CaseRules:
             findings.append(found("R4", "released_after_end", heard, event.basis_id))
         epochs = self._epochs.setdefault(event.origin, Epochs())
         findings += [found("R6", what, heard, event.grant_id) for what in epochs.released(event)]
-        void = heard.void is True or self._case.is_ignorant(event)
+        void = heard.void is True or self._case.unseen(event) is not None
         if not findings and not void:
             self._grants[event.grant_id] = Grant.of(event, self._case.count)
         return findings
@@ -115,7 +115,8 @@ class CaseRules:
     def _objections(self, event: KeysReleased) -> Iterator[Objection]:
         """R3: yield what keeps this release from being permitted at its place."""
         scopes = frozenset(event.scopes)
-        if not scopes or not len(scopes) == len(event.scopes) == len(event.commitments):
+        mixed = DataScope.PREVIEW in scopes and len(scopes) > 1
+        if mixed or not 0 < len(scopes) == len(event.scopes) == len(event.commitments):
             yield "malformed", None
         if event.grant_id in self._grants:
             yield "grant_reused", None
@@ -140,7 +141,8 @@ class CaseRules:
         """R4: every handoff whose keys were released on what has ended is to be stopped."""
         until = heard.event.recorded_at + self.within
         for grant in self._grants.values():
-            if grant.basis_id == ended.basis_id and grant.shares(ended.scopes):
+            rested = grant.basis_id == ended.basis_id and not grant.scopes.isdisjoint(ended.scopes)
+            if rested and self._owes(grant):
                 self._owed.setdefault((grant.handoff_id, grant.origin), _Owed(heard, until))
 
     def _stopped(self, heard: Heard) -> list[Finding]:
@@ -161,6 +163,7 @@ class CaseRules:
         for grant in grants:
             grant.stopped = self._case.count
         self._epochs.setdefault(event.origin, Epochs()).stop(event.epoch)
+        self._account()
         return findings
 
     def _destroyed(self, heard: Heard) -> Collection[Finding]:
@@ -168,6 +171,7 @@ class CaseRules:
         grant = self._grants.get(event.grant_id)
         if grant is not None and grant.recipient == event.origin and grant.destroyed is None:
             grant.destroyed = self._case.count
+            self._account()
         return ()
 
     def _claimed(self, heard: Heard) -> Collection[Finding]:
@@ -175,7 +179,27 @@ class CaseRules:
         grant = self._grants.get(event.grant_id)
         if grant is not None and grant.recipient == event.origin:
             grant.claims.append((self._case.count, event.until))
+            self._account()
         return ()
+
+    def _account(self) -> None:
+        """Let go of stops without which nobody can read anything new."""
+        owing = {
+            (grant.handoff_id, grant.origin) for grant in self._grants.values() if self._owes(grant)
+        }
+        for done in self._owed.keys() - owing:
+            del self._owed[done]
+
+    def _owes(self, grant: Grant) -> bool:
+        """Say whether a grant has still to be stopped once its basis has ended.
+
+        Not if its epoch was stopped with another handoff, and its recipient has said what became
+        of its keys: then nothing new is sealed under them, and nobody holds them unaccounted for.
+        """
+        said = grant.destroyed is not None or bool(grant.claims)
+        return grant.stopped is None and not (
+            said and grant.epoch <= self._epochs[grant.origin].stopped
+        )
 
 
 _JUDGED: Mapping[type[Any], Callable[[CaseRules, Heard], Collection[Finding]]] = {

@@ -86,13 +86,18 @@ def _permitted(
 ) -> None:
     """A permission comes from a party, is for another country, and its id is used once."""
     may = event.origin in case.parties and event.origin != event.recipient
-    if may and basis_id not in case.permissions and not case.is_ignorant(event):
-        case.permissions[basis_id] = Permission(
-            recipient=event.recipient,
-            scopes=frozenset(event.scopes),
-            expires_on=event.expires_on,
-            override=override,
-        )
+    if not may or basis_id in case.permissions:
+        return
+    unseen = case.unseen(event)
+    if unseen is not None:
+        case.mistaken[basis_id] = unseen
+        return
+    case.permissions[basis_id] = Permission(
+        recipient=event.recipient,
+        scopes=frozenset(event.scopes),
+        expires_on=event.expires_on,
+        override=override,
+    )
 
 
 def _withdrawn(case: HeardCase, event: ConsentWithdrawn, word: Word) -> Collection[Ended]:
