@@ -19,8 +19,15 @@ from psycopg.sql import SQL, Identifier, Literal
 
 from events.errors import Misconfigured, ServiceUnavailable
 
-#: What a program may be; the roles of 001_roles.sql and 007_keystore.sql.
-ROLES = ("ledger_append", "ledger_relay", "ledger_project", "ledger_audit", "ledger_keystore")
+#: What a program may be; the roles of 001_roles.sql, 007_keystore.sql and 010_row_security.sql.
+ROLES = (
+    "ledger_append",
+    "ledger_relay",
+    "ledger_project",
+    "ledger_audit",
+    "ledger_keystore",
+    "ledger_organisation",
+)
 
 # Roles and databases belong to the whole server, so two countries are never prepared at once.
 _ONE_AT_A_TIME = "SELECT pg_advisory_lock(hashtextextended('ledger.database', 0))"
@@ -78,6 +85,16 @@ def admit(dsn: str, dbname: str, *, user: str, role: str, password: str) -> str:
         server.execute(SQL("GRANT {} TO {}").format(Identifier(role), name))
         server.execute(SQL("GRANT CONNECT ON DATABASE {} TO {}").format(Identifier(dbname), name))
     return make_conninfo(dsn, dbname=dbname, user=user, password=password)
+
+
+def name_organisation(dsn: str, user: str, organisation: str) -> None:
+    """Say whose case system logs in as `user`; `dsn` belongs to the owner of the database."""
+    with _connected(dsn) as database:
+        database.execute(
+            "INSERT INTO ledger.organisation_login (login, organisation) VALUES (%s, %s)"
+            " ON CONFLICT (login) DO UPDATE SET organisation = excluded.organisation",
+            (user, organisation),
+        )
 
 
 def migrate(database: Connection[Any], *, packages: Iterable[str] = ("ledger",)) -> list[str]:

@@ -55,9 +55,7 @@ DATA = "KeysReleased ReleaseStopped KeysDestroyed RetentionClaimed ErasureAttest
 ACCESS = "PersonalDataRecorded PersonalDataAccessed AccessDenied BreakGlassUsed AccessReviewed"
 ERASURE = "ErasureRequested ErasureApproved KeysErased HoldPlaced HoldEnded"
 BLOCK = "BlockPlaced BlockLifted"
-WITHDRAWAL = (
-    "WithdrawalRecorded WithdrawalAsked WithdrawalReviewed DataForgone OwnConsentSought"
-)
+WITHDRAWAL = "WithdrawalRecorded WithdrawalAsked WithdrawalReviewed DataForgone OwnConsentSought"
 
 
 def says_nothing(_change: Change) -> Iterable[Row]:

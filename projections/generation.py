@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from projections import positions
+from projections import positions, visibility
 from projections.models import TABLES
 from projections.responsibility import VIEW
 
@@ -25,7 +25,6 @@ CREATE TABLE {schema}.parked (
     PRIMARY KEY (case_id, topic)
 )
 """
-_READERS = "ledger_append, ledger_relay, ledger_audit, ledger_keystore"
 
 
 def schema_of(number: int) -> str:
@@ -54,7 +53,7 @@ def ensure(connection: Connection[Any]) -> int:
 
 
 def create(connection: Connection[Any], number: int) -> None:
-    """Make the schema and the tables of a generation, empty and without indexes."""
+    """Make a generation: schema, tables, who sees what; empty and without indexes."""
     schema = schema_of(number)
     connection.execute("SET LOCAL ROLE ledger_project")  # whoever makes it, the role owns it
     connection.execute(f"CREATE SCHEMA {schema}")
@@ -62,8 +61,8 @@ def create(connection: Connection[Any], number: int) -> None:
         connection.execute(table.create(schema))
     for statement in (positions.CREATE, _PARKED, VIEW):
         connection.execute(statement.format(schema=schema))
-    connection.execute(f"GRANT USAGE ON SCHEMA {schema} TO {_READERS}")
-    connection.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {_READERS}")
+    for statement in visibility.secure(schema):
+        connection.execute(statement)
     connection.execute("RESET ROLE")
 
 

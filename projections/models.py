@@ -12,6 +12,7 @@ from projections import (
     audit_trail,
     blocks,
     case_file,
+    case_organisations,
     case_state,
     consent_terms,
     consents,
@@ -45,6 +46,7 @@ SHOWN: tuple[Shown, ...] = (
     Shown(coverage.TABLE, coverage.OPINIONS, void=coverage.rows),
     Shown(blocks.TABLE, blocks.OPINIONS),
     Shown(access_ledger.TABLE, access_ledger.OPINIONS),
+    Shown(case_organisations.TABLE, case_organisations.OPINIONS),
 )
 #: Every table of a generation that a rebuild fills and a state hash covers.
 TABLES: tuple[Table, ...] = (

@@ -37,8 +37,9 @@ TABLE = Table(
 #: `until_place` is the place on the same topic from which the next country answers; `until` is when
 #: the next interval begins, or NULL. At home a case begins on the national topic; from its first
 #: shared event on, who answers for it is said there alone, so the national interval ends with it.
+#: It shows nobody a row that the table itself does not show him.
 VIEW = """
-CREATE VIEW {schema}.responsibility AS
+CREATE VIEW {schema}.responsibility WITH (security_invoker = true) AS
 SELECT case_id, topic, country, since_place, since_offset, since_rank, recorded_at AS since,
     lead(since_place) OVER (PARTITION BY case_id, topic ORDER BY since_place) AS until_place,
     lead(recorded_at) OVER (PARTITION BY case_id ORDER BY topic = 'shared', since_place) AS until

@@ -30,7 +30,8 @@ class Sheet:
             self.added[table.name].append(row)
         else:
             newest, key = self.newest[table.name], row[: table.key_size]
-            newest[key] = table.over(newest.get(key), row) if table.kept else row
+            merges = table.kept or table.first
+            newest[key] = table.over(newest.get(key), row) if merges else row
 
     def rows(self, table: Table) -> Collection[Row]:
         """Return what a table gets."""

@@ -25,6 +25,8 @@ class Table:
     #: Columns that a later row of the same key leaves as they are where it says NULL: what only
     #: the event that began something knows. They cannot be NOT NULL.
     kept: tuple[str, ...] = ()
+    #: Columns that the first row of a key decides for ever.
+    first: tuple[str, ...] = ()
 
     @property
     def types(self) -> list[str]:
@@ -48,10 +50,10 @@ class Table:
 
     def over(self, earlier: Row | None, row: Row) -> Row:
         """Return a row as it stands where an earlier one of its key was."""
-        if earlier is None or not self.kept:
+        if earlier is None or not (self.kept or self.first):
             return row
         return tuple(
-            earlier[at] if value is None and name in self.kept else value
+            earlier[at] if name in self.first or (value is None and name in self.kept) else value
             for at, (name, value) in enumerate(zip(self.columns, row, strict=True))
         )
 
@@ -77,11 +79,13 @@ class Table:
             f'"{name}"::text[]' if kind == "text[]" else f'"{name}"'
             for name, kind in zip(self.columns, self.types, strict=True)
         )
-        rest = [self._replaced(name) for name in self.columns if name not in self.key]
+        fixed = self.key + self.first
+        rest = [self._replaced(name) for name in self.columns if name not in fixed]
+        replace = f"UPDATE SET {', '.join(rest)}" if rest else "NOTHING"
         return (
             f"INSERT INTO {schema}.{self.name} AS earlier ({self.names})"  # noqa: S608 - our own
             f" SELECT {values} FROM unnest({arrays}) AS fresh ({self.names})"
-            f" ON CONFLICT ({_quoted(self.key)}) DO UPDATE SET {', '.join(rest)}"
+            f" ON CONFLICT ({_quoted(self.key)}) DO {replace}"
         )
 
     def _replaced(self, name: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from events.errors import NotAllowedNow, RecordRejected, ServiceUnavailable, StartAgain
 from ledger.case.case import Topic
-from projections import generation, rebuild
+from projections import fillers, generation, rebuild
 from tests.readers import (
     Running,
     events_of,
@@ -147,7 +147,7 @@ def test_old_generations_are_dropped_later_and_the_one_in_use_stays(topics, dsn)
 def test_a_filling_process_that_dies_leaves_the_old_generation_in_use(topics, dsn, monkeypatch):
     topics.put(*events_of(transferred()))
     read_all(topics, dsn, 5)
-    monkeypatch.setattr(rebuild, "write_job", lambda _job: "no job\n")
+    monkeypatch.setattr(fillers, "write_job", lambda _job: "no job\n")
     with pytest.raises(ServiceUnavailable, match="filling ended"):
         rebuild.rebuild(dsn, country="KZ")
     with psycopg.connect(dsn) as connection:

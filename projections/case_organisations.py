@@ -1,0 +1,60 @@
+"""Which organisations of this country work on a case, and since when: whose case systems see it.
+
+An organisation works on a case from its first decision about the child. Looking at data, or being
+refused it, is no work: whoever tried would otherwise be let in the next time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ledger.case.case import Topic
+from projections.change import (
+    ACCESS,
+    BLOCK,
+    CARE,
+    CASE,
+    CONSENT,
+    DATA,
+    ERASURE,
+    REFERRAL,
+    TRANSFER,
+    WITHDRAWAL,
+    Change,
+    Opinions,
+    on,
+)
+from projections.table import Row, Table, plain
+
+TABLE = Table(
+    name="case_organisations",
+    columns={
+        "case_id": "uuid NOT NULL",
+        "organisation": "text NOT NULL",
+        "since": "timestamptz NOT NULL",  # of its first decision, by the clock of whoever took it
+    },
+    key=("case_id", "organisation"),
+    indexes=("(organisation, case_id)",),
+    first=("since",),
+)
+
+#: A program decides for nobody's organisation.
+_SYSTEM = "system"
+
+
+def _worked(change: Change) -> Iterable[Row]:
+    """On shared events everybody is the country's focal point, so only national ones tell."""
+    event = change.event
+    assert event is not None
+    if change.record.topic != Topic.NATIONAL.value or event.actor.role == _SYSTEM:
+        return ()
+    return ((change.record.case_id, plain(event.actor.organisation), event.recorded_at),)
+
+
+OPINIONS: Opinions = {
+    **on(f"{CASE} {CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {CARE}", _worked),
+    # What is kept of these is who looked, who watches over the data and who is kept away.
+    **on(f"{ACCESS} {ERASURE} {BLOCK} {DATA} RefusalRecorded"),
+    # But whoever writes down what a child told works with her.
+    **on("PersonalDataRecorded", _worked),
+}

@@ -1,0 +1,69 @@
+"""Who sees which rows of a generation: most readers all, an organisation those of its own cases.
+
+A case system of one organisation reads as a login of role `ledger_organisation`. Which organisation
+that is, the database's owner has written down (ledger/sql/010_row_security.sql); a session cannot
+say so itself. Row security is not forced on the owner of the tables: it is the projecting role,
+which writes every row, and PostgreSQL refuses COPY into a table that is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import LiteralString
+
+from projections.change import BLOCK
+from projections.models import TABLES
+
+#: Roles that see every row of every read model.
+READERS: LiteralString = "ledger_append, ledger_relay, ledger_audit, ledger_keystore"
+
+_OWN_CASES = "case_id IN (SELECT {schema}.cases_of_login())"
+_NOT_OF_BLOCKS = f"event_type IS NULL OR event_type NOT IN ({str(tuple(BLOCK.split()))[1:-1]})"
+#: What a case system shows, and which of its rows. The trail and the access ledger are for
+#: auditors; that a block exists, and for whom, is for the few who placed it.
+ORGANISATIONS_SEE: Mapping[str, str] = {
+    "case_file": _OWN_CASES,
+    "case_organisations": _OWN_CASES,
+    "consents": _OWN_CASES,
+    "coverage": _OWN_CASES,
+    "referrals": _OWN_CASES,
+    "releases": _OWN_CASES,
+    "responsibility_began": _OWN_CASES,
+    "tasks": f"{_OWN_CASES} AND ({_NOT_OF_BLOCKS})",
+}
+#: Views over them, which show what the tables show.
+_VIEWS = ("responsibility",)
+
+# Asked once for each statement, with the rights of the projecting role. An organisation that a block
+# names sees nothing of that case, whatever it has done for the child before.
+_CASES_OF_LOGIN = """
+CREATE FUNCTION {schema}.cases_of_login() RETURNS SETOF uuid
+LANGUAGE sql STABLE SECURITY DEFINER
+BEGIN ATOMIC
+    SELECT worked.case_id FROM {schema}.case_organisations AS worked
+    WHERE worked.organisation = ledger.organisation_of_login() AND NOT EXISTS (
+        SELECT FROM {schema}.blocks AS one
+        WHERE one.case_id = worked.case_id AND one.lifted_at IS NULL
+            AND worked.organisation = ANY (one.persons)
+    );
+END
+"""
+
+
+def secure(schema: str) -> Iterator[str]:
+    """Yield the statements that say who sees what of a new generation; its owner runs them."""
+    yield _CASES_OF_LOGIN.format(schema=schema)
+    yield f"REVOKE ALL ON FUNCTION {schema}.cases_of_login() FROM PUBLIC"
+    yield f"GRANT EXECUTE ON FUNCTION {schema}.cases_of_login() TO ledger_organisation"
+    yield f"GRANT USAGE ON SCHEMA {schema} TO {READERS}, ledger_organisation"
+    yield f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {READERS}"
+    for table in TABLES:
+        name = f"{schema}.{table.name}"
+        yield f"ALTER TABLE {name} ENABLE ROW LEVEL SECURITY"
+        yield f"CREATE POLICY everything ON {name} FOR SELECT TO {READERS} USING (true)"
+    for table_name, rows in ORGANISATIONS_SEE.items():
+        name, seen = f"{schema}.{table_name}", rows.format(schema=schema)
+        yield f"GRANT SELECT ON {name} TO ledger_organisation"
+        yield f"CREATE POLICY own_cases ON {name} FOR SELECT TO ledger_organisation USING ({seen})"
+    for view in _VIEWS:
+        yield f"GRANT SELECT ON {schema}.{view} TO ledger_organisation"
