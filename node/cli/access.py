@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from events.codes import DataScope
+from events.codes import DataScope, Role
 from events.errors import BadInput
 from node.cli import output
 from node.cli.app import noun
-from node.cli.options import CountryOption, Dir, Json
+from node.cli.options import By, CountryOption, Dir, Json
 
 if TYPE_CHECKING:
     from node.reading import Reader
@@ -123,6 +123,44 @@ def _releases(
         return
     columns = ("grant_id", "origin", "recipient", "scopes", "epoch", "state", "basis_id")
     _table("releases", grants, (*columns, "released_at", "ended_at", "destroyed_at"))
+
+
+@app.command("receipt")
+def _receipt(
+    case_id: CaseArgument,
+    *,
+    language: Annotated[
+        str, typer.Option("--language", metavar="CODE", help="Language: en, ru, kk, ky.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="File for the page; else stdout.")
+    ] = None,
+    by: By = None,
+    country: CountryOption = None,
+    directory: Dir = None,
+    as_json: Json = False,
+) -> None:
+    """Make the page that tells a child who has her data and why; it is recorded first."""
+    from node import place
+    from node.cli.deciding import PATIENCE_S, ledger_of
+    from node.receipt.making import make
+    from node.receipt.page import page, write
+    from node.receipt.texts import texts
+
+    words, where = texts(language), place.find(directory, country)
+    actor = place.actor(by, where=where, role=Role.CASEWORKER)
+    with ledger_of(where) as ledger:
+        made = make(where, ledger, output.uuid(case_id), by=actor, patience_s=PATIENCE_S)
+    text = page(made.facts, words, made.printing)
+    if out is not None:
+        write(text, out)
+        output.say(f"written: {out}")
+    if as_json:
+        output.document(
+            {"language": language, "reviewed": words.is_reviewed, "receipt": made.facts}
+        )
+    elif out is None:
+        output.line(text.rstrip("\n"))
 
 
 _ACCESS = ("at", "actor_id", "actor_role", "actor_organisation", "scopes", "purpose", "door")
