@@ -32,6 +32,7 @@ BENCHMARKS: Mapping[str, str] = {
     "append-16": "append:sixteen",
     "append-raw": "append:raw",
     "command": "command:run",
+    "append-sealed": "append_sealed:run",
     "import": "importing:run",
     "relay": "relaying:run",
     "live-projection": "projecting:run",

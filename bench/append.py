@@ -23,6 +23,8 @@ from bench.harness import BASELINE, OURS, Contender, Effort, Figure, compare
 from bench.histories import Entry, entries
 from bench.play import COUNTRIES
 from bench.servers import Servers
+from events.contract import NATIONAL_EVENT
+from ledger.case.case import Topic
 from ledger.recorder import LedgerRecorder
 
 #: What one writer does with one event.
@@ -40,11 +42,11 @@ def one_each(servers: Servers, effort: Effort) -> Iterator[Figure]:
     `db_functions` is eventsourcing's fastest setting, which takes no lock: readers that follow
     the log then miss events, so it is not the baseline.
     """
-    load = _Load(servers, writers=4, count=effort.events_or(2_000, quick=120))
+    load = _load(servers, writers=4, count=effort.events_or(2_000, quick=120))
     contenders = {
         OURS: load.of(_ledger_each),
         BASELINE: load.of(_stock),
-        "grouped": load.of(_ledger),
+        "grouped": load.of(shared_recorder),
         "db_functions": load.of(_db_functions),
     }
     yield compare("append", contenders, unit="events/s", effort=effort, goal="ratio >= 2.5")
@@ -52,15 +54,15 @@ def one_each(servers: Servers, effort: Effort) -> Iterator[Figure]:
 
 def sixteen(servers: Servers, effort: Effort) -> Iterator[Figure]:
     """append-16: 16 writers, commits may be grouped, against eventsourcing's recorder."""
-    load = _Load(servers, writers=16, count=effort.events_or(4_000, quick=120))
-    contenders = {OURS: load.of(_ledger), BASELINE: load.of(_stock)}
+    load = _load(servers, writers=16, count=effort.events_or(4_000, quick=120))
+    contenders = {OURS: load.of(shared_recorder), BASELINE: load.of(_stock)}
     yield compare("append-16", contenders, unit="events/s", effort=effort, goal="ratio >= 5")
 
 
 def raw(servers: Servers, effort: Effort) -> Iterator[Figure]:
     """append-raw: 16 writers, against psycopg's bare INSERT that commits by itself."""
-    load = _Load(servers, writers=16, count=effort.events_or(8_000, quick=120))
-    contenders = {OURS: load.of(_ledger), BASELINE: load.of(_raw)}
+    load = _load(servers, writers=16, count=effort.events_or(8_000, quick=120))
+    contenders = {OURS: load.of(shared_recorder), BASELINE: load.of(_raw)}
     yield compare("append-raw", contenders, unit="events/s", effort=effort, goal="ratio >= 0.7")
 
 
@@ -71,23 +73,28 @@ def stored_events(count: int) -> list[StoredEvent]:
 
 
 def rows_of(told: Iterable[Entry]) -> list[StoredEvent]:
-    """Return events as rows of the store, numbered within their cases."""
+    """Return events as a node stores them, numbered within their cases."""
     numbers: Counter[UUID] = Counter()
     rows = []
     for entry in told:
         numbers[entry.case_id] += 1
-        topic = f"{entry.topic}/{entry.name}"
-        rows.append(StoredEvent(entry.case_id, numbers[entry.case_id], topic, entry.value))
+        name = entry.name if entry.topic is Topic.SHARED else NATIONAL_EVENT
+        topic, value = f"{entry.topic}/{name}", entry.carried()
+        rows.append(StoredEvent(entry.case_id, numbers[entry.case_id], topic, value))
     return rows
 
 
-class _Load:
-    """The same rows for every contender."""
+def _load(servers: Servers, *, writers: int, count: int) -> Load:
+    return Load(servers, stored_events(count + writers * _WARM_UP), writers=writers)
 
-    def __init__(self, servers: Servers, *, writers: int, count: int) -> None:
+
+class Load:
+    """The same rows for every contender; some of them warm it up."""
+
+    def __init__(self, servers: Servers, rows: Sequence[StoredEvent], *, writers: int) -> None:
         self._servers = servers
         self._writers = writers
-        self._rows = stored_events(count + writers * _WARM_UP)
+        self._rows = rows
 
     def of(self, make: Writers) -> Contender:
         """Return the contender that lets these writers insert the rows."""
@@ -137,7 +144,7 @@ def _each(recorder: ApplicationRecorder) -> Insert:
     return lambda row: recorder.insert_events([row])
 
 
-def _ledger(dsn: str, writers: int, stack: ExitStack) -> Sequence[Insert]:
+def shared_recorder(dsn: str, writers: int, stack: ExitStack) -> Sequence[Insert]:
     """One recorder for all, as in a node."""
     store = stack.enter_context(datastore(dsn, writers, schema="ledger"))
     return [_each(LedgerRecorder(store))] * writers

@@ -21,7 +21,8 @@ from ledger.case.consent import grant_consent
 from ledger.case.identity import open_case
 from ledger.case.referral import send_referral
 from ledger.request import Request, decision
-from ledger.service import LedgerSettings, open_ledger
+from ledger.service import Ledger, open_ledger
+from node import place
 from node.home import Home
 from node.nodes import Nodes
 from node.settings import UpSettings
@@ -40,6 +41,11 @@ class Corridor:
     def dsn(self, country: str, role: str) -> str:
         """Return the connection URL of a role in a country's database."""
         return self.home.country(country).dsn_file(role).read_text()
+
+    def ledger(self, country: str, *, connections: int = 2) -> Ledger:
+        """Open the ledger of a country, with its national keys and its keystore."""
+        where = place.find(self.home.path, country)
+        return open_ledger(where.ledger_settings(connections=connections))
 
 
 @contextmanager
@@ -60,13 +66,8 @@ def open_corridor(servers: Servers) -> Iterator[Corridor]:
 
 def share_cases(corridor: Corridor, sender: str, receiver: str, count: int) -> list[UUID]:
     """Let a country open cases and refer them to the other; return once the other has them."""
-    agreement = corridor.home.agreement()
-    assert agreement is not None, "the nodes run"
-    settings = LedgerSettings(
-        dsn=corridor.dsn(sender, "append"), country=sender, agreement=agreement
-    )
     before = _referrals(corridor, receiver)
-    with open_ledger(settings) as ledger:
+    with corridor.ledger(sender) as ledger:
         cases = []
         for answer in ledger.record_many(_referred(receiver) for _ in range(count)):
             if isinstance(answer, LedgerError):

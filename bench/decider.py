@@ -1,4 +1,4 @@
-"""Decides at a steady pace in a process of its own: the load of `visible-*` and `kills`.
+"""Decides at a steady pace in a process of its own: the load of `visible-*` and `stop-40`.
 
 `python -m bench.decider DIR COUNTRY RATE SECONDS` reads ids of shared cases from stdin, says
 "ready", waits for one more line, and prints `EVENT_ID SECONDS` for each decision: the moment
@@ -19,8 +19,8 @@ from uuid import UUID, uuid4
 from bench.play import SUPERVISOR
 from events.codes import NeutralStatus
 from ledger.case.identity import change_status
-from ledger.service import Ledger, LedgerSettings, open_ledger
-from node.home import Home
+from ledger.service import Ledger, open_ledger
+from node import place
 
 _THREADS = 8
 _STATUSES = (NeutralStatus.READY, NeutralStatus.NOT_READY)
@@ -29,17 +29,9 @@ _STATUSES = (NeutralStatus.READY, NeutralStatus.NOT_READY)
 def main() -> None:
     """Decide until the time is over."""
     directory, country, rate, seconds = sys.argv[1:]
-    home = Home(Path(directory))
-    agreement = home.agreement()
-    assert agreement is not None, "nothing was ever started there"
-    settings = LedgerSettings(
-        dsn=home.country(country).dsn_file("append").read_text(),
-        country=country,
-        agreement=agreement,
-        connections=_THREADS,
-    )
+    where = place.find(Path(directory), country)
     cases = [UUID(word) for word in sys.stdin.readline().split()]
-    with open_ledger(settings) as ledger:
+    with open_ledger(where.ledger_settings(connections=_THREADS)) as ledger:
         for case_id in cases:
             ledger.case(case_id)
         print("ready", flush=True)

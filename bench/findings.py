@@ -9,21 +9,23 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
 from kafka import KafkaConsumer, TopicPartition
 
+from bench.pair import Pair
 from bench.play import COUNTRIES
-from events.agreement import Agreement
 from events.codec import read_stamp
 from events.contract import LOG, split_log_header
 from events.stamp import leaf_hash
 from ledger.case.case import Topic
 from ledger.case.encoding import plane_to_json
 from ledger.case.plane import Plane, empty
-from ledger.case.reading import read_on
+from ledger.case.reading import Unsealed, read_on
+from ledger.keys.national import opened
 from projections.hashing import shared_hashes
 
 _SCHEMA = "read_1"
@@ -73,9 +75,10 @@ class Findings:
         return self.equal and not (self.lost or self.duplicates or self.reordered)
 
 
-def find(bootstrap: str, agreement: Agreement, dsns: Mapping[str, str]) -> Findings:
+def find(pair: Pair, dsns: Mapping[str, str]) -> Findings:
     """Compare everything with everything; all of it has to be at rest."""
     found = Findings()
+    bootstrap, agreement = pair.bootstrap, pair.agreement
     shared = read_topic(bootstrap, agreement.shared_topic)
     connections = {code: psycopg.connect(dsn, autocommit=True) for code, dsn in dsns.items()}
     for country, connection in connections.items():
@@ -85,7 +88,8 @@ def find(bootstrap: str, agreement: Agreement, dsns: Mapping[str, str]) -> Findi
         _compare_log(connection, Topic.NATIONAL, own, found)
         for topic, records in ((Topic.SHARED, shared), (Topic.NATIONAL, own)):
             _compare_mirror(connection, topic, records, found)
-            found.equal &= _states(connection, topic) == _folded(topic, records)
+            folded = _folded(topic, records, partial(opened, keys=pair.keys(country)))
+            found.equal &= _states(connection, topic) == folded
     one, other = (shared_hashes(connections[code], _SCHEMA) for code in COUNTRIES)
     found.equal &= one == other
     for connection in connections.values():
@@ -172,15 +176,15 @@ def _states(connection: psycopg.Connection[Any], topic: Topic) -> dict[UUID, byt
     return dict(connection.execute(_STATES, (topic,)).fetchall())
 
 
-def _folded(topic: Topic, records: Iterable[OnTopic]) -> dict[UUID, bytes]:
-    """Fold a topic from its beginning, with nothing but the records."""
+def _folded(topic: Topic, records: Iterable[OnTopic], unsealed: Unsealed) -> dict[UUID, bytes]:
+    """Fold a topic from its beginning, with nothing but the records and the country's keys."""
     cases: defaultdict[UUID, list[OnTopic]] = defaultdict(list)
     for record in records:
         cases[record.case_id].append(record)
-    return {case_id: plane_to_json(_fold(topic, rows)) for case_id, rows in cases.items()}
+    return {case_id: plane_to_json(_fold(topic, rows, unsealed)) for case_id, rows in cases.items()}
 
 
-def _fold(topic: Topic, records: Sequence[OnTopic]) -> Plane:
+def _fold(topic: Topic, records: Sequence[OnTopic], unsealed: Unsealed) -> Plane:
     plane = empty(records[0].case_id, shared=topic is Topic.SHARED)
     for record in records:
         plane, _, _ = read_on(
@@ -189,5 +193,6 @@ def _fold(topic: Topic, records: Sequence[OnTopic]) -> Plane:
             record.leaf,
             origin=record.origin,
             version=record.version,
+            unsealed=unsealed,
         )
     return plane

@@ -3,6 +3,7 @@
 A copy differs from what was decided in its ids and in the hashes that follow from them, so it is
 as legal as the original and costs microseconds. All stories are equally frequent, and the events
 of a window of cases are shuffled, each case in its order: neighbours on a topic are strangers.
+What is national is sealed in its envelope where it is stored: a copy is made of what is inside.
 """
 
 from __future__ import annotations
@@ -16,13 +17,17 @@ from uuid import UUID
 from bench.play import Play, Said
 from bench.stories import STORIES
 from events.agreement import Agreement
+from events.codec import decode, encode
 from events.contract import CE_TYPE, LOG, log_header, log_name, partition_of
 from events.stamp import leaf_hash
 from ledger.case.case import Topic
+from ledger.keys.national import NationalKeys
 from ledger.log.signature import LogSigner
 
 #: Cases whose events are shuffled together.
 WINDOW = 500
+#: The country's own keys: they seal the national events of every copy, and open them.
+KEYS = NationalKeys.drawn()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,14 @@ class Entry:
     origin: str
     case_id: UUID
     name: str
+    #: What was decided, as it is encoded.
     value: bytes
+
+    def carried(self) -> bytes:
+        """Return what stands in a store and on a topic: of a national event, its envelope."""
+        if self.topic is Topic.SHARED:
+            return self.value
+        return encode(KEYS.envelope(decode(self.value)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""kills: relays and workers of two countries killed at random while both countries decide.
+"""kills: programs of two countries killed at random while both countries decide.
 
-Each kill is a SIGKILL without warning, of any of the four programs, whatever it does at that
-moment; it is started again at once. Afterwards everything is compared with everything.
+Each kill is a SIGKILL without warning, of any relay, worker, keystore or reactor, whatever it does
+at that moment; it is started again at once. Afterwards everything is compared with everything.
 """
 
 from __future__ import annotations
@@ -25,10 +25,13 @@ from bench.pair import Pair
 from bench.play import COUNTRIES
 from bench.servers import Servers
 from bench.unrest import Unrest
-from ledger.service import LedgerSettings, open_ledger
+from ledger.service import open_ledger
+from node import place
 from node.nodes import waits_for
 from node.program import PythonProgram
 
+#: What is killed.
+_NOUNS = ("relay", "worker", "keystore", "reactor")
 #: Seconds between two decisions of one country, and the bounds between two kills.
 _PAUSE_S = 0.02
 _BETWEEN_S = (0.2, 1.6)
@@ -80,16 +83,19 @@ def run(servers: Servers, effort: Effort) -> Iterator[Outcome]:
     with ExitStack() as stack:
         dsns = {code: stack.enter_context(pair.database(code)) for code in COUNTRIES}
         programs = [
-            stack.enter_context(pair.running(code, noun))
-            for code in COUNTRIES
-            for noun in ("relay", "worker")
+            stack.enter_context(pair.running(code, noun)) for code in COUNTRIES for noun in _NOUNS
         ]
         for program in programs:
             pair.wait_until_ready(program)
         with _unrest(pair) as told:
             killed = _kill(programs, effort.kills)
         _rest(programs, dsns)
-        findings = find(pair.bootstrap, pair.agreement, dsns)
+        # They might still find something to do; what they have done has to come back, too.
+        reactors = [one for one in programs if one.what.endswith("reactor")]
+        for program in reactors:
+            program.stop()
+        _rest([one for one in programs if one not in reactors], dsns)
+        findings = find(pair, dsns)
     said = sum((one.said for one in told), Counter[str]())
     yield Outcome("kills", killed, findings, watch.seconds, said)
 
@@ -101,12 +107,8 @@ def _unrest(pair: Pair) -> Iterator[Sequence[Unrest]]:
     with ExitStack() as stack:
         told = []
         for seed, country in enumerate(COUNTRIES):
-            settings = LedgerSettings(
-                dsn=pair.home.country(country).dsn_file("append").read_text(),
-                country=country,
-                agreement=pair.agreement,
-            )
-            ledger = stack.enter_context(open_ledger(settings))
+            where = place.find(pair.home.path, country)
+            ledger = stack.enter_context(open_ledger(where.ledger_settings(connections=8)))
             told.append(Unrest(ledger, COUNTRIES[1 - seed], seed=seed, pause_s=_PAUSE_S))
         told[0].meets(told[1])
         told[1].meets(told[0])

@@ -17,15 +17,16 @@ from psycopg.sql import SQL, Identifier
 from bench.histories import records
 from bench.play import COUNTRIES
 from bench.servers import Servers
+from ledger.keys.national import NationalKeys
 from ledger.log.signature import LogSigner
-from node.home import Home
+from node.home import CountryFolder, Home
 from node.nodes import waits_for
 from node.program import PythonProgram
-from node.provision import ensure_agreement, ensure_database, ensure_topics
+from node.provision import ensure_agreement, ensure_database, ensure_keys, ensure_topics
 
 _READY_S = 60.0
 #: Role in the database, by program.
-_ROLES = {"relay": "relay", "worker": "project"}
+_ROLES = {"relay": "relay", "worker": "project", "keystore": "keystore", "reactor": "append"}
 
 
 class Pair:
@@ -38,10 +39,22 @@ class Pair:
         self.home = Home(servers.folder / self.prefix)
         self.agreement = ensure_agreement(self.home, COUNTRIES, prefix=self.prefix)
         ensure_topics(self.agreement, self.bootstrap, {})
+        for code in COUNTRIES:
+            folder = self.home.country(code)
+            ensure_keys(folder)
+            folder.write(
+                agreement=str(self.home.agreement_file),
+                kafka=self.bootstrap,
+                keystore=str(folder.keystore),
+            )
 
     def signers(self) -> Mapping[str, LogSigner]:
         """Return the keys that sign each country's log."""
         return {code: LogSigner.load(self.home.country(code).log_key) for code in COUNTRIES}
+
+    def keys(self, country: str) -> NationalKeys:
+        """Return the keys that seal what is national in a country."""
+        return NationalKeys.load(self.home.country(country).national_key)
 
     def fill(self, count: int) -> None:
         """Put so many signed records on the shared topic, without transactions."""
@@ -75,17 +88,17 @@ class Pair:
 
     @contextmanager
     def running(self, country: str, noun: str, *, number: int = 1) -> Iterator[PythonProgram]:
-        """Run a country's relay or worker, as `ledger up` runs it."""
+        """Run one of a country's programs, as `ledger up` runs it."""
         folder = self.home.country(country)
         environment = {
             "LEDGER_COUNTRY": country,
             "LEDGER_AGREEMENT": str(self.home.agreement_file),
-            "LEDGER_KAFKA": self.bootstrap,
             "LEDGER_PG_FILE": str(folder.dsn_file(_ROLES[noun])),
             "LEDGER_INSECURE_DEV": "1",
+            **_own(folder, noun),
         }
-        if noun == "relay":
-            environment["LEDGER_LOG_KEY_FILE"] = str(folder.log_key)
+        if noun != "keystore":  # it has no business on the topics
+            environment["LEDGER_KAFKA"] = self.bootstrap
         path = folder.path / f"{noun}-{number}"
         program = PythonProgram(f"{country} {noun}", path, f"node.run_{noun}", environment)
         program.start()
@@ -102,3 +115,16 @@ class Pair:
                 log = program.log.read_text()
                 raise RuntimeError(f"{program.what} is not ready: {waiting}\n{log[-2000:]}")
             time.sleep(0.02)
+
+
+def _own(folder: CountryFolder, noun: str) -> Mapping[str, str]:
+    """Return what a program is told beside what all are told."""
+    if noun == "relay":
+        return {"LEDGER_LOG_KEY_FILE": str(folder.log_key)}
+    told = {"LEDGER_NATIONAL_KEY_FILE": str(folder.national_key)}
+    if noun == "keystore":
+        told["LEDGER_KEK_FILE"] = str(folder.kek)
+        told["LEDGER_SLOTS"] = ",".join(map(str, folder.slots))
+    if noun in {"keystore", "reactor"}:
+        told["LEDGER_KEYSTORE"] = str(folder.keystore)
+    return told

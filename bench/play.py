@@ -30,7 +30,7 @@ CASEWORKER = Actor(id="cw-0042", role="caseworker", organisation="cps-almaty")
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One event of a case, with the bytes that every store and the topic hold."""
+    """One event of a case, as it is encoded; a national one is sealed where it is stored."""
 
     topic: Topic
     event: Event

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psycopg
 
+from bench.histories import KEYS
 from bench.play import COUNTRIES
 from events.agreement import Agreement, Country
 from ledger.service import Ledger, LedgerSettings, open_ledger
@@ -31,7 +32,7 @@ def make_ready(dsn: str) -> None:
 
 
 def ledger_of(dsn: str, *, connections: int = 8, histories: int = 1_000) -> Ledger:
-    """Open the ledger of a country whose database is ready."""
+    """Open the ledger of a country whose database is ready; it can read copied histories."""
     countries = {code: Country(code=code, zone="UTC", log_keys=()) for code in COUNTRIES}
     agreement = Agreement(name="bench", prefix="bench", partitions=_PARTITIONS, countries=countries)
     return open_ledger(
@@ -41,5 +42,6 @@ def ledger_of(dsn: str, *, connections: int = 8, histories: int = 1_000) -> Ledg
             agreement=agreement,
             connections=connections,
             histories=histories,
+            national_keys=KEYS,
         )
     )

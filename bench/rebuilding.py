@@ -26,6 +26,7 @@ from events.contract import split_log_header
 from events.stamp import leaf_hash
 from ledger import mirror
 from ledger.case.case import Topic
+from ledger.keys.national import NationalKeys
 from projections import generation
 from projections.filling import Progress
 from projections.rebuild import rebuild
@@ -43,11 +44,12 @@ def run(servers: Servers, effort: Effort) -> Iterator[Figure]:
         say(f"rebuild: {count:,} events into the topic and the mirror")
         pair.fill(count)
         _fill_mirror(pair, dsn, count)
-        rebuild(dsn, country=_COUNTRY, expect_difference="there was nothing yet")
+        keys = pair.keys(_COUNTRY)
+        rebuild(dsn, country=_COUNTRY, keys=keys, expect_difference="there was nothing yet")
         contenders = {
-            OURS: lambda: _rebuild(dsn, count, peak, processes=1),
+            OURS: lambda: _rebuild(dsn, keys, count, peak, processes=1),
             BASELINE: lambda: _poll(pair, count),
-            "two_processes": lambda: _rebuild(dsn, count, peak, processes=2),
+            "two_processes": lambda: _rebuild(dsn, keys, count, peak, processes=2),
         }
         yield compare(
             "rebuild",
@@ -70,9 +72,9 @@ class Peak:
         self.megabytes = max(self.megabytes, peak_rss_mb_of("projections.filling"))
 
 
-def _rebuild(dsn: str, count: int, peak: Peak, *, processes: int) -> float:
+def _rebuild(dsn: str, keys: NationalKeys, count: int, peak: Peak, *, processes: int) -> float:
     watch = Watch()
-    done = rebuild(dsn, country=_COUNTRY, processes=processes, tell=peak.look)
+    done = rebuild(dsn, country=_COUNTRY, keys=keys, processes=processes, tell=peak.look)
     rate = watch.rate(count)
     assert done.equal
     assert done.events == count

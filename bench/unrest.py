@@ -20,6 +20,7 @@ from events.errors import DecisionRefused, Overtaken, ServiceUnavailable
 from ledger.case.care import assess_risk
 from ledger.case.consent import grant_consent
 from ledger.case.identity import change_status, open_case, report_found, report_missing
+from ledger.case.personal import PersonalData
 from ledger.case.referral import (
     accept_referral,
     complete_referral,
@@ -35,6 +36,9 @@ from ledger.service import Ledger
 
 _SCOPES = (DataScope.IDENTITY, DataScope.HEALTH)
 _STATUSES = (NeutralStatus.READY, NeutralStatus.NOT_READY)
+_DATA = PersonalData(
+    {DataScope.IDENTITY: {"name": "an invented child"}, DataScope.HEALTH: {"allergies": ["nuts"]}}
+)
 
 
 class Unrest:
@@ -79,7 +83,7 @@ class Unrest:
         until = today + timedelta(days=300)
         due = today + timedelta(days=14)
         decisions = (
-            decision(open_case),
+            decision(open_case, data=_DATA),
             decision(assess_risk),
             Decision(
                 grant_consent,
