@@ -70,7 +70,7 @@ def test_shuffled_cases_keep_their_order_and_their_ids_apart():
 
 def test_what_is_national_is_stored_in_envelopes_as_a_node_stores_it():
     """Rows in clear would be shorter, cheaper to write and cheaper to read than a node's."""
-    told = list(islice(entries(), 200))
+    told = list(islice(entries(), 2_000))
     rows = rows_of(told)
     national = 0
     for entry, row in zip(told, rows, strict=True):
