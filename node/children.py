@@ -39,9 +39,38 @@ LEFT JOIN {schema}.consents
 GROUP BY 1 ORDER BY 1
 """
 
+# What is released goes on being released until the sender's reactor has said that it stops. A
+# refusal has an id of its own and may end several permissions.
+_UNSTOPPED = """
+SELECT one.origin, one.recipient, extract(epoch FROM max(now() - ended.at))::float8
+FROM {schema}.releases AS one
+JOIN {schema}.consents AS basis
+    ON basis.case_id = one.case_id AND basis.topic = one.topic AND basis.basis_id = one.basis_id
+    AND basis.state <> 'granted'
+JOIN LATERAL (
+    SELECT max(trail.recorded_at) AS at FROM {schema}.audit_trail AS trail
+    WHERE trail.case_id = one.case_id AND trail.topic = one.topic AND trail.effective AND (
+        trail.event_type = 'ConsentRefused'
+        OR trail.event_type IN ('ConsentWithdrawn', 'OverrideEnded')
+        AND one.basis_id::text IN (trail.summary ->> 'consent_id', trail.summary ->> 'override_id')
+    )
+) AS ended ON true
+WHERE one.state = 'released'
+GROUP BY 1, 2
+"""
+_UNERASED = """
+SELECT extract(epoch FROM max(now() - approved.recorded_at))::float8
+FROM {schema}.audit_trail AS approved
+WHERE approved.event_type = 'ErasureApproved' AND approved.effective AND NOT EXISTS (
+    SELECT FROM {schema}.audit_trail AS said
+    WHERE said.case_id = approved.case_id AND said.origin = approved.origin AND said.effective
+        AND said.event_type = 'ErasureAttested' AND said.recorded_at >= approved.recorded_at
+)
+"""
+
 
 class ChildrenWaiting(Collector):
-    """Two questions to one country's read models."""
+    """A few questions to one country's read models."""
 
     def __init__(self, dsn: str, country: str) -> None:
         self._dsn = dsn
@@ -49,23 +78,23 @@ class ChildrenWaiting(Collector):
 
     def describe(self) -> list[Metric]:
         """Return the metrics without asking anything."""
-        return [self._oldest(), self._ending(), self._success()]
+        return [*self._answers(), self._success()]
 
     def collect(self) -> Iterator[Metric]:
         """Ask now; say so if there is no answer, or silence would look like calm."""
-        oldest, ending, success = self._oldest(), self._ending(), self._success()
+        answers, success = self._answers(), self._success()
         try:
             with psycopg.connect(self._dsn, connect_timeout=2) as database:
                 database.execute("SELECT set_config('statement_timeout', %s, false)", (_PATIENCE,))
                 number = generation.current(database)
                 if number is not None:
-                    self._ask(database, generation.schema_of(number), oldest, ending)
+                    self._ask(database, generation.schema_of(number), *answers)
         except psycopg.Error:
             number = None
         success.add_metric([self._country], float(number is not None))
         yield success
         if number is not None:
-            yield from (oldest, ending)
+            yield from answers
 
     def _ask(
         self,
@@ -73,11 +102,20 @@ class ChildrenWaiting(Collector):
         schema: str,
         oldest: GaugeMetricFamily,
         ending: GaugeMetricFamily,
+        unstopped: GaugeMetricFamily,
+        unerased: GaugeMetricFamily,
     ) -> None:
         for sender, receiver, seconds in database.execute(_UNANSWERED.format(schema=schema)):
             oldest.add_metric([sender, receiver], seconds)
         for days, cases in database.execute(_ENDING.format(schema=schema), (list(_WINDOWS),)):
             ending.add_metric([self._country, f"{days}d"], cases)
+        for sender, receiver, seconds in database.execute(_UNSTOPPED.format(schema=schema)):
+            unstopped.add_metric([sender, receiver], seconds)
+        for (seconds,) in database.execute(_UNERASED.format(schema=schema)):
+            unerased.add_metric([self._country], seconds or 0.0)
+
+    def _answers(self) -> list[GaugeMetricFamily]:
+        return [self._oldest(), self._ending(), self._unstopped(), self._unerased()]
 
     @staticmethod
     def _success() -> GaugeMetricFamily:
@@ -101,4 +139,20 @@ class ChildrenWaiting(Collector):
             "ledger_consent_expiring_cases",
             "Cases with a consent that ends within the window.",
             labels=["country", "window"],
+        )
+
+    @staticmethod
+    def _unstopped() -> GaugeMetricFamily:
+        return GaugeMetricFamily(
+            "ledger_oldest_unstopped_release_seconds",
+            "Since when keys are shared whose consent or override has ended.",
+            labels=["from_country", "to_country"],
+        )
+
+    @staticmethod
+    def _unerased() -> GaugeMetricFamily:
+        return GaugeMetricFamily(
+            "ledger_oldest_unfinished_erasure_seconds",
+            "How long the oldest approved erasure waits that is not attested; 0 if there is none.",
+            labels=["country"],
         )

@@ -41,6 +41,8 @@ TABLE = Table(
     },
     key=("case_id", "topic", "place"),
     append_only=True,
+    # Few: those that are not attested are asked for all the time.
+    indexes=("(case_id, origin) WHERE event_type IN ('ErasureApproved', 'ErasureAttested')",),
 )
 
 _STAMP = frozenset(field.name for field in fields(Event))
