@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from node.cli import output
 from node.cli.app import noun
-from node.cli.options import CountryOption, Dir, Json
+from node.cli.options import By, CountryOption, Dir, Json
 
 if TYPE_CHECKING:
     from node.auditing import Audit
@@ -78,3 +79,76 @@ def _tell(audit: Audit) -> None:
         output.say(f"{said['unread']} events cannot be read here: nothing is said about them")
     if "not_checked" in said["rules"].values():
         output.say("R5 needs this country's national keys: set LEDGER_NATIONAL_KEY_FILE")
+
+
+@app.command("plaintext")
+def _plaintext(
+    *,
+    markers: Annotated[
+        list[str] | None,
+        typer.Option("--marker", metavar="TEXT", help="A planted text; repeat it."),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--markers", metavar="FILE", help="Planted texts, one a line.")
+    ] = None,
+    markers_only: Annotated[
+        bool, typer.Option("--markers-only", help="Read no data: search for planted texts only.")
+    ] = False,
+    also: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FOLDER", help="Data folder of a server elsewhere; repeat it."),
+    ] = None,
+    by: By = None,
+    directory: Dir = None,
+    as_json: Json = False,
+) -> None:
+    """Search everything in the folder of the nodes for data in clear. Exit code 5 unless clean.
+
+    Sought are all values that the keystores there can open, recorded as shown to who searches, and
+    planted texts: those named, and any that begins with MARKER-. What is found is never repeated.
+    """
+    from events.errors import RecordRejected
+    from node.home import default_dir
+    from node.plaintext.examining import Wanted, examine, values_for
+    from node.settings import VerbSettings
+
+    folder = directory or VerbSettings.read().dir or default_dir()
+    planted = [*(markers or ()), *(_lines(file) if file else ())]
+    with output.progress("files") as advance:
+        wanted = Wanted(
+            folder=folder,
+            values_for=None if markers_only else values_for(folder, by),
+            markers=planted,
+            also=also or (),
+            advance=advance,
+        )
+        report = examine(wanted)
+    output.document(report) if as_json else _tell_search(report)
+    if not report["clean"]:
+        found, unread = len(report["found"]), len(report["unreadable"])
+        raise RecordRejected(
+            f"{found} places hold what must not stand in clear, {unread} could not be searched",
+            rule="plaintext",
+        )
+
+
+def _lines(file: Path) -> list[str]:
+    from events.errors import BadInput
+
+    try:
+        return [line for line in file.read_text().splitlines() if line]
+    except (OSError, UnicodeDecodeError):
+        raise BadInput("--markers names a text file that can be read") from None
+
+
+def _tell_search(report: dict[str, Any]) -> None:
+    output.line(
+        f"{report['searched_files']} files, {report['searched_bytes']} bytes searched for"
+        f" {report['needles']} texts; not sought: {report['skipped_short']} too short,"
+        f" {report['skipped_common']} that stand everywhere"
+    )
+    for name in ("found", "unreadable"):
+        if rows := report[name]:
+            output.table(tuple(rows[0]), [tuple(row.values()) for row in rows], title=name)
+    if report["clean"]:
+        output.line("✔ nothing of it stands in clear")
