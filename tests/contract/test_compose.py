@@ -9,12 +9,35 @@ import yaml
 from node.embedded.broker import PROPERTIES
 from node.embedded.jars import KAFKA_VERSION
 from node.embedded.listeners import SECURED
-from node.settings import RelaySettings, VerbSettings, WorkerSettings, names_of
+from node.home import ROLES
+from node.settings import (
+    KeystoreSettings,
+    ReactorSettings,
+    RelaySettings,
+    VerbSettings,
+    WorkerSettings,
+    names_of,
+)
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES = COMPOSE["services"]
-PROGRAMS = {name: s for name, s in SERVICES.items() if name.startswith(("relay", "worker"))}
+KINDS = {
+    "relay": RelaySettings,
+    "worker": WorkerSettings,
+    "keystore": KeystoreSettings,
+    "reactor": ReactorSettings,
+}
+PROGRAMS = {name: s for name, s in SERVICES.items() if name.partition("-")[0] in KINDS}
+ON_TOPICS = {name: s for name, s in PROGRAMS.items() if not name.startswith("keystore")}
+#: What each program is in its country's database.
+AS = {"relay": "relay", "worker": "project", "keystore": "keystore", "reactor": "append"}
+#: Who is told a secret of its country, beside its own logins.
+TOLD = {
+    "log-key": {"relay"},
+    "national-key": {"worker", "keystore", "reactor"},
+    "kek": {"keystore"},
+}
 EXACT = re.compile(r"[\w./-]+:v?\d+\.\d+(\.\d+)?(-[a-z]+)*(@sha256:[0-9a-f]{64})?")
 
 # How fast and how small the embedded broker is; production decides these for itself.
@@ -62,17 +85,80 @@ def test_nothing_listens_to_the_outside(name):
     assert all(port.startswith("127.0.0.1:") for port in SERVICES[name].get("ports", []))
 
 
-def test_one_relay_and_one_worker_per_country_each_with_the_database_of_its_own():
-    assert set(PROGRAMS) == {"relay-kz", "relay-kg", "worker-kz", "worker-kg"}
+def test_every_program_of_a_country_has_the_database_of_its_own_and_no_other_country_s_secret():
+    assert set(PROGRAMS) == {f"{kind}-{country}" for kind in KINDS for country in ("kz", "kg")}
     for name, service in PROGRAMS.items():
         program, country = name.split("-")
         assert service["command"] == [program, "run"]
         assert service["environment"]["LEDGER_COUNTRY"] == country.upper()
-        assert service["environment"]["LEDGER_PG_FILE"] == f"/run/secrets/{country}-dsn"
-        assert set(service["depends_on"]) == {"kafka", f"postgres-{country}"}
         others = {"kz", "kg"} - {country}
         assert not [s for s in service["secrets"] if s.split("-")[0] in others]
-        assert (f"{country}-log-key" in service["secrets"]) == (program == "relay")
+        needed = {f"postgres-{country}"}
+        needed |= {"kafka"} if name in ON_TOPICS else set()
+        needed |= {f"keystore-{country}"} if program == "reactor" else set()
+        assert set(service["depends_on"]) == needed
+
+
+def test_a_program_logs_in_with_its_own_role_and_knows_no_other_secret():
+    """Whoever takes a relay over can forge events, and read or release nothing."""
+    for name, service in PROGRAMS.items():
+        program, country = name.split("-")
+        dsn = f"{country}-{AS[program]}-dsn"
+        assert service["environment"]["LEDGER_PG_FILE"] == f"/run/secrets/{dsn}"
+        assert AS[program] in ROLES
+        assert [dsn] == [secret for secret in service["secrets"] if secret.endswith("dsn")]
+        for secret, programs in TOLD.items():
+            assert (f"{country}-{secret}" in service["secrets"]) == (program in programs)
+
+
+def test_only_who_prepares_has_the_login_of_the_owner():
+    owners = {name for name, one in SERVICES.items() for s in one.get("secrets", ())
+              if s in {"kz-dsn", "kg-dsn"}}  # fmt: skip
+    assert {"prepare-kz", "prepare-kg"} == owners
+    for name in owners:
+        assert SERVICES[name]["profiles"] == ["prepare"], "it would run beside the others"
+        assert set(SERVICES[name]["environment"]) <= set(names_of(VerbSettings))
+
+
+def test_a_keystore_has_two_slot_files_on_volumes_of_its_own_and_no_way_to_the_topics():
+    for country in ("kz", "kg"):
+        service = SERVICES[f"keystore-{country}"]
+        mounted = dict(volume.split(":") for volume in service["volumes"])
+        slots = service["environment"]["LEDGER_SLOTS"].split(",")
+        disks = {volume for volume, at in mounted.items() for s in slots if s.startswith(f"{at}/")}
+        assert len(disks) == len(slots) == 2
+        for name, other in SERVICES.items():
+            held = {volume.split(":")[0] for volume in other.get("volumes", ())}
+            assert name == f"keystore-{country}" or not disks & held
+        assert service["networks"] == [f"keys-{country}"]
+        assert COMPOSE["networks"][f"keys-{country}"] == {"internal": True}
+        assert f"keys-{country}" not in SERVICES["kafka"].get("networks", [])
+        assert not [name for name in service["environment"] if "KAFKA" in name]
+        assert service["ulimits"] == {"core": 0}, "a core file holds every key in memory"
+
+
+def test_the_reactor_and_nobody_else_asks_the_keystore_over_its_socket():
+    for country in ("kz", "kg"):
+        where = SERVICES[f"keystore-{country}"]["environment"]["LEDGER_KEYSTORE"]
+        sharing = {
+            name
+            for name, service in SERVICES.items()
+            if f"keystore-{country}:{Path(where).parent}" in service.get("volumes", ())
+        }
+        assert {f"keystore-{country}", f"reactor-{country}"} == sharing
+        assert SERVICES[f"reactor-{country}"]["environment"]["LEDGER_KEYSTORE"] == where
+
+
+def test_the_image_has_the_folders_of_the_volumes_for_the_account_that_it_runs_as():
+    text = (ROOT / "ops" / "image" / "Dockerfile").read_text()
+    account = re.search(r"^USER (\d+):\1$", text, re.MULTILINE)
+    assert account
+    made = re.search(
+        rf"install -d -o {account[1]} -g {account[1]} -m 0700 \\\n(.+)$", text, re.MULTILINE
+    )
+    assert made
+    kept = [v for s in PROGRAMS.values() for v in s.get("volumes", ())]
+    assert {volume.split(":")[1] for volume in kept} == set(made[1].split())
 
 
 def variable(setting: str) -> str:
@@ -99,7 +185,7 @@ def test_nothing_in_clear_and_nobody_without_a_name_reaches_the_broker():
     assert "ANONYMOUS" not in text
     assert "LEDGER_INSECURE_DEV" not in text
     assert "ports" not in SERVICES["kafka"]
-    for name, service in PROGRAMS.items():
+    for name, service in ON_TOPICS.items():
         program, country = name.split("-")
         environment = service["environment"]
         assert environment["LEDGER_KAFKA_SECURITY"] == "SASL_SSL"
@@ -121,7 +207,7 @@ def test_who_makes_the_users_comes_with_the_broker_s_certificate():
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_every_setting_is_one_that_the_program_reads(name):
     """The programs refuse a name that they do not know, so here a slip is a dead container."""
-    kind = {"relay": RelaySettings, "worker": WorkerSettings}[name.partition("-")[0]]
+    kind = KINDS[name.partition("-")[0]]
     assert set(PROGRAMS[name]["environment"]) <= set(names_of(kind))
 
 
