@@ -1,4 +1,4 @@
-"""Which cases a reactor looks at: those with news, and once a day all that share anything."""
+"""Which cases a reactor looks at: those with news, and once a day all that a day may change."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from psycopg import Connection
 from projections import generation
 from projections.generation import schema_of
 
-_NEWS = """
+_MIRRORED = """
 SELECT record.topic, record.partition, max(record."offset"), array_agg(DISTINCT record.case_id)
 FROM unnest(%b::text[], %b::int[], %b::bigint[]) AS reached (topic, partition, "offset")
 JOIN mirror.record AS record ON record.topic = reached.topic
@@ -18,42 +18,79 @@ JOIN mirror.record AS record ON record.topic = reached.topic
 GROUP BY 1, 2
 """
 _ENDS = """
-SELECT topic, partition, max("offset") FROM mirror.record GROUP BY 1, 2
+SELECT place.topic, place.partition, newest."offset"
+FROM unnest(%b::text[], %b::int[]) AS place (topic, partition)
+CROSS JOIN LATERAL (
+    SELECT record."offset" FROM mirror.record AS record
+    WHERE record.topic = place.topic AND record.partition = place.partition
+    ORDER BY record."offset" DESC LIMIT 1
+) AS newest
+"""
+# What this country has only decided may forbid already. The numbers are in order of commit.
+_DECIDED = """
+SELECT max(notification_id), array_agg(DISTINCT originator_id)
+FROM ledger.ledger_events WHERE notification_id > %b
+"""
+_NEWEST = """
+SELECT coalesce(max(notification_id), 0) FROM ledger.ledger_events
 """
 _SHARING = """
-SELECT DISTINCT case_id FROM {schema}.referrals WHERE topic = 'shared'
+SELECT case_id FROM {schema}.referrals WHERE topic = 'shared' AND is_open
 UNION
-SELECT DISTINCT case_id FROM {schema}.audit_trail WHERE event_type = 'ErasureApproved'
+SELECT releases.case_id FROM {schema}.releases AS releases
+WHERE releases.topic = 'shared' AND (
+    (releases.origin = %(country)b AND NOT EXISTS (
+        SELECT FROM ledger.grant_moved AS moved
+        WHERE moved.grant_id = releases.grant_id AND moved.step = 'tombstoned'
+    )) OR (releases.recipient = %(country)b AND releases.state = 'released' AND NOT EXISTS (
+        SELECT FROM ledger.grant_moved AS moved
+        WHERE moved.grant_id = releases.grant_id AND moved.step = 'received'
+    ))
+)
+UNION
+SELECT case_id FROM {schema}.audit_trail WHERE event_type = 'ErasureApproved'
 """
 
 
 class Candidates:
-    """Remembers how far it has looked; a new one begins with every case that shares something."""
+    """Remembers how far it has looked; a new one begins with every case that is under way."""
 
-    def __init__(self, connection: Connection[Any], partitions: int) -> None:
+    def __init__(self, connection: Connection[Any], country: str, partitions: int) -> None:
         self._connection = connection
+        self._country = country
         places = [(topic, at) for topic in ("shared", "national") for at in range(partitions)]
         self._reached: dict[tuple[str, int], int] = dict.fromkeys(places, -1)
-        for topic, partition, offset in connection.execute(_ENDS):
+        topics, numbers = zip(*places, strict=True)
+        for topic, partition, offset in connection.execute(_ENDS, (list(topics), list(numbers))):
             self._reached[topic, partition] = offset
+        row = connection.execute(_NEWEST).fetchone()
+        self._decided: int = 0 if row is None else row[0]
 
     def all(self) -> set[UUID]:
-        """Return every case that shares something, or waits to be erased."""
+        """Return every case that shares something or is about to, or waits to be erased."""
         number = generation.current(self._connection)
         if number is None:
             return set()
-        rows = self._connection.execute(_SHARING.format(schema=schema_of(number)))
+        statement = _SHARING.format(schema=schema_of(number))
+        rows = self._connection.execute(statement, {"country": self._country})
         return {case_id for (case_id,) in rows}
 
     def news(self) -> set[UUID]:
-        """Return the cases with events that were mirrored since the last look."""
+        """Return the cases with events that were decided or mirrored since the last look.
+
+        What was held takes effect with a newer record of its case: that record is the news.
+        """
         topics, partitions = zip(*self._reached, strict=True)
         reached = list(self._reached.values())
         rows = self._connection.execute(
-            _NEWS, (list(topics), list(partitions), reached), prepare=True
+            _MIRRORED, (list(topics), list(partitions), reached), prepare=True
         ).fetchall()
         found: set[UUID] = set()
         for topic, partition, offset, cases in rows:
             self._reached[topic, partition] = offset
             found.update(cases)
+        row = self._connection.execute(_DECIDED, (self._decided,), prepare=True).fetchone()
+        if row is not None and row[0] is not None:
+            self._decided = row[0]
+            found.update(row[1])
         return found

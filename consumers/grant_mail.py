@@ -7,7 +7,7 @@ that is gone is a tombstone. Who may read it cannot open it without the recipien
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,8 @@ from ledger.fetching import SafeConsumer
 
 _ACKNOWLEDGED_S = 10.0
 _POLL_MS = 250
+#: So many different values under one grant are kept until its capsule has been found among them.
+_MOST_VALUES = 8
 _PRODUCER: Mapping[str, Any] = {
     "acks": "all",
     "enable_idempotence": True,
@@ -43,7 +45,7 @@ class GrantMail:
         self._cluster = cluster
         self._producer: Any = None
         self._lock = threading.Lock()
-        self._there: dict[UUID, bytes] = {}
+        self._there: dict[UUID, list[bytes]] = {}
 
     def close(self) -> None:
         """End after a clean stop."""
@@ -63,15 +65,16 @@ class GrantMail:
             for one in sent:
                 one.get(timeout=_ACKNOWLEDGED_S)
 
-    def get(self, grant_id: UUID) -> bytes | None:
-        """Return the capsule of a grant, if it has been read."""
+    def values(self, grant_id: UUID) -> tuple[bytes, ...]:
+        """Return what has been read under a grant, oldest first: whoever may write wrote it."""
         with self._lock:
-            return self._there.get(grant_id)
+            return tuple(self._there.get(grant_id, ()))
 
-    def drop(self, grant_id: UUID) -> None:
-        """Forget a capsule that is not needed any more."""
+    def drop(self, grants: Iterable[UUID]) -> None:
+        """Forget capsules that are not needed any more."""
         with self._lock:
-            self._there.pop(grant_id, None)
+            for grant_id in grants:
+                self._there.pop(grant_id, None)
 
     def read(self, stop: threading.Event, news: Callable[[UUID], None]) -> None:
         """Read the topic from its beginning on, until told to stop; tell of each capsule."""
@@ -94,7 +97,10 @@ class GrantMail:
         return self._producer.send(self._topic, key=key, value=value, partition=partition)
 
     def _take(self, record: Any, news: Callable[[UUID], None]) -> None:
-        """Keep a capsule. A record whose key is no grant is nobody's, and is passed over."""
+        """Keep a capsule. A record whose key is no grant is nobody's, and is passed over.
+
+        Which of several values under a grant is its capsule, its sender's signed event says.
+        """
         if record.key is None or len(record.key) != 16 or record.key == GRANT_SWEEP:
             return
         grant_id = UUID(bytes=record.key)
@@ -102,6 +108,8 @@ class GrantMail:
             if record.value is None:
                 self._there.pop(grant_id, None)
                 return
-            # The first one counts: whoever puts another under the same grant changes nothing.
-            self._there.setdefault(grant_id, record.value)
+            kept = self._there.setdefault(grant_id, [])
+            if record.value not in kept:
+                kept.append(record.value)
+                del kept[:-_MOST_VALUES]
         news(grant_id)

@@ -140,10 +140,12 @@ class Ledger:
     ) -> Mapping[str, Mapping[DataScope, Opened]]:
         """Return data about a child, by country and scope, after it was recorded who is shown it.
 
-        AccessRefused, which is recorded, too; Misconfigured without a keystore.
+        AccessRefused, which is recorded, too; Misconfigured without a keystore. While it does not
+        answer nothing is recorded: nobody is shown anything.
         """
         if self._sealer is None:
             raise Misconfigured("data about a child is read with a keystore only")
+        self._sealer.seal(())
         access_id = uuid7()
         self.on(case_id, by=by, retries=_ACCESS_ATTEMPTS).decide(
             access_data,

@@ -7,11 +7,14 @@ import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from node.programs import Program
 from node.programs import main as run_program
 from node.settings import KeystoreSettings
+
+if TYPE_CHECKING:
+    from ledger.keys.kek import KekChain
 
 
 def main(**given: Any) -> int:
@@ -21,8 +24,10 @@ def main(**given: Any) -> int:
 
 def prepare(settings: KeystoreSettings) -> Program:
     """Wire the keystore together. KekWrong, KeystoreDamaged, before anything is touched."""
+    from events.agreement import Agreement
     from events.errors import Misconfigured
     from ledger.keys.keystore import Keystore
+    from ledger.keys.measures import REPLICAS
     from ledger.keys.national import NationalKeys
     from ledger.keys.server import KeystoreServer
     from ledger.keys.slots import Slots
@@ -34,9 +39,11 @@ def prepare(settings: KeystoreSettings) -> Program:
     dsn = settings.pg.get_secret_value()
     keys = NationalKeys.load(settings.national_key)
     slots = Slots([Path(path.strip()) for path in settings.slots.split(",")])
-    vault = Vault.open(dsn, slots, _keks(settings))
+    vault = Vault.open(dsn, slots, key_chain(settings))
     store = Store(dsn, connections=4, program="ledger keystore", keys=keys)
-    keystore = Keystore(store, vault, settings.country)
+    partitions = Agreement.load(settings.agreement).partitions
+    keystore = Keystore(store, vault, settings.country, partitions=partitions)
+    REPLICAS.labels(settings.country).set_function(lambda: vault.replicas)
     server = KeystoreServer(settings.keystore, keystore)
 
     def waiting() -> Mapping[str, str]:
@@ -46,13 +53,13 @@ def prepare(settings: KeystoreSettings) -> Program:
     def run(stop: threading.Event) -> int:
         server.run(stop)
         keystore.close()
-        settings.keystore.unlink(missing_ok=True)
         return 0
 
     return Program(settings, waiting, run)
 
 
-def _keks(settings: KeystoreSettings) -> Any:
+def key_chain(settings: KeystoreSettings) -> KekChain:
+    """Return the key-encryption keys that the settings name. Misconfigured."""
     from events.errors import Misconfigured
     from ledger.keys.kek import KekChain, KekCommand, KekFile, decode
 

@@ -8,21 +8,32 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
 from prometheus_client import CollectorRegistry
 
+from consumers.reactor import Reactor, ReactorSettings
 from consumers.settings import WorkerSettings
 from consumers.worker import Worker
 from events.agreement import Agreement, Country
 from events.codec import read_stamp, schema_of
+from events.errors import StartAgain
 from events.stamp import Actor, leaf_hash
 from ledger.case import identity
+from ledger.keys.client import KeystoreClient
+from ledger.keys.kek import Kek, KekChain
+from ledger.keys.keystore import Keystore
+from ledger.keys.national import NationalKeys
+from ledger.keys.server import KeystoreServer
+from ledger.keys.slots import Slots
+from ledger.keys.vault import Vault
 from ledger.log.signature import LogSigner
 from ledger.receipt import Receipt
 from ledger.relay import RelaySettings, run
@@ -30,6 +41,8 @@ from ledger.relaying.exits import ExitCode
 from ledger.relaying.health import RelayHealth
 from ledger.relaying.metrics import RelayMetrics
 from ledger.service import Ledger, LedgerSettings, open_ledger
+from ledger.store import Store
+from node.run_reactor import LedgerDesk
 from projections import generation
 
 PARTITIONS = 4
@@ -59,13 +72,86 @@ class Node:
     database: Any
     key: Path
     kafka: str = ""
+    #: With a folder of its own it keeps keys: national ones, and slot files for its keystore.
+    folder: Path | None = None
     stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def national_keys(self) -> NationalKeys | None:
+        """The country's own keys, made at the first use; None without a folder."""
+        if self.folder is None:
+            return None
+        path = self.folder / f"{self.code}-national.key"
+        return NationalKeys.load(path) if path.exists() else NationalKeys.create(path)
 
     def ledger(self, **changes: Any) -> Ledger:
         """Open its ledger."""
+        changes = {"national_keys": self.national_keys, **changes}
         dsn = self.database.as_role("append")
         settings = LedgerSettings(dsn=dsn, country=self.code, agreement=self.agreement, **changes)
         return open_ledger(settings)
+
+    @contextmanager
+    def keystore(self, **changes: Any) -> Iterator[Keystore]:
+        """Open its keystore in this process."""
+        assert self.folder is not None
+        dsn = self.database.as_role("keystore")
+        disks = [self.folder / f"{self.code}-disk-{number}" for number in (1, 2)]
+        for disk in disks:
+            disk.mkdir(exist_ok=True)
+        kek = KekChain([Kek(sha256(self.code.encode()).digest())])
+        vault = Vault.open(dsn, Slots([disk / "slots" for disk in disks]), kek)
+        store = Store(dsn, connections=4, keys=self.national_keys)
+        found = Keystore(store, vault, self.code, partitions=PARTITIONS, **changes)
+        try:
+            yield found
+        finally:
+            found.close()
+
+    @contextmanager
+    def keystore_served(self) -> Iterator[KeystoreClient]:
+        """Serve its keystore at a socket, and give a client of it."""
+        with TemporaryDirectory() as short, self.keystore() as keystore:
+            path, stop = Path(short) / "keystore", threading.Event()
+            server = KeystoreServer(path, keystore)
+            thread = threading.Thread(target=server.run, args=(stop,))
+            thread.start()
+            client = KeystoreClient(path)
+            try:
+                yield client
+            finally:
+                client.close()
+                stop.set()
+                thread.join()
+
+    def reactor_settings(self, **changes: Any) -> ReactorSettings:
+        """Return the settings of its reactor."""
+        dsn, kafka = self.database.as_role("append"), {"bootstrap_servers": self.kafka}
+        given = {"agreement": self.agreement, "country": self.code, "dsn": dsn, "kafka": kafka}
+        return ReactorSettings(**{**given, **changes})
+
+    @contextmanager
+    def reactor(self, ledger: Ledger, keys: Any, **changes: Any) -> Iterator[threading.Thread]:
+        """Run its reactor for as long as the block lasts; it is started again when it asks."""
+        settings, ended = self.reactor_settings(**changes), threading.Event()
+        stops: list[threading.Event] = []
+
+        def run() -> None:
+            while not ended.is_set():
+                stops.append(threading.Event())
+                with suppress(StartAgain):
+                    Reactor(settings, LedgerDesk(ledger, self.code), keys).run(stops[-1])
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        try:
+            yield thread
+        finally:
+            ended.set()
+            while thread.is_alive():
+                for stop in stops:
+                    stop.set()
+                thread.join(0.05)
 
     def mirrored(self) -> None:
         """Say that the mirror holds everything that the topics held at the start."""
@@ -131,6 +217,7 @@ class Node:
             country=self.code,
             dsn=self.database.as_role("project"),
             kafka={"bootstrap_servers": self.kafka, **client},
+            national_keys=self.national_keys,
             poll_ms=50,
         )
         worker, stop = Worker(settings), threading.Event()

@@ -14,8 +14,6 @@ class Destroyed(NamedTuple):
     replicas: int
     method: str
     keys: tuple[bytes, ...]
-    #: Grants whose capsules are to be tombstoned.
-    grants: tuple[UUID, ...] = ()
 
 
 class Keys(Protocol):

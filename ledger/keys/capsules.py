@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import Connection
-from psycopg.rows import scalar_row, tuple_row
+from psycopg.rows import tuple_row
 
 from events.codes import DataScope
 from events.stamp import SealedEntry
@@ -76,12 +76,9 @@ def keep(connection: Connection[Any], one: Prepared) -> None:
     )
 
 
-def forget(connection: Connection[Any], case_id: UUID) -> list[UUID]:
-    """Delete every capsule of a case; return their grants, whose copies are to be tombstoned."""
-    cursor = connection.cursor(row_factory=scalar_row)
-    return cursor.execute(
-        "DELETE FROM keystore.capsule WHERE case_id = %s RETURNING grant_id", (case_id,)
-    ).fetchall()
+def forget(connection: Connection[Any], case_id: UUID) -> None:
+    """Delete every capsule of a case. Which copies are to be tombstoned, the ledger says."""
+    connection.execute("DELETE FROM keystore.capsule WHERE case_id = %s", (case_id,))
 
 
 def _prepared(row: tuple[Any, ...]) -> Prepared:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import queue
+import select
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import UUID
@@ -28,8 +29,8 @@ class KeystoreClient:
 
     def close(self) -> None:
         """Close the connections that are not in use."""
-        while not self._idle.empty():
-            self._idle.get().close()
+        for file in self._idle_ones():
+            file.close()
 
     def seal(self, fields: Sequence[Field]) -> Sequence[bytes]:
         """Return a box for each text."""
@@ -89,6 +90,24 @@ class KeystoreClient:
             raise wire.error_in(answer)
         return answer["answer"]
 
+    def _idle_ones(self) -> Iterator[BinaryIO]:
+        """Take the connections that nobody uses, one by one."""
+        with suppress(queue.Empty):
+            while True:
+                yield self._idle.get_nowait()
+
+    def _still_open(self) -> BinaryIO | None:
+        """Return an idle connection; one that its other side has left is closed instead.
+
+        A keystore says nothing unasked: what can be read from an idle connection is its end.
+        """
+        for file in self._idle_ones():
+            readable, _, _ = select.select([file], [], [], 0)
+            if not readable:
+                return file
+            _drop(file)
+        return None
+
     @contextmanager
     def _connected(self) -> Iterator[BinaryIO]:
         """Give a connection; one that broke is closed, and everybody else's, too.
@@ -96,14 +115,11 @@ class KeystoreClient:
         Nothing is asked twice by itself: whoever asked may ask again, and gets the same.
         """
         try:
-            try:
-                file = self._idle.get_nowait()
-            except queue.Empty:
-                file = _open(self._path)
+            file = self._still_open() or _open(self._path)
             try:
                 yield file
             except BaseException:
-                file.close()
+                _drop(file)
                 self.close()
                 raise
             self._idle.put(file)
@@ -112,6 +128,11 @@ class KeystoreClient:
                 f"the keystore at {self._path.name} does not answer: {type(error).__name__}",
                 rule="keystore",
             ) from None
+
+
+def _drop(file: BinaryIO) -> None:
+    with suppress(OSError):  # what was not sent yet is not sent any more
+        file.close()
 
 
 def _open(path: Path) -> BinaryIO:
@@ -133,5 +154,4 @@ def _destroyed(said: Mapping[str, Any]) -> Destroyed:
         said["replicas"],
         said["method"],
         tuple(map(wire.bytes_of, said["keys"])),
-        tuple(map(UUID, said.get("grants", ()))),
     )

@@ -6,26 +6,27 @@ wants; whether that may be is read from the ledger, never from the caller's word
 
 from __future__ import annotations
 
+import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from events.access import PersonalDataAccessed
-from events.codes import DataScope
 from events.errors import AccessRefused, KeyWornOut, NotAllowedNow, ProtectiveRefusal
 from ledger.case.case import Case
-from ledger.case.erasure import holds_on
-from ledger.case.plane import Release
+from ledger.case.erasure import require_erasable
 from ledger.history import Histories
 from ledger.keys import capsules
 from ledger.keys.capsules import Prepared
-from ledger.keys.keyset import Evidence
-from ledger.keys.records import Events, entries_of, events_of, own_record, released_in
+from ledger.keys.keyset import Evidence, Kind
+from ledger.keys.records import Events, events_of
 from ledger.keys.releasing import Releasing, stage
 from ledger.keys.seal import SCOPE_NUMBER, seal
-from ledger.keys.sealing import Field, Opened
+from ledger.keys.sealing import Field
+from ledger.keys.showing import Showing, Shown
 from ledger.keys.vault import Vault
+from ledger.readiness import Readiness
 from ledger.snapshot import CaseReader
 from ledger.store import Store
 
@@ -33,31 +34,34 @@ from ledger.store import Store
 FRESH = timedelta(seconds=60)
 _HISTORIES = 1_000
 
-#: What is shown: country -> scope -> state and values.
-Shown = Mapping[str, Mapping[DataScope, Opened]]
-
 
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
 class Keystore:
-    """Keys of one country, used as its ledger permits."""
+    """Keys of one country, used as its ledger permits. Safe to share between threads."""
 
     def __init__(
         self,
         store: Store,
         vault: Vault,
         country: str,
+        *,
+        partitions: int,
         clock: Callable[[], datetime] = _now,
     ) -> None:
+        """Judge from a store, opened with the national keys; `partitions` of the agreement."""
         self._store = store
         self._vault = vault
-        self._country = country
+        self.country = country
         self._clock = clock
         self._reader = CaseReader(store, Histories(country, most=_HISTORIES))
+        self._readiness = Readiness(store, partitions=partitions)
         self._releasing = Releasing(store, vault, country, self._today)
-        self._used: set[UUID] = set()
+        self._since = clock()
+        self._used: dict[UUID, datetime] = {}
+        self._lock = threading.Lock()
 
     def close(self) -> None:
         """Forget every key and close every connection."""
@@ -86,23 +90,33 @@ class Keystore:
         return self._vault.one_time(case_id, handoff_id, stage(preview=preview))
 
     def prepare(self, case_id: UUID, handoff_id: UUID, *, preview: bool) -> Prepared:
-        """Return a release that is due: what KeysReleased says, and the record sealed for it."""
+        """Return a release that is due: what KeysReleased says, and the record sealed for it.
+
+        The same grant each time, with the record as it is now. BasisMissing.
+        """
         case, events = self._look(case_id)
         return self._releasing.prepare(case, events, handoff_id, preview=preview)
 
     def carry(self, case_id: UUID, grant_id: UUID) -> bytes:
-        """Return the capsule of a grant that is effective."""
+        """Return the capsule of a grant that is effective and still permitted. BasisMissing."""
         case, _ = self._look(case_id)
         return self._releasing.carry(case, grant_id)
 
     def receive(self, case_id: UUID, grant_id: UUID, value: bytes) -> None:
-        """Take in the keys of a grant to this country."""
+        """Take in the keys of a grant to this country. SealBroken."""
         case, events = self._look(case_id)
         self._releasing.receive(case, events, grant_id, value)
 
     def renew(self, case_id: UUID, *, after: int) -> int:
-        """Begin an epoch later than one that was released; return the newest. Always safe."""
-        return self._vault.next_epoch(case_id, after=after).epoch
+        """Begin an epoch later than one that was released; return the newest.
+
+        Also while an event of the case is out of sight: it protects. What was never released
+        counts for nothing, or a caller could use up every number there is.
+        """
+        case = self._reader.read(case_id).history.case
+        own = (one for one in case.ahead.releases.values() if one.origin == self.country)
+        known = max((one.epoch for one in own), default=0)
+        return self._vault.next_epoch(case_id, after=max(0, min(after, known))).epoch
 
     def show(self, case_id: UUID, access_id: UUID) -> Shown:
         """Return the data that an access was recorded for, once and at once.
@@ -111,43 +125,45 @@ class Keystore:
         """
         case, events = self._look(case_id)
         access = self._recorded(events, access_id)
-        if access.about is not None:
-            told = events.one(access.about)
-            said = {} if told is None else entries_of(self._vault, told.event, access.scopes)
-            return {} if told is None else {told.event.origin: said}
-        own = own_record(self._vault, events.own, access.scopes)
-        received = self._received(case, events, access.scopes)
-        return {self._country: own, **received} if own else received
+        return Showing(self._vault, case, events, self._today()).shown(access)
 
     def destroy(self, case_id: UUID, grant_id: UUID) -> Evidence:
-        """Destroy the keys of a grant that is shared no longer, and see them fail."""
+        """Destroy the keys of a grant that is shared no longer, and see them fail.
+
+        Once its handoff is over, the one-time keys that open its capsules go with them.
+        """
         case, _ = self._look(case_id)
         grant = case.ahead.releases.get(grant_id)
-        if grant is None or grant.recipient != self._country:
+        if grant is None or grant.recipient != self.country:
             raise NotAllowedNow(f"grant {grant_id} is not this country's", rule="grant_known")
         if grant.state == "released" and case.identity.state == "open":
             raise ProtectiveRefusal(
                 f"grant {grant_id} is in use: its keys are destroyed when sharing has stopped",
                 rule="grant_in_use",
             )
+        handoff = case.settled.handoff(grant.handoff_id)
+        if handoff is None or not handoff.open:
+            self._vault.erase_case(case_id, grant.handoff_id)
         self._vault.erase_case(case_id, grant_id)
         return self._vault.attest(case_id, grant_id)
 
-    def erase(self, case_id: UUID, erasure_id: UUID) -> tuple[Evidence, list[UUID]]:
-        """Destroy every key of a case whose erasure is approved, and see them fail.
-
-        Return what can be said of it, and the grants whose capsules are to be tombstoned.
-        """
+    def erase(self, case_id: UUID, erasure_id: UUID) -> Evidence:
+        """Destroy every key of a case whose erasure is approved, and see them fail."""
         case, _ = self._look(case_id)
         erasure = case.national.care.erasures.get(erasure_id)
         if erasure is None or erasure.state not in {"approved", "erased"}:
             raise NotAllowedNow(f"erasure {erasure_id} is not approved", rule="erasure_approved")
-        if case.identity.state == "open" or holds_on(case.national, self._today()):
-            raise ProtectiveRefusal(f"case {case_id} may not be erased now", rule="hold")
+        if not self._has_begun(case_id):
+            require_erasable(case, self._today())
         self._vault.erase_case(case_id)
         with self._store.reading() as connection:
-            grants = capsules.forget(connection, case_id)
-        return self._vault.attest(case_id), grants
+            capsules.forget(connection, case_id)
+        return self._vault.attest(case_id)
+
+    def _has_begun(self, case_id: UUID) -> bool:
+        """Say whether keys of the case were destroyed: no hold brings them back."""
+        sets = self._vault.sets(case_id)
+        return any(one.state != "live" for one in sets if one.kind is Kind.OWN)
 
     def _today(self) -> date:
         return self._clock().date()
@@ -155,6 +171,7 @@ class Keystore:
     def _look(self, case_id: UUID) -> tuple[Case, Events]:
         """Return a case and its events; NotAllowedNow while one of them is out of sight."""
         seen = self._reader.read(case_id)
+        self._readiness.require(seen.incarnation, seen.generation)
         if seen.held or seen.parked:
             raise NotAllowedNow(
                 f"case {case_id}: an event of it cannot be read here yet, so no key is used",
@@ -178,37 +195,23 @@ class Keystore:
         for told in reversed(events.own):
             event = told.event
             if isinstance(event, PersonalDataAccessed) and event.access_id == access_id:
-                late = self._clock() - event.recorded_at > FRESH
-                if late or access_id in self._used:
+                if not self._use(event):
                     break
-                self._used.add(access_id)
                 return event
         raise AccessRefused(
             f"access {access_id} is not recorded, or was used: record a new one", rule="recorded"
         )
 
-    def _received(
-        self, case: Case, events: Events, scopes: Sequence[DataScope]
-    ) -> dict[str, dict[DataScope, Opened]]:
-        """Return what other countries released, newest grant last; stopped ones stay closed."""
-        found: dict[str, dict[DataScope, Opened]] = {}
-        for grant_id, grant in case.settled.releases.items():
-            if grant.recipient != self._country:
-                continue
-            said = found.setdefault(grant.origin, {})
-            wanted = set(scopes) & set(grant.scopes)
-            closed = self._closed(grant)
-            event = None if closed else released_in(events.shared, grant_id)
-            for scope in wanted:
-                if event is None:
-                    said.setdefault(scope, Opened(closed or "closed"))
-                else:
-                    said |= entries_of(self._vault, event, {scope})
-        return found
+    def _use(self, access: PersonalDataAccessed) -> bool:
+        """Say whether an access may be used now, for the first time.
 
-    def _closed(self, grant: Release) -> str | None:
-        """Say why a grant is not opened: its sender stopped it, or it is destroyed."""
-        if grant.state == "claimed":
-            kept = grant.until is not None and self._today() <= grant.until
-            return None if kept else "stopped"
-        return None if grant.state == "released" else grant.state
+        What was used before this process began nobody knows: so that is too old, too.
+        """
+        now = self._clock()
+        with self._lock:
+            self._used = {one: at for one, at in self._used.items() if now - at <= FRESH}
+            late = now - access.recorded_at > FRESH or access.recorded_at < self._since
+            if late or access.access_id in self._used:
+                return False
+            self._used[access.access_id] = access.recorded_at
+            return True

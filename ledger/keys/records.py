@@ -6,10 +6,10 @@ Runs in the keystore process only. What it returns goes to whoever was recorded 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
-from psycopg.rows import scalar_row
+from psycopg.rows import tuple_row
 
 from events.access import PersonalDataRecorded
 from events.care import (
@@ -25,6 +25,8 @@ from events.codes import DataScope
 from events.data import KeysReleased
 from events.stamp import Event, SealedEntry, leaf_hash
 from ledger.case.personal import merged, record_text
+from ledger.case.plane import empty
+from ledger.case.reading import read_on
 from ledger.keys.keyset import Erased
 from ledger.keys.national import opened
 from ledger.keys.seal import SCOPE_NUMBER, key_id_of, unseal
@@ -48,7 +50,7 @@ _OWN = """
 SELECT state FROM ledger.ledger_events WHERE originator_id = %s ORDER BY originator_version
 """
 _SHARED = """
-SELECT value FROM mirror.record
+SELECT origin, version, value FROM mirror.record
 WHERE topic = 'shared' AND case_id = %s AND effect_offset IS NOT NULL
 ORDER BY effect_offset, effect_rank
 """
@@ -65,7 +67,8 @@ class Events(NamedTuple):
     """Every event of a case that this country can read."""
 
     own: Sequence[Told]
-    #: The shared topic in its order, with this country's own events that have come back.
+    #: Those that took effect on the shared topic, in its order. What is void says nothing here:
+    #: else whoever signs events of this case could put his own under somebody else's ids.
     shared: Sequence[Told]
 
     def one(self, event_id: UUID) -> Told | None:
@@ -75,17 +78,24 @@ class Events(NamedTuple):
 
 
 def events_of(store: Store, case_id: UUID) -> Events:
-    """Return every event of a case; RecordRejected if one is not what was written."""
+    """Return every event of a case; RecordRejected if an own one is not what was written."""
     keys = store.mapper.keys
     with store.reading() as connection:
-        cursor = connection.cursor(row_factory=scalar_row)
+        cursor = connection.cursor(row_factory=tuple_row)
         own = cursor.execute(_OWN, (case_id,)).fetchall()
         shared = cursor.execute(_SHARED, (case_id,)).fetchall()
-    return Events([_told(value, keys) for value in own], [_told(value, keys) for value in shared])
+    told = [Told(opened(decode(value), keys), leaf_hash(value)) for (value,) in own]
+    return Events(told, _effective(case_id, shared))
 
 
-def _told(value: bytes, keys: Any) -> Told:
-    return Told(opened(decode(value), keys), leaf_hash(value))
+def _effective(case_id: UUID, rows: Iterable[tuple[str, int, bytes]]) -> list[Told]:
+    plane, found = empty(case_id, shared=True), []
+    for origin, version, value in rows:
+        leaf = leaf_hash(value)
+        plane, verdict, event = read_on(plane, value, leaf, origin=origin, version=version)
+        if event is not None and verdict.effective:
+            found.append(Told(event, leaf))
+    return found
 
 
 def open_entry(vault: Vault, event: Event, entry: SealedEntry) -> Opened:

@@ -7,7 +7,7 @@ from this country's own prohibitions; what comes in has to be what the sender's 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from uuid import UUID
 
@@ -24,7 +24,7 @@ from ledger.case.case import Case
 from ledger.case.personal import merged, record_text
 from ledger.case.plane import Handoff
 from ledger.case.plane import Release as Grant
-from ledger.case.sharing import Due, due_of, is_permitted
+from ledger.case.sharing import Due, due_of, is_permitted, spent_epoch, stops
 from ledger.keys import capsules
 from ledger.keys.capsule import (
     Key,
@@ -39,7 +39,7 @@ from ledger.keys.capsule import (
 from ledger.keys.capsules import Prepared
 from ledger.keys.keyset import KeySet
 from ledger.keys.records import Events, Told, entries_of, own_record
-from ledger.keys.seal import SCOPE_NUMBER, commitment, seal
+from ledger.keys.seal import SCOPE_NUMBER, commitment, seal, unseal
 from ledger.keys.sealing import RECORD_BYTES, place_of
 from ledger.keys.vault import Vault
 from ledger.store import Store
@@ -69,15 +69,19 @@ class Releasing:
         handoff = case.settled.handoff(handoff_id)
         if due is None or handoff is None:
             raise BasisMissing(f"handoff {handoff_id}: nothing permits a release now")
-        stopped = case.ahead.stopped_epochs.get(self._country, 0)
-        keys = self._vault.next_epoch(case.case_id, after=stopped)
+        keys = self._vault.next_epoch(case.case_id, after=spent_epoch(case, self._today()))
+        texts = self._texts(events, due, handoff)
         with self._store.reading() as connection:
             found = capsules.find(connection, due, keys.epoch)
             if found is None:
-                capsules.keep(connection, self._made(case, events, due, handoff, keys))
+                made = self._made(case, events, due, handoff, keys, texts)
+                capsules.keep(connection, made)
                 found = capsules.find(connection, due, keys.epoch)
         assert found is not None, "it was kept, or somebody else's was"
-        return found
+        if self._says(found, keys) == texts:
+            return found
+        # Prepared some time ago and never recorded: the capsule stays, the record is today's.
+        return found._replace(sealed=self._boxes(case.case_id, found.grant_id, keys, texts))
 
     def carry(self, case: Case, grant_id: UUID) -> bytes:
         """Return what goes on the grants topic, once its KeysReleased is effective and stands."""
@@ -86,13 +90,28 @@ class Releasing:
             prepared = capsules.of_grant(connection, grant_id)
         if grant is None or prepared is None or grant.origin != self._country:
             raise NotAllowedNow(f"grant {grant_id} is not effective", rule="grant_effective")
-        permitted = is_permitted(case.ahead, grant, self._today())
-        blocked = case.national.care.excludes_country(grant.recipient)
-        if grant.state != "released" or not permitted or blocked:
+        if not self._may_leave(case, grant_id, grant):
             raise BasisMissing(f"grant {grant_id}: nothing permits it any more")
         if prepared.capsule_hash != grant.capsule:
             raise SealBroken(f"grant {grant_id}: its capsule is not the one that was recorded")
         return prepared.carried
+
+    def _may_leave(self, case: Case, grant_id: UUID, grant: Grant) -> bool:
+        """Say whether what was permitted when it was released still is.
+
+        After a transfer nothing asks for data any more, and the receiver needs it all the same.
+        """
+        on, ahead = self._today(), case.ahead.releases.get(grant_id, grant)
+        if grant.state != "released" or ahead.state != "released":
+            return False
+        if grant.handoff_id in stops(case, on) or not is_permitted(case.ahead, grant, on):
+            return False
+        if case.national.care.excludes_country(grant.recipient):
+            return False
+        handoff = case.ahead.handoff(grant.handoff_id)
+        if handoff is not None and handoff.state == "completed":
+            return True
+        return due_of(case, grant.handoff_id, on, preview=grant.is_preview) is not None
 
     def receive(self, case: Case, events: Events, grant_id: UUID, value: bytes) -> None:
         """Keep the keys of a grant to this country. SealBroken if they are not what was recorded."""
@@ -105,8 +124,8 @@ class Releasing:
         if capsule_hash(salt, capsule) != grant.capsule:
             raise SealBroken(f"grant {grant_id}: another capsule than the one recorded")
         private = self._vault.one_time_private(grant.handoff_id, stage(preview=grant.is_preview))
-        keys = unwrap(capsule, _release(grant_id, grant, case.case_id, events), private)
-        check_commitments(keys, dict(zip(grant.scopes, grant.commitments, strict=True)))
+        keys = unwrap(capsule, _release(grant_id, grant, case, events), private)
+        check_commitments(keys, dict(zip(grant.scopes, grant.commitments, strict=False)))
         if any(key.epoch != grant.epoch for key in keys) or len(keys) != len(grant.scopes):
             raise SealBroken(f"grant {grant_id}: its capsule holds keys of another epoch or scope")
         self._vault.receive(
@@ -114,7 +133,13 @@ class Releasing:
         )
 
     def _made(
-        self, case: Case, events: Events, due: Due, handoff: Handoff, keys: KeySet
+        self,
+        case: Case,
+        events: Events,
+        due: Due,
+        handoff: Handoff,
+        keys: KeySet,
+        texts: Mapping[DataScope, bytes],
     ) -> Prepared:
         grant_id = uuid7()
         commitments = tuple(commitment(keys.dek(SCOPE_NUMBER[one])) for one in due.scopes)
@@ -132,7 +157,7 @@ class Releasing:
         public = handoff.preview_key if due.is_preview else handoff.key
         assert public is not None, "it is due because a key was offered"
         given = [Key(one, keys.epoch, keys.dek(SCOPE_NUMBER[one])) for one in due.scopes]
-        capsule = wrap(given, _release(grant_id, grant, case.case_id, events), public)
+        capsule = wrap(given, _release(grant_id, grant, case, events), public)
         return Prepared(
             grant_id,
             case.case_id,
@@ -143,20 +168,13 @@ class Releasing:
             due.scopes,
             commitments,
             carried(os.urandom(32), capsule),
-            self._boxes(case.case_id, grant_id, events, due, handoff, keys),
+            self._boxes(case.case_id, grant_id, keys, texts),
         )
 
     def _boxes(
-        self,
-        case_id: UUID,
-        grant_id: UUID,
-        events: Events,
-        due: Due,
-        handoff: Handoff,
-        keys: KeySet,
+        self, case_id: UUID, grant_id: UUID, keys: KeySet, texts: Mapping[DataScope, bytes]
     ) -> tuple[SealedEntry, ...]:
         """Seal the record of what is released, and nothing for every other scope: one size."""
-        texts = self._texts(events, due, handoff)
         self._vault.reserve(keys, len(RECORD_BYTES))
         boxes = []
         for scope, size in RECORD_BYTES.items():
@@ -165,6 +183,15 @@ class Releasing:
             box = seal(keys.dek(SCOPE_NUMBER[scope]), place, text, size=size)
             boxes.append(SealedEntry(scope=scope, box=box))
         return tuple(boxes)
+
+    def _says(self, prepared: Prepared, keys: KeySet) -> dict[DataScope, bytes]:
+        """Return the record that a prepared release carries."""
+        found = {}
+        for scope, box in ((entry.scope, entry.box) for entry in prepared.sealed):
+            grant_id, case_id = prepared.grant_id, prepared.case_id
+            place = place_of(grant_id, case_id, self._country, scope, _SCHEMA, keys.epoch)
+            found[scope] = unseal(keys.dek(SCOPE_NUMBER[scope]), place, box)
+        return {scope: text for scope, text in found.items() if text}
 
     def _texts(self, events: Events, due: Due, handoff: Handoff) -> dict[DataScope, bytes]:
         record = own_record(self._vault, events.own, due.scopes)
@@ -175,13 +202,13 @@ class Releasing:
             preview = said.get(DataScope.PREVIEW)
             both = [texts.get(DataScope.PREVIEW, b""), b"" if preview is None else preview.text]
             texts[DataScope.PREVIEW] = record_text(merged(both))
-        return texts
+        return {scope: text for scope, text in texts.items() if text}
 
 
-def _release(grant_id: UUID, grant: Grant, case_id: UUID, events: Events) -> Release:
+def _release(grant_id: UUID, grant: Grant, case: Case, events: Events) -> Release:
     offers = _OFFERS_PREVIEW if grant.is_preview else _OFFERS_REST
     return Release(
-        case_id=case_id,
+        case_id=case.case_id,
         grant_id=grant_id,
         sender=grant.origin,
         recipient=grant.recipient,
@@ -207,7 +234,7 @@ def _is_basis(event: Event, basis_id: UUID) -> bool:
 
 
 def _leaf(shared: Sequence[Told], fits: Callable[[Event], bool]) -> bytes:
-    """Return the leaf of the first event that fits: later ones of its kind are void."""
+    """Return the leaf of the event that took effect and fits: both countries find the same."""
     for told in shared:
         if fits(told.event):
             return told.leaf

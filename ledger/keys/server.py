@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -15,9 +16,10 @@ from uuid import UUID
 
 import structlog
 
-from events.errors import LedgerError, RecordRejected
+from events.errors import LedgerError, Misconfigured, RecordRejected
 from ledger.keys import wire
 from ledger.keys.keystore import Keystore
+from ledger.keys.measures import REFUSALS
 
 log = structlog.get_logger()
 
@@ -48,11 +50,6 @@ def _one_time(keystore: Keystore, said: Mapping[str, Any]) -> Any:
     return wire.text_of(keystore.one_time(_case(said), handoff_id, preview=preview))
 
 
-def _erase(keystore: Keystore, said: Mapping[str, Any]) -> Any:
-    evidence, grants = keystore.erase(_case(said), UUID(said["erasure_id"]))
-    return {**_evidence(evidence), "grants": [str(grant) for grant in grants]}
-
-
 #: Everything that can be asked.
 ANSWERS: Mapping[str, Answer] = {
     "seal": lambda keystore, said: [
@@ -73,7 +70,9 @@ ANSWERS: Mapping[str, Answer] = {
     "destroy": lambda keystore, said: _evidence(
         keystore.destroy(_case(said), UUID(said["grant_id"]))
     ),
-    "erase": _erase,
+    "erase": lambda keystore, said: _evidence(
+        keystore.erase(_case(said), UUID(said["erasure_id"]))
+    ),
     "ping": lambda keystore, _said: keystore.replicas,
 }
 
@@ -87,10 +86,12 @@ def answer(keystore: Keystore, text: bytes) -> bytes:
             raise RecordRejected("this keystore knows no such question", rule="keystore")
         return wire.line({"answer": asked(keystore, said)})
     except LedgerError as error:
+        REFUSALS.labels(keystore.country, error.rule).inc()
         log.warning("refused", rule=error.rule, error=type(error).__name__)
         return wire.line(wire.error_out(error))
-    except (KeyError, TypeError, ValueError):
-        # `from None` would not help: what was asked may hold a text in clear, so nothing is quoted.
+    except (AttributeError, KeyError, TypeError, ValueError):
+        # What was asked may hold a text in clear, so nothing is quoted.
+        REFUSALS.labels(keystore.country, "keystore").inc()
         return wire.line(
             wire.error_out(RecordRejected("a keystore cannot read this question", rule="keystore"))
         )
@@ -116,17 +117,31 @@ class KeystoreServer(ThreadingUnixStreamServer):
 
     def __init__(self, path: Path, keystore: Keystore) -> None:
         self.keystore = keystore
+        self._path = path
         with suppress(FileNotFoundError):
             path.unlink()
         before = os.umask(0o177)  # the socket is never open to others, not for a moment
         try:
             super().__init__(str(path), _Handler)
+        except OSError as error:
+            raise Misconfigured(
+                f"the keystore cannot listen at {path.name}: {error}", rule="keystore"
+            ) from None
         finally:
             os.umask(before)
+        self._socket = path.stat().st_ino
+
+    def server_close(self) -> None:
+        """Close, and take the socket away, unless it is a successor's by now."""
+        super().server_close()
+        with suppress(FileNotFoundError):
+            if self._path.stat().st_ino == self._socket:
+                self._path.unlink()
 
     def handle_error(self, _request: Any, _client_address: Any) -> None:
-        """Say that a connection broke; never what was on it."""
-        log.warning("connection_broken")
+        """Say that a connection broke, and on what; never what was on it."""
+        kind = sys.exc_info()[0]
+        log.warning("connection_broken", error=None if kind is None else kind.__name__)
 
     def run(self, stop: threading.Event) -> None:
         """Serve until told to stop."""

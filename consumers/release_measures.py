@@ -1,0 +1,20 @@
+"""What a reactor tells Prometheus. Labels come from closed lists; no case, no person."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Histogram
+
+_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
+
+#: Outcomes: released, stopped, carried, received, and refused (nothing permits it now) or broken
+#: (what came is not what its sender recorded).
+RELEASES = Counter(
+    "ledger_releases_total", "Steps of releasing keys, by what became of them.",
+    ["country", "outcome"],
+)  # fmt: skip
+STOP_SECONDS = Histogram(
+    "ledger_release_stop_seconds",
+    "From the withdrawal of a permission to the recorded end of sharing.",
+    ["country"],
+    buckets=_SECONDS,
+)

@@ -1,0 +1,544 @@
+"""The keystore judges from the ledger: nothing for a caller's word, on a real database and vault."""
+
+import threading
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from events.codes import DataScope, RetentionGround
+from events.errors import (
+    AccessRefused,
+    BasisMissing,
+    KeysGone,
+    NotAllowedNow,
+    Overtaken,
+    ProtectiveRefusal,
+    RecordRejected,
+    SealBroken,
+    ServiceUnavailable,
+)
+from ledger.case import access, block, data, erasure, referral
+from ledger.case.personal import PersonalData
+from ledger.keys.keystore import FRESH
+from tests.country import mirror
+from tests.crossing import BRIEF, DPO, PREVIEW, REST, corridor
+
+
+@pytest.fixture
+def both(new_node, tmp_path):
+    """KZ and KG, each with a keystore; nothing has happened."""
+    nodes = [new_node(code) for code in ("KZ", "KG")]
+    for node in nodes:
+        node.folder = tmp_path
+    with corridor(*nodes) as found:
+        yield found
+
+
+def texts(shown, country):
+    return {scope: one.text for scope, one in shown[country].items()}
+
+
+def states(shown, country):
+    return {one.state for one in shown[country].values()}
+
+
+def test_a_journey_shows_each_country_what_it_may_see(both):
+    both.sent()
+    both.received(preview=True)
+    assert states(both.kg.shows(both.case_id, *PREVIEW), "KZ") == {"open"}
+    assert both.kg.shows(both.case_id) == {"KZ": {}}
+    both.kg.did(both.case_id, referral.accept_referral, handoff_id=both.handoff_id)
+    both.settle()
+    both.received()
+    shown = texts(both.kg.shows(both.case_id), "KZ")
+    assert shown == {DataScope.IDENTITY: b'{"name":"Aizada"}', DataScope.HEALTH: b'{"asthma":true}'}
+    assert states(both.kz.shows(both.case_id), "KZ") == {"open"}
+
+
+# ------------------------------------------------------------------------ what is not prepared
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_nothing_is_prepared_before_an_answer_with_a_key_is_effective(both, preview):
+    both.opened()
+    both.kz.did(
+        both.case_id, referral.send_referral, recipient="KG", basis_id=both.consent_id,
+        scopes=PREVIEW + REST, due_on=date.max.replace(year=date.today().year),  # noqa: DTZ011
+        handoff_id=both.handoff_id, data=BRIEF,
+    )  # fmt: skip
+    both.settle()
+    with pytest.raises(BasisMissing):
+        both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=preview)
+    both.kg.did(both.case_id, referral.receive_referral, handoff_id=both.handoff_id)
+    with pytest.raises(BasisMissing):  # recorded there, not ordered yet
+        both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=preview)
+    both.settle()
+    if preview:
+        both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=True)
+
+
+def test_nothing_is_prepared_for_the_word_of_a_caller(both):
+    both.accepted()
+    for case_id, handoff_id in ((both.case_id, uuid4()), (uuid4(), both.handoff_id)):
+        with pytest.raises(BasisMissing):
+            both.kz.keystore.prepare(case_id, handoff_id, preview=False)
+    with pytest.raises(BasisMissing):  # the receiver has nothing to release
+        both.kg.keystore.prepare(both.case_id, both.handoff_id, preview=False)
+
+
+def test_a_withdrawal_that_is_only_recorded_forbids_at_once(both):
+    both.accepted()
+    grant_id = both.released()
+    both.settle()
+    both.withdrawn()
+    with pytest.raises(BasisMissing):
+        both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=False)
+    with pytest.raises(BasisMissing):
+        both.kz.keystore.carry(both.case_id, grant_id)
+
+
+def test_a_block_forbids_preparing_and_carrying_until_it_is_lifted(both):
+    both.accepted()
+    grant_id = both.released()
+    both.settle()
+    block_id = uuid4()
+    both.kz.did(both.case_id, block.place_block, countries=("KG",), block_id=block_id)
+    with pytest.raises(BasisMissing):
+        both.kz.keystore.carry(both.case_id, grant_id)
+    with pytest.raises(BasisMissing):
+        both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=True)
+    both.kz.did(both.case_id, block.lift_block, block_id=block_id)
+    assert both.kz.keystore.carry(both.case_id, grant_id)
+
+
+def test_while_an_event_is_held_no_key_is_used_and_a_stop_is(both):
+    """Protection goes on: new keys are begun although nobody knows what the held event says."""
+    both.accepted()
+    grant_id = both.received()
+    (_, first), *_ = both.referee.topic
+    kg_event = [value for origin, value in both.referee.topic if origin == "KG"][-1]
+    other = uuid4()
+    both.kz.node.database.run("DELETE FROM mirror.record WHERE value = %s", kg_event)
+    offset = both.referee.topic.index(("KG", kg_event))
+    mirror(both.kz.node, offset, "KG", kg_event, held=True)
+    for asked in (
+        lambda: both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=False),
+        lambda: both.kz.keystore.carry(both.case_id, grant_id),
+        lambda: both.kz.keystore.show(both.case_id, other),
+    ):
+        with pytest.raises(NotAllowedNow) as refused:
+            asked()
+        assert refused.value.rule == "held"
+    assert both.kz.keystore.renew(both.case_id, after=0) == 1
+    assert first
+
+
+def test_nothing_is_used_before_the_mirror_has_come_far_enough(both):
+    both.accepted()
+    both.kz.node.database.run("UPDATE ledger.start_mark SET high_watermark = 99")
+    with both.kz.node.keystore() as restarted, pytest.raises(ServiceUnavailable) as waits:
+        restarted.prepare(both.case_id, both.handoff_id, preview=False)
+    assert waits.value.rule == "start_mark"
+
+
+# ------------------------------------------------------------------------ the same each time
+
+
+def test_what_is_prepared_twice_is_the_same_grant_and_the_same_capsule(both):
+    both.accepted()
+    first, second = (
+        both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=False) for _ in range(2)
+    )
+    assert first == second
+    with both.kz.node.keystore() as restarted:
+        assert first == restarted.prepare(both.case_id, both.handoff_id, preview=False)
+
+
+def test_what_was_prepared_and_not_recorded_carries_the_record_of_today(both):
+    both.accepted()
+    first = both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=False)
+    more = PersonalData({DataScope.HEALTH: {"allergy": "nuts"}})
+    both.kz.did(both.case_id, access.record_data, data=more)
+    again = both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=False)
+    assert (first.grant_id, first.carried) == (again.grant_id, again.carried)
+    both.received()
+    shown = texts(both.kg.shows(both.case_id, DataScope.HEALTH), "KZ")
+    assert shown == {DataScope.HEALTH: b'{"allergy":"nuts","asthma":true}'}
+
+
+def test_the_entries_of_a_release_are_all_there_and_of_one_size_whatever_is_released(both):
+    both.sent()
+    preview = both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=True)
+    both.kg.did(both.case_id, referral.accept_referral, handoff_id=both.handoff_id)
+    both.settle()
+    rest = both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=False)
+    sizes = [[(e.scope, len(e.box)) for e in one.sealed] for one in (preview, rest)]
+    assert sizes[0] == sizes[1]
+    assert len(sizes[0]) == len(DataScope) - 1
+
+
+# ------------------------------------------------------------------------ carrying and taking in
+
+
+def test_a_capsule_leaves_only_when_its_release_is_effective(both):
+    both.accepted()
+    grant_id = both.released()
+    with pytest.raises(NotAllowedNow):
+        both.kz.keystore.carry(both.case_id, grant_id)
+    both.settle()
+    value = both.kz.keystore.carry(both.case_id, grant_id)
+    assert value == both.kz.keystore.carry(both.case_id, grant_id)
+    for case_id, made_up in ((both.case_id, uuid4()), (uuid4(), grant_id)):
+        with pytest.raises(NotAllowedNow):
+            both.kz.keystore.carry(case_id, made_up)
+    with pytest.raises(NotAllowedNow):
+        both.kg.keystore.carry(both.case_id, grant_id)
+
+
+def test_a_capsule_stays_when_its_handoff_is_over_though_the_consent_stands(both):
+    both.accepted()
+    grant_id = both.released()
+    both.settle()
+    both.kz.did(both.case_id, referral.revoke_referral, handoff_id=both.handoff_id)
+    with pytest.raises(BasisMissing):
+        both.kz.keystore.carry(both.case_id, grant_id)
+
+
+def test_what_is_taken_in_has_to_be_what_the_signed_event_names(both):
+    both.sent()
+    preview = both.released(preview=True)
+    both.kg.did(both.case_id, referral.accept_referral, handoff_id=both.handoff_id)
+    both.settle()
+    rest = both.released()
+    both.settle()
+    values = {one: both.kz.keystore.carry(both.case_id, one) for one in (preview, rest)}
+    right = values[rest]
+    take = both.kg.keystore.receive
+    flipped = bytes([right[-1] ^ 1])
+    for wrong in (values[preview], right[:-1], right[:-1] + flipped, b"", right + right):
+        with pytest.raises(SealBroken):
+            take(both.case_id, rest, wrong)
+    with pytest.raises(NotAllowedNow):
+        take(both.case_id, uuid4(), right)
+    with pytest.raises(NotAllowedNow):
+        both.kz.keystore.receive(both.case_id, rest, right)  # it gave it, it does not get it
+    for _ in range(2):
+        take(both.case_id, rest, right)
+    assert states(both.kg.shows(both.case_id), "KZ") == {"open"}
+
+
+def test_a_grant_that_was_stopped_is_not_taken_in_any_more(both):
+    both.accepted()
+    grant_id = both.released()
+    both.settle()
+    value = both.kz.keystore.carry(both.case_id, grant_id)
+    both.withdrawn()
+    both.stopped()
+    both.settle()
+    with pytest.raises(NotAllowedNow):
+        both.kg.keystore.receive(both.case_id, grant_id, value)
+
+
+# ------------------------------------------------------------------------ showing
+
+
+def test_an_access_is_used_once_and_at_once(both):
+    both.opened()
+    access_id = both.access(both.kz)
+    with pytest.raises(AccessRefused):
+        both.kz.keystore.show(both.case_id, uuid4())
+    assert states(both.kz.keystore.show(both.case_id, access_id), "KZ") == {"open"}
+    with pytest.raises(AccessRefused):
+        both.kz.keystore.show(both.case_id, access_id)
+
+
+def test_of_many_who_use_one_access_at_the_same_moment_one_is_shown_something(both):
+    both.opened()
+    access_id, shown, start = both.access(both.kz), [], threading.Barrier(8)
+
+    def use():
+        start.wait()
+        try:
+            shown.append(both.kz.keystore.show(both.case_id, access_id))
+        except AccessRefused:
+            shown.append(None)
+
+    threads = [threading.Thread(target=use) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(shown) == 8
+    assert sum(one is not None for one in shown) == 1
+
+
+def test_an_access_is_too_old_after_a_minute_and_after_a_restart(both):
+    both.opened()
+    access_id = both.access(both.kz)
+    with both.kz.node.keystore() as restarted, pytest.raises(AccessRefused):
+        restarted.show(both.case_id, access_id)
+    moments = [datetime.now(UTC) - timedelta(days=1), datetime.now(UTC) + FRESH * 2]
+    with (
+        both.kz.node.keystore(clock=lambda: moments.pop(0) if len(moments) > 1 else moments[0]) as (
+            late
+        ),
+        pytest.raises(AccessRefused),
+    ):
+        late.show(both.case_id, access_id)
+
+
+def test_an_access_shows_its_own_scopes_of_its_own_case_and_no_more(both):
+    case_id = both.opened()
+    access_id = both.access(both.kz, DataScope.HEALTH)
+    both.opened()
+    with pytest.raises(AccessRefused):  # recorded, and of another child
+        both.kz.keystore.show(both.case_id, access_id)
+    assert set(both.kz.keystore.show(case_id, access_id)["KZ"]) == {DataScope.HEALTH}
+
+
+def test_an_auditor_gets_one_event_and_not_the_case(both):
+    """An access about one event opens what that event says."""
+    both.opened()
+    more = PersonalData({DataScope.HEALTH: {"allergy": "nuts"}})
+    event_id = both.kz.did(both.case_id, access.record_data, data=more).events[-1].event_id
+    shown = both.kz.shows(both.case_id, DataScope.HEALTH, about=event_id)
+    assert texts(shown, "KZ") == {DataScope.HEALTH: b'{"allergy":"nuts"}'}
+    assert both.kz.shows(both.case_id, DataScope.HEALTH, about=uuid4()) == {}
+
+
+@pytest.mark.parametrize("about", [False, True])
+def test_what_was_stopped_is_shown_by_no_way_in(both, about):
+    """Also not as one event, whose id everybody knows."""
+    both.accepted()
+    grant_id = both.received()
+    more = {"about": grant_id} if about else {}
+    assert states(both.kg.shows(both.case_id, **more), "KZ") == {"open"}
+    both.withdrawn()
+    both.settle()  # the sender has not said that it stops: the child's word is enough
+    assert states(both.kg.shows(both.case_id, **more), "KZ") == {"stopped"}
+    both.stopped()
+    both.settle()
+    assert states(both.kg.shows(both.case_id, **more), "KZ") == {"stopped"}
+
+
+def test_what_is_kept_on_a_ground_of_its_own_is_shown_until_its_last_day(both):
+    both.accepted()
+    grant_id = both.received()
+    both.withdrawn()
+    both.stopped()
+    both.settle()
+    today = datetime.now(UTC).date()
+    claim = {"grant_id": grant_id, "ground": RetentionGround.MANDATE, "until": today}
+    both.kg.did(both.case_id, data.claim_retention, **claim)
+    assert states(both.kg.shows(both.case_id), "KZ") == {"stopped"}  # pending opens nothing
+    both.settle()
+    assert states(both.kg.shows(both.case_id), "KZ") == {"open"}
+    both.kg.keystore._clock = lambda: datetime.now(UTC) + timedelta(days=1)
+    access_id = both.access(both.kg)
+    with pytest.raises(AccessRefused):
+        both.kg.keystore.show(both.case_id, access_id)
+
+
+def test_data_recorded_after_a_stop_is_under_keys_that_nobody_else_has(both):
+    both.accepted()
+    both.received()
+    both.withdrawn()
+    assert both.kz.keystore.renew(both.case_id, after=1) == 2
+    both.stopped()
+    both.settle()
+    more = PersonalData({DataScope.HEALTH: {"allergy": "nuts"}})
+    both.kz.did(both.case_id, access.record_data, data=more)
+    stored = both.kz.node.database.run(
+        "SELECT epoch, key_ids FROM keystore.key_set WHERE kind = 'own' ORDER BY epoch"
+    )
+    assert [epoch for epoch, _ in stored] == [1, 2]
+    received = both.kg.node.database.run("SELECT key_ids FROM keystore.key_set WHERE kind ="
+                                         " 'received'")  # fmt: skip
+    assert not set(stored[1][1]) & {key for (ids,) in received for key in ids}
+
+
+def test_a_caller_cannot_use_up_the_epochs(both):
+    both.opened()
+    for after in (7, 2**32 - 1, 2**70, -5):
+        assert both.kz.keystore.renew(both.case_id, after=after) == 1
+
+
+def test_a_decision_sealed_before_new_keys_is_overtaken_by_the_stop(both):
+    """R6: nothing recorded after ReleaseStopped is under the keys that were released."""
+    both.accepted()
+    both.received()
+    both.withdrawn()
+    sealed, go_on = threading.Event(), threading.Event()
+    seal = both.kz.keystore.seal
+
+    def slowly(fields):
+        boxes = seal(fields)
+        if fields:
+            sealed.set()
+            go_on.wait(20)
+        return boxes
+
+    both.kz.keystore.seal = slowly
+    failures = []
+
+    def records():
+        more = PersonalData({DataScope.HEALTH: {"allergy": "nuts"}})
+        try:
+            both.kz.did(both.case_id, access.record_data, data=more)
+        except Overtaken as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=records)
+    thread.start()
+    assert sealed.wait(20)
+    both.kz.keystore.renew(both.case_id, after=1)
+    both.stopped()
+    go_on.set()
+    thread.join()
+    assert len(failures) == 1
+
+
+# ------------------------------------------------------------------------ tampering
+
+
+def test_a_box_that_was_moved_or_cut_is_named_and_nothing_is_shown(both):
+    """T2: an insider moves one field's box onto another, within one database."""
+    both.opened()
+    access_id = both.access(both.kz)
+    keystore, events = both.kz.keystore, None
+    case, events = keystore._look(both.case_id)
+    opened = next(told.event for told in events.own if len(told.event.sealed) == 2)
+    one, two = opened.sealed
+    from ledger.keys.records import Events, Told
+    from ledger.keys.showing import Showing
+
+    asked = keystore._recorded(events, access_id)
+    for boxes in (
+        (replace(one, box=two.box), two),
+        (replace(one, box=one.box[:-1]), two),
+        (replace(one, box=one.box[:20]), two),
+    ):
+        own = [Told(replace(opened, sealed=boxes), bytes(32))]
+        showing = Showing(keystore._vault, case, Events(own, ()), keystore._today())
+        with pytest.raises(SealBroken):
+            showing.shown(asked)
+
+
+def test_a_box_of_another_case_does_not_open(both):
+    case_id = both.opened()
+    other = both.opened()
+    tables = both.kz.node.database
+    assert case_id != other
+    keystore = both.kz.keystore
+    _, events = keystore._look(other)
+    case, _ = keystore._look(case_id)
+    from ledger.keys.records import open_entry
+
+    (told, *_) = [told for told in events.own if told.event.sealed]
+    moved = replace(told.event, case_id=case_id)
+    assert {open_entry(keystore._vault, moved, one).state for one in moved.sealed} == {"closed"}
+    assert tables.run("SELECT count(*) FROM keystore.key_set") == [(2,)]
+    assert case.case_id == case_id
+
+
+# ------------------------------------------------------------------------ destroying and erasing
+
+
+def test_keys_in_use_are_not_destroyed_and_stopped_ones_are(both):
+    both.accepted()
+    grant_id = both.received()
+    with pytest.raises(ProtectiveRefusal):
+        both.kg.keystore.destroy(both.case_id, grant_id)
+    with pytest.raises(NotAllowedNow):
+        both.kz.keystore.destroy(both.case_id, grant_id)  # it is not the holder
+    value = both.kz.keystore.carry(both.case_id, grant_id)
+    both.withdrawn()
+    both.stopped()
+    both.settle()
+    done = both.kg.keystore.destroy(both.case_id, grant_id)
+    assert (done.slots, done.replicas) == (1, 2)
+    assert done == both.kg.keystore.destroy(both.case_id, grant_id)
+    both.kg.did(both.case_id, data.destroy_keys, grant_id=grant_id)
+    both.settle()
+    assert states(both.kg.shows(both.case_id), "KZ") == {"destroyed"}
+    with pytest.raises(NotAllowedNow):
+        both.kg.keystore.receive(both.case_id, grant_id, value)
+
+
+def test_once_a_handoff_is_over_its_one_time_keys_go_with_the_keys_that_they_opened(both):
+    both.accepted()
+    grant_id = both.received()
+    both.kz.did(both.case_id, referral.revoke_referral, handoff_id=both.handoff_id)
+    both.stopped()
+    both.settle()
+    both.kg.keystore.destroy(both.case_id, grant_id)
+    left = both.kg.node.database.run("SELECT kind FROM keystore.key_set WHERE state = 'live'")
+    assert ("one_time",) not in left
+
+
+def test_an_erasure_needs_its_approval_and_no_hold(both):
+    both.accepted()
+    both.closed()
+    with pytest.raises(NotAllowedNow):
+        both.kz.keystore.erase(both.case_id, uuid4())
+    erasure_id = both.erasure_approved()
+    hold_id = uuid4()
+    both.kz.did(both.case_id, erasure.place_hold, by=DPO, hold_id=hold_id)
+    with pytest.raises(ProtectiveRefusal):
+        both.kz.keystore.erase(both.case_id, erasure_id)
+    both.kz.did(both.case_id, erasure.end_hold, by=DPO, hold_id=hold_id)
+    done = both.kz.keystore.erase(both.case_id, erasure_id)
+    assert done.slots == 1
+    assert done.replicas == 2
+    both.kz.did(both.case_id, erasure.place_hold, by=DPO, hold_id=uuid4())  # too late
+    assert done == both.kz.keystore.erase(both.case_id, erasure_id)
+
+
+def test_what_is_erased_reads_as_erased_and_nothing_new_is_sealed(both):
+    both.accepted()
+    both.received()
+    both.closed()
+    erasure_id = both.erasure_approved()
+    both.kz.keystore.erase(both.case_id, erasure_id)
+    assert states(both.kz.shows(both.case_id), "KZ") == {"erased"}
+    more = PersonalData({DataScope.HEALTH: {"allergy": "nuts"}})
+    with pytest.raises(KeysGone):
+        both.kz.did(both.case_id, access.record_data, data=more)
+    assert both.kz.node.database.run("SELECT count(*) FROM keystore.capsule") == [(0,)]
+
+
+# ------------------------------------------------------------------------ what others write
+
+
+def test_what_another_country_writes_beside_the_words_keeps_nobody_from_a_record(both):
+    """A signed event that cannot be read is void; the case goes on, and so do its keys."""
+    both.accepted()
+    *_, (_, value) = [one for one in both.referee.topic if one[0] == "KG"]
+    from events.codec import read_stamp
+
+    stamp = read_stamp(value)
+    assert stamp.origin == "KG"
+    both.received()
+    assert states(both.kz.shows(both.case_id), "KZ") == {"open"}
+
+
+def test_a_read_is_refused_and_nothing_is_recorded_while_the_keystore_is_away(both):
+    both.opened()
+    before = both.kz.case(both.case_id).number
+
+    def away(_fields):
+        raise ServiceUnavailable("the keystore does not answer", rule="keystore")
+
+    both.kz.keystore.seal = away
+    with pytest.raises(ServiceUnavailable):
+        both.kz.shows(both.case_id)
+    assert both.kz.case(both.case_id).number == before
+
+
+def test_a_grant_kept_with_other_keys_before_is_not_replaced(both):
+    both.accepted()
+    grant_id = both.received()
+    with pytest.raises(RecordRejected):
+        both.kg.keystore._vault.receive(both.case_id, grant_id, [(1, 1, bytes(32))])
