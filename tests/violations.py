@@ -8,24 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from events.access import PersonalDataAccessed
 from events.case import ChildMissing
 from events.codec import encode
-from events.codes import DataScope, Purpose
+from events.codes import DataScope, Purpose, RetentionGround
 from events.consent import (
     ConsentGranted,
     ConsentRefused,
     ConsentWithdrawn,
     OverrideEnded,
 )
-from events.data import KeysDestroyed, KeysReleased, ReleaseStopped
+from events.data import KeysDestroyed, KeysReleased, ReleaseStopped, RetentionClaimed
 from events.referral import ReferralAccepted, ReferralRevoked, ReferralSent
 from events.registry import NEWEST
-from events.stamp import Event, leaf_hash
+from events.stamp import Event, SealedEntry, leaf_hash
 from events.transfer import TransferAccepted, TransferRevoked
 from ledger.case.fold import fold
 from ledger.case.plane import Basis, Handoff, Plane
@@ -142,6 +142,11 @@ class Forger:
         if self.basis.override:
             return self.put(by, OverrideEnded, override_id=self.release.basis_id)
         return self.put(by, ConsentWithdrawn, consent_id=self.release.basis_id)
+
+    def claim(self, until: date) -> Event:
+        """Let the recipient keep what it was given."""
+        words = {"grant_id": self.release.grant_id, "ground": RetentionGround.MANDATE}
+        return self.put(self.kg, RetentionClaimed, **words, until=until)
 
     def stop(self, by: str = "", /, **fields: Any) -> Event:
         """Stop sharing for the handoff."""
@@ -411,6 +416,17 @@ def goes_back_to_an_older_epoch(forger: Forger) -> set[Broken]:
     return _r6("epoch_went_back", forger.again(commitments=_others(forger)))
 
 
+def seals_under_a_stopped_key_that_it_released_anew(forger: Forger) -> set[Broken]:
+    again = releases_a_stopped_key_under_a_new_epoch(forger)
+    entry = forger.release.scopes[0]
+    sealed = forger.again(
+        epoch=forger.release.epoch + 1,
+        commitments=_others(forger),
+        sealed=(SealedEntry(scope=entry, box=b"\1\2" + forger.release.commitments[0][:16]),),
+    )
+    return {*again, *_r6("sealed_under_stopped_key", sealed)}
+
+
 def understates_what_is_stopped(forger: Forger) -> set[Broken]:
     return _r6("stop_understated", forger.stop(epoch=forger.release.epoch - 1))
 
@@ -439,6 +455,27 @@ def _sent_data(forger: Forger) -> UUID:
 
 def reads_after_the_stop(forger: Forger) -> set[Broken]:
     forger.stop()
+    return _r5("after_stop", forger.look())
+
+
+def reads_between_two_stops(forger: Forger) -> set[Broken]:
+    forger.stop()
+    looked = forger.look()
+    forger.stop()
+    return _r5("after_stop", looked)
+
+
+def reads_what_was_kept_after_its_last_day(forger: Forger) -> set[Broken]:
+    forger.stop()
+    last = (forger.at + 10 * 1440 * MINUTE).date()
+    forger.claim(until=last)
+    assert forger.look()
+    forger.at += 11 * 1440 * MINUTE
+    return _r5("after_stop", forger.look())
+
+
+def reads_what_it_says_is_destroyed(forger: Forger) -> set[Broken]:
+    forger.put(forger.kg, KeysDestroyed, grant_id=forger.release.grant_id)
     return _r5("after_stop", forger.look())
 
 

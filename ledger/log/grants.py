@@ -62,7 +62,7 @@ class Epochs:
 
     stopped: int = 0
     newest: int = 0
-    #: The oldest epoch under which each key was released, by its name.
+    #: The epoch under which each key was first released, by its name.
     keys: dict[bytes, int] = field(default_factory=dict)
 
     def stop(self, epoch: int) -> None:
@@ -87,4 +87,4 @@ class Epochs:
             yield "epoch_went_back"
         self.newest = max(self.newest, event.epoch)
         for name in names:
-            self.keys[name] = min(event.epoch, self.keys.get(name, event.epoch))
+            self.keys.setdefault(name, event.epoch)

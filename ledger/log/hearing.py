@@ -52,7 +52,7 @@ class Handoff:
     key: bool = False
     accepted: bool = False
     moved: bool = False
-    ended: Word | None = None
+    ends: list[Word] = field(default_factory=list)
 
 
 class Ended(NamedTuple):

@@ -134,8 +134,8 @@ class CaseRules:
             yield "beyond_handoff", None
         if not (handoff.preview_key if scopes == {DataScope.PREVIEW} else handoff.key):
             yield "no_key_offered", None
-        if handoff.ended is not None:
-            yield "handoff_ended", handoff.ended
+        for word in handoff.ends:
+            yield "handoff_ended", word
 
     def _owe(self, ended: Ended, heard: Heard) -> None:
         """R4: every handoff whose keys were released on what has ended is to be stopped."""

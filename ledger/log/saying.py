@@ -21,7 +21,6 @@ from events.consent import (
 from events.data import ErasureAttested, KeysDestroyed, ReleaseStopped
 from events.referral import (
     ReferralAccepted,
-    ReferralCompleted,
     ReferralExpired,
     ReferralReceived,
     ReferralRejected,
@@ -177,9 +176,6 @@ def _accepted(
     if handoff is not None:
         handoff.accepted = True
         handoff.key = handoff.key or event.grant_key is not None
-        # Had its own end of the handoff counted, it could not accept; so let it not have counted.
-        if handoff.ended is not None and handoff.ended.origin == event.origin:
-            handoff.ended = None
     return ()
 
 
@@ -191,19 +187,21 @@ def _moved(case: HeardCase, event: ResponsibilityMoved, _word: Word) -> Collecti
 
 
 def _over(case: HeardCase, event: Any, word: Word) -> Collection[Ended]:
-    """A handoff ends by its sender or its receiver, where that can end it at all."""
+    """A handoff ends by its sender or its receiver, where that ends it for certain.
+
+    Completion is not certain: it is void if the acceptance before it was.
+    """
     theirs = type(event) in _BY_RECEIVER
     handoff = _of_receiver(case, event) if theirs else _of_sender(case, event)
-    if handoff is not None and handoff.ended is None and _CAN_END[type(event)](handoff):
-        handoff.ended = word
+    if handoff is not None and _CAN_END[type(event)](handoff):
+        handoff.ends.append(word)
     return ()
 
 
-_BY_RECEIVER = frozenset({ReferralRejected, TransferRejected, ReferralCompleted})
+_BY_RECEIVER = frozenset({ReferralRejected, TransferRejected})
 _CAN_END: Mapping[type[Any], Callable[[Handoff], bool]] = {
     ReferralRejected: lambda handoff: not handoff.accepted,
     TransferRejected: lambda handoff: not handoff.accepted,
-    ReferralCompleted: lambda handoff: handoff.accepted,
     ReferralRevoked: lambda _handoff: True,
     TransferRevoked: lambda handoff: not handoff.moved,
     ReferralExpired: lambda handoff: not handoff.accepted,

@@ -18,6 +18,13 @@ from hypothesis import strategies as st
 
 from events.codes import DataScope
 from events.data import KeysReleased
+from events.referral import ReferralExpired, ReferralRejected, ReferralRevoked
+from events.transfer import (
+    ResponsibilityMoved,
+    TransferExpired,
+    TransferRejected,
+    TransferRevoked,
+)
 from ledger.case.conditions import CONDITIONS
 from ledger.case.fold import fold
 from ledger.case.plane import VoidReason
@@ -39,15 +46,27 @@ def places() -> list[tuple[Play, int]]:
     return [(story, at) for story in stories for at, _ in enumerate(forgers(story))]
 
 
+def step(forger: Forger, by: str, luck: Random) -> None:
+    """Let somebody take a step of the handoff, whether it may or not."""
+    answers = (ReferralRejected, ReferralRevoked, ReferralExpired)
+    if not forger.is_referral:
+        answers = (TransferRejected, TransferRevoked, TransferExpired, ResponsibilityMoved)
+    kind = luck.choice(answers)
+    words = {"basis_id": forger.release.basis_id} if kind is ResponsibilityMoved else {}
+    forger.put(by, kind, handoff_id=forger.release.handoff_id, **words)
+
+
 def forged(forger: Forger, luck: Random) -> bool:
     """Let somebody say something or other, then release somehow; say whether it took effect."""
     for _ in range(luck.randrange(3)):
         by = luck.choice((forger.kz, forger.kg, STRANGER))
-        match luck.randrange(3):
+        match luck.randrange(5):
             case 0:
                 forger.end_basis(by)
             case 1:
                 forger.grant(by, scopes=SCOPES)
+            case 2 | 3:
+                step(forger, by, luck)
             case _:
                 forger.stop(by, epoch=luck.randrange(3))
     scopes = tuple(luck.sample([*SCOPES, DataScope.PHOTO], luck.randrange(1, 4)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
 from itertools import zip_longest
@@ -16,9 +17,11 @@ import pytest
 import ledger.log
 from events.case import ChildMissing
 from events.codec import encode, read_stamp
-from ledger.log.findings import WORDS, Finding
+from events.consent import ConsentGranted
+from events.referral import ReferralRejected, ReferralRevoked
+from ledger.log.findings import WORDS, Finding, Heard
 from ledger.log.rules import CaseRules, Rules
-from tests.sharing_play import Play, told
+from tests.sharing_play import SCOPES, Play, told
 from tests.violations import KINDS, MINUTE, Forger, forgers
 
 LONG_AFTER = datetime(2030, 1, 1, tzinfo=UTC)
@@ -105,6 +108,50 @@ def test_a_finding_says_whether_a_key_can_have_left():
         (finding,) = rules.hear(forged._replace(void=void))
         assert (finding.void, finding.offset, finding.origin) == (void, len(good), forger.kz)
         assert "nobody has given" in finding.words
+
+
+def test_what_was_void_has_not_to_be_stopped_because_its_capsule_never_left():
+    for void, owed in ((True, 0), (False, 1), (None, 1)):
+        forger = next(forgers(stories()[0]))
+        release = forger.heard.pop()
+        forger.heard.append(release._replace(void=void))
+        forger.end_basis(forger.kg)
+        missing = [one for one in judged(forger, LONG_AFTER) if one.what == "stop_missing"]
+        assert len(missing) == owed
+
+
+def test_a_country_reads_its_own_data_and_what_it_keeps_on_a_ground():
+    forger = next(forgers(stories()[0]))
+    forger.stop()
+    forger.claim(until=LONG_AFTER.date())
+    forger.look()
+    forger.look(basis_id=None)
+    forger.look(origin=forger.kz, basis_id=forger.release.basis_id)
+    forger.look(origin=forger.kz, basis_id=None, about=forger.release.event_id)
+    domestic = forger.look(basis_id=uuid4())
+    assert ["no_grant"] == [one.what for one in judged(forger)]
+    consent = ConsentGranted(
+        **forger._stamp(forger.kg, ConsentGranted),
+        consent_id=domestic.basis_id, recipient=forger.kg, scopes=SCOPES,
+        expires_on=LONG_AFTER.date(),
+    )  # fmt: skip
+    forger.looked.insert(0, Heard(consent, bytes(32)))
+    assert judged(forger) == []
+
+
+def test_who_revokes_a_handoff_himself_cannot_call_his_release_a_race():
+    """Also if the other country had ended it first, and he says that he had not seen it."""
+    forger = next(one for one in every_place() if one.is_referral and one.handoff.key is None)
+    before = forger.plane.head
+    words = {"handoff_id": forger.release.handoff_id}
+    forger.put(forger.kg, ReferralRejected, **words)
+    forger.put(forger.kz, ReferralRevoked, **words, seen=before)
+    forger.again(seen=before)
+    assert [("handoff_ended", False)] == [(one.what, one.crossed) for one in judged(forger)]
+
+
+def every_place() -> Iterator[Forger]:
+    return (forger for story in stories() for forger in forgers(story))
 
 
 def test_a_minute_is_enough_and_may_be_made_longer():
