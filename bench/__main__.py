@@ -39,6 +39,7 @@ BENCHMARKS: Mapping[str, str] = {
     "rebuild": "rebuilding:run",
     "visible-40": "visible:at_40",
     "visible-400": "visible:at_400",
+    "stop-40": "stopping:at_40",
     "seal": "sealing:run",
     "kills": "kills:run",
 }

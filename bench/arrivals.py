@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -17,12 +17,22 @@ _ENDS: LiteralString = (
     "SELECT partition, next_offset - 1 FROM read_1.position WHERE topic = 'shared'"
 )
 _NEW: LiteralString = """
-SELECT trail.partition, trail."offset", trail.event_id
+SELECT trail.partition, trail."offset", trail.event_id, trail.case_id, trail.event_type,
+    trail.effective
 FROM unnest(%b::int4[], %b::int8[]) AS reached (partition, "offset")
 JOIN read_1.audit_trail AS trail
     ON trail.topic = 'shared' AND trail.partition = reached.partition
     AND trail."offset" > reached."offset"
 """
+
+
+class Row(NamedTuple):
+    """One event in a country's audit trail."""
+
+    event_id: UUID
+    case_id: UUID
+    event_type: str
+    effective: bool
 
 
 class ReadModel:
@@ -33,17 +43,28 @@ class ReadModel:
         self._connection.execute("LISTEN ledger_read")
         self._reached: dict[int, int] = dict(self._connection.execute(_ENDS).fetchall())
 
-    def wait_for(self, count: int) -> Mapping[UUID, float]:
-        """Return so many events with the moment (CLOCK_MONOTONIC) at which each could be read."""
+    def wait_for(
+        self,
+        count: int,
+        of: Callable[[Row], UUID | None] = lambda row: row.event_id,
+        tell: Callable[[UUID], object] = lambda _id: None,
+    ) -> Mapping[UUID, float]:
+        """Return so many ids with the moment (CLOCK_MONOTONIC) at which each could be read.
+
+        `of` says by which id an event counts, None if it does not; `tell` is told each at once.
+        """
         seen: dict[UUID, float] = {}
 
         def look() -> None:
             columns = [list(self._reached), list(self._reached.values())]
             rows = self._connection.execute(_NEW, columns, prepare=True).fetchall()
             now = time.monotonic()
-            for partition, offset, event_id in rows:
+            for partition, offset, *row in rows:
                 self._reached[partition] = max(self._reached[partition], offset)
-                seen[event_id] = now
+                name = of(Row(*row))
+                if name is not None and name not in seen:
+                    seen[name] = now
+                    tell(name)
 
         def wait() -> None:
             # To the end: the generator holds the connection's lock.
