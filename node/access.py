@@ -89,7 +89,7 @@ def coverage_of(found: Reader, case_id: UUID, today: date) -> dict[str, Any]:
     """Return the board of a case: who holds keys, who says they are gone; CaseUnknown.
 
     `complete` only when every country says so; an attestation is a statement, not a proof.
-    `outstanding` are those that owe an answer: to a stop, or after the day until which they claimed.
+    `outstanding` owe an answer: to a stop, or since the day until which they claimed is over.
     """
     _require_known(found, case_id)
     board = holdings(found, case_id)

@@ -146,12 +146,12 @@ def rows(change: Change) -> Iterable[Row]:
 
 
 def _differing(before: Plane, after: Plane) -> Iterator[Holding]:
+    # Whoever takes a case over is responsible from that event on.
     if (
         before.releases is after.releases
         and before.attested is after.attested
         and before.contradicted is after.contradicted
-        and before.identity is after.identity
-        and before.transfers is after.transfers
+        and before.identity.responsible == after.identity.responsible
     ):
         return
     stood = set(board(before))

@@ -41,7 +41,7 @@ TABLE = Table(
         "ground": "text",  # on which the recipient keeps what it was given
         "until": "date",
         "released_at": "timestamptz",
-        # From here on nothing is shared on this basis. What was given is held until it is destroyed.
+        # From here on nothing more is shared. What was given is held until it is destroyed.
         "ended_at": "timestamptz",
         "destroyed_at": "timestamptz",
     },

@@ -6,7 +6,7 @@ decision, each topic has its row of it; whoever shows tasks makes one of the two
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from uuid import UUID
 
@@ -127,31 +127,37 @@ def _closed(change: Change, kind: str, subject: UUID) -> Row:
 def _sharing(change: Change) -> Iterable[Row]:
     """Own handoffs that lost their basis by this event, or need none any more."""
     before, after = change.before, change.after
-    if (
-        before.consents is after.consents
-        and before.referrals is after.referrals
-        and before.transfers is after.transfers
-    ):
+    was, now = _going_on(before, change.country), _going_on(after, change.country)
+    if not was and not now:
         return ()
     assert change.event is not None
     today = change.event.recorded_at.date()
     # What the calendar took is gone before and after any event, so it is left out of what is lost.
-    lost = _lost(after, change, None) - _lost(before, change, None)
-    regained = _lost(before, change, today) - _lost(after, change, today)
+    lost = _lost(after, now, None) - _lost(before, was, None)
+    regained = _lost(before, was, today) - _lost(after, now, today)
     opened = [_opened(change, SHARING_LOST, handoff_id) for handoff_id in sorted(lost)]
     return opened + [_closed(change, SHARING_LOST, handoff_id) for handoff_id in sorted(regained)]
 
 
-def _lost(plane: Plane, change: Change, on_day: date | None) -> frozenset[UUID]:
-    """Return this country's handoffs that go on without a basis on a day (None: on any day)."""
+def _going_on(plane: Plane, country: str) -> Mapping[UUID, Handoff]:
+    """Return a country's handoffs that go on whether they have a basis or not."""
+    if not plane.referrals and not plane.transfers:
+        return {}
     sides = ((plane.referrals, _REFERRAL_GOES_ON), (plane.transfers, _TRANSFER_GOES_ON))
-    return frozenset(
-        handoff_id
+    return {
+        handoff_id: handoff
         for handoffs, goes_on in sides
         for handoff_id, handoff in handoffs.items()
-        if handoff.sender == change.country
-        and handoff.state in goes_on
-        and not _has_basis(plane, handoff, on_day)
+        if handoff.state in goes_on and handoff.sender == country
+    }
+
+
+def _lost(plane: Plane, handoffs: Mapping[UUID, Handoff], on_day: date | None) -> frozenset[UUID]:
+    """Return handoffs without a basis on a day (None: on any day)."""
+    return frozenset(
+        handoff_id
+        for handoff_id, handoff in handoffs.items()
+        if not _has_basis(plane, handoff, on_day)
     )
 
 
@@ -176,9 +182,8 @@ def _stopped(change: Change) -> Iterator[Row]:
         # What the recipient had claimed before the stop, it has answered for already.
         if change.after.releases[grant_id].state == "stopped":
             yield _opened(change, KEYS_OWED, grant_id)
-    by_calendar = _lost(change.after, change, event.recorded_at.date()) - _lost(
-        change.after, change, None
-    )
+    ours, today = _going_on(change.after, change.country), event.recorded_at.date()
+    by_calendar = _lost(change.after, ours, today) - _lost(change.after, ours, None)
     if event.handoff_id in by_calendar and change.before.releases != change.after.releases:
         yield _opened(change, SHARING_LOST, event.handoff_id)
 
