@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from events.errors import LedgerError, Misconfigured
@@ -38,7 +40,7 @@ Check = Callable[[Place], Iterator[Finding]]
 
 def examine(where: Place) -> Iterator[Finding]:
     """Look at everything, in the order in which things depend on each other."""
-    for check in (_schemas, _folder, _key, _database, _topics, _programs):
+    for check in (_schemas, _folder, _key, _national_key, _database, _topics, _keystore, _programs):
         try:
             yield from check(where)
         except LedgerError as error:
@@ -75,13 +77,7 @@ def _key(where: Place) -> Iterator[Finding]:
     from ledger.log.signature import LogSigner
 
     folder = where.home.country(where.country)
-    mode = _mode(folder)
-    yield Finding(
-        "log key",
-        ok=mode & 0o077 == 0,
-        found=f"mode {mode:04o}",
-        repair=f"nobody else may read it: chmod 400 {folder.log_key}",
-    )
+    yield _closed("log key", folder.log_key)
     public = LogSigner.load(folder.log_key).verifier.render()
     yield Finding(
         "agreement",
@@ -92,11 +88,74 @@ def _key(where: Place) -> Iterator[Finding]:
     )
 
 
-def _mode(folder: CountryFolder) -> int:
+def _closed(name: str, file: Path) -> Finding:
+    """Say whether a file with a key can be read by this account only."""
     try:
-        return stat.S_IMODE(folder.log_key.stat().st_mode)
+        mode = stat.S_IMODE(file.stat().st_mode)
     except OSError as error:
-        raise Misconfigured(f"log key {folder.log_key}: {error.strerror}") from None
+        raise Misconfigured(f"{name} {file}: {error.strerror}") from None
+    return Finding(
+        name,
+        ok=mode & 0o077 == 0,
+        found=f"mode {mode:04o}",
+        repair=f"nobody else may read it: chmod 400 {file}",
+    )
+
+
+def _national_key(where: Place) -> Iterator[Finding]:
+    file = where.national_key
+    if file is None:
+        if where.home is not None:
+            file = where.home.country(where.country).national_key
+            raise Misconfigured(f"national key {file}: not there; events of the country stay shut")
+        return
+    yield _closed("national key", file)
+    assert where.keys is not None, "its file is named"
+
+
+def _keystore(where: Place) -> Iterator[Finding]:
+    """Look at the keystore, from where it can be asked; at its tables, where they may be read."""
+    if where.keystore is None:
+        return
+    with closing(where.require_keystore()) as asked:
+        replicas = asked.replicas()
+    if where.home is None:
+        yield _slot_files(replicas)
+        return
+    from node import keeping
+
+    kept = keeping.look(replicas, where.dsn("keystore"))
+    yield _slot_files(kept.replicas, kept.replicas_known)
+    yield Finding(
+        "erasures",
+        ok=not kept.erasing,
+        found=f"{kept.erasing} cases whose keys are not destroyed yet",
+        repair="bring the missing slot file back: docs/runbooks/erasure-stuck.md",
+    )
+    yield _key_encryption_key(where.home.country(where.country), kept.sets)
+
+
+def _slot_files(replicas: int, known: int = 2) -> Finding:
+    return Finding(
+        "slot files",
+        ok=replicas >= max(known, 2),
+        found=f"{replicas} of {max(known, 2)} can be read",
+        repair="mend it from a good one: docs/runbooks/keystore-replica-lost.md",
+    )
+
+
+def _key_encryption_key(folder: CountryFolder, sets: Mapping[str, int]) -> Finding:
+    from ledger.keys.kek import KekFile
+
+    name = KekFile(folder.kek).read().id.hex()
+    others = {kek: count for kek, count in sets.items() if kek != name}
+    return Finding(
+        "key-encryption key",
+        ok=name in sets and not others,
+        found=f"{sets.get(name, 0)} key sets under the present one"
+        + (f", {sum(others.values())} under {len(others)} other" if others else ""),
+        repair="finish its change, or put the right key back: docs/runbooks/kek-rotation.md",
+    )
 
 
 def _database(where: Place) -> Iterator[Finding]:
@@ -192,7 +251,8 @@ def _programs(where: Place) -> Iterator[Finding]:
         yield Finding("programs", ok=False, found="nothing runs from this folder", repair=_START)
         return
     country = running["countries"].get(where.country, {})
-    for name, program in (("relay", country["relay"]), ("worker", country["worker"])):
+    for name in ("relay", "worker", "keystore", "reactor"):
+        program = country[name]
         waiting = waits_for(program["metrics"].removesuffix("/metrics"))
         yield Finding(
             name,

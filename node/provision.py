@@ -78,13 +78,46 @@ def log_key(country: str, file: Path) -> LogSigner:
 
 def ensure_keys(folder: CountryFolder) -> None:
     """Make a country's national keys and its key-encryption key, if there are none."""
-    if not folder.national_key.exists():
-        NationalKeys.create(folder.national_key)
     for path in (folder.kek, *folder.slots):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not folder.kek.exists():
+    ensure_key_files(folder.national_key, folder.kek)
+
+
+def ensure_key_files(national: Path, kek: Path) -> list[Path]:
+    """Make the files that are not there, mode 0400; return those. One that is there is kept."""
+    made = []
+    if not national.exists():
+        NationalKeys.create(national)
+        made.append(national)
+    if not kek.exists():
         secret = base64.b64encode(os.urandom(32)).decode()
-        write_private(folder.kek, secret + "\n", mode=0o400)
+        write_private(kek, secret + "\n", mode=0o400)
+        made.append(kek)
+    return made
+
+
+def ensure_logins(owner: str, name: str, files: Mapping[str, Path]) -> None:
+    """Let every role of node/home.py log in to a database; write each DSN where `files` says.
+
+    `owner` may create roles. Passwords are drawn anew every time: the one before is worth nothing.
+    """
+    from ledger import database
+
+    for role, group in ROLES.items():
+        password = secrets.token_urlsafe(24)
+        user = f"{name}_{role}"
+        dsn = database.admit(owner, name, user=user, role=group, password=password)
+        write_private(files[role], dsn)
+
+
+def organisation_login(owner: str, name: str, organisation: str, user: str, file: Path) -> None:
+    """Let an organisation's case system log in and read its own cases; write its DSN to a file."""
+    from ledger import database
+
+    password = secrets.token_urlsafe(24)
+    dsn = database.admit(owner, name, user=user, role="ledger_organisation", password=password)
+    database.name_organisation(owner, user, organisation)
+    write_private(file, dsn, mode=0o400)
 
 
 def ensure_database(folder: CountryFolder, owner: str, *, prefix: str) -> str:
@@ -97,11 +130,7 @@ def ensure_database(folder: CountryFolder, owner: str, *, prefix: str) -> str:
 
     name = f"{prefix}_{folder.country}".lower()
     target = database.prepare(owner, name, packages=("ledger", "projections"))
-    for role, group in ROLES.items():
-        password = secrets.token_urlsafe(24)
-        user = f"{name}_{role}"
-        dsn = database.admit(owner, name, user=user, role=group, password=password)
-        write_private(folder.dsn_file(role), dsn)
+    ensure_logins(owner, name, {role: folder.dsn_file(role) for role in ROLES})
     return as_url(target)
 
 

@@ -1,18 +1,14 @@
-"""`ledger keystore run`: the program itself, as the supervisor and a container start it."""
+"""`ledger keystore`: the program itself, how it is, and the change of its key-encryption key."""
 
 from __future__ import annotations
 
 import typer
 
+from node.cli import output
 from node.cli.app import noun
-from node.cli.options import CountryOption, Dir
+from node.cli.options import CountryOption, Dir, Json
 
 app = noun("keystore")
-
-
-@app.callback()
-def _keystore() -> None:
-    pass
 
 
 @app.command("run")
@@ -22,3 +18,46 @@ def _run(*, country: CountryOption = None, directory: Dir = None) -> None:
     from node.run_keystore import main
 
     raise typer.Exit(main(**settings_of("keystore", directory, country)))
+
+
+@app.command("status")
+def _status(*, country: CountryOption = None, directory: Dir = None, as_json: Json = False) -> None:
+    """Say how many slot files can be read, what is not erased yet, and which keys wrap what.
+
+    LEDGER_PG is a login of the keystore's role here.
+    """
+    from contextlib import closing
+
+    from node import keeping, place
+
+    where = place.find(directory, country)
+    with closing(where.require_keystore()) as asked:
+        found = keeping.look(asked.replicas(), where.dsn("keystore"))
+    if as_json:
+        output.document(found)
+        return
+    output.line(f"slot files: {found.replicas} can be read, of {found.replicas_known}")
+    output.line(f"erasures that have not ended: {found.erasing}")
+    for kek, sets in sorted(found.sets.items()):
+        output.line(f"key-encryption key {kek}: {sets} key sets")
+
+
+@app.command("rotate")
+def _rotate(*, country: CountryOption = None, directory: Dir = None, as_json: Json = False) -> None:
+    """Wrap every key set anew under the present key-encryption key; the one before is retired.
+
+    Beside the running keystore, which has to know both keys: its settings are used. May be
+    interrupted and run again.
+    """
+    from node import keeping
+    from node.place import settings_of
+    from node.settings import KeystoreSettings
+
+    given = settings_of("keystore", directory, country)
+    done = keeping.rotate(KeystoreSettings.read(**given))
+    if as_json:
+        output.document(done)
+    else:
+        output.line(f"{done.rewrapped} key sets wrapped anew, {done.closed} do not open")
+    if done.closed:
+        raise typer.Exit(keeping.SOME_STAY_CLOSED)

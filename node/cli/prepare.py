@@ -23,13 +23,9 @@ def _key(
 ) -> None:
     """Make a country's log key; print the half that every country pins in its agreement."""
     from events.errors import BadInput
-    from node.provision import log_key, parse_countries
-    from node.settings import VerbSettings
+    from node.provision import log_key
 
-    code = country or VerbSettings.read().country
-    if code is None:
-        raise BadInput("whose key? --country or LEDGER_COUNTRY")
-    (code,) = parse_countries(code)
+    code = _whose(country)
     if file.exists():
         raise BadInput(f"{file} exists already: a key is never written over")
     public = log_key(code, file).verifier.render()
@@ -52,14 +48,11 @@ def _node(
 
     LEDGER_PG is the URL of the database's owner here. Safe to repeat, at every release.
     """
-    from psycopg.conninfo import conninfo_to_dict
-
     from ledger import database, topics
     from node import place
 
     where = place.find(None, country)
-    dsn = where.dsn("owner")
-    name = str(conninfo_to_dict(dsn)["dbname"])
+    _, dsn, name = _database_of(country)
     database.prepare(dsn, name, packages=("ledger", "projections"))
     topics.ensure_topics(
         where.require_kafka(),
@@ -75,6 +68,104 @@ def _node(
         output.line(
             f"{where.country}: database {name} and topics {where.agreement.prefix}.* are there"
         )
+
+
+@app.command("keys")
+def _keys(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the files are written.")],
+    *,
+    country: CountryOption = None,
+    as_json: Json = False,
+) -> None:
+    """Make a country's national keys and its key-encryption key, each in a file of mode 0400.
+
+    Prints which files were made, and no key. Safe to repeat: a file that is there is kept, so a
+    new key-encryption key is made by giving the present file another name first.
+    """
+    from node.provision import ensure_key_files
+
+    code = _whose(country)
+    files = [folder / f"{code.lower()}-{name}" for name in ("national-key", "kek")]
+    made = ensure_key_files(*files)
+    if as_json:
+        output.document({"country": code, "files": list(map(str, files)), "made": len(made)})
+        return
+    for file in made:
+        output.line(str(file))
+    output.line(f"{code}: {len(made)} files made, the rest was there")
+
+
+@app.command("logins")
+def _logins(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the files are written.")],
+    *,
+    country: CountryOption = None,
+    as_json: Json = False,
+) -> None:
+    """Let each program log in to the database with no right but its own; write its DSN to a file.
+
+    LEDGER_PG is the URL of the database's owner here. Repeated, it draws new passwords.
+    """
+    from node.home import ROLES
+    from node.provision import ensure_logins
+
+    code, dsn, name = _database_of(country)
+    files = {role: folder / f"{code.lower()}-{role}-dsn" for role in ROLES}
+    ensure_logins(dsn, name, files)
+    if as_json:
+        output.document({"country": code, "files": {one: str(at) for one, at in files.items()}})
+        return
+    for file in files.values():
+        output.line(str(file))
+
+
+@app.command("organisation")
+def _organisation(
+    organisation: Annotated[
+        str, typer.Argument(metavar="ORGANISATION", help="Code of the organisation.")
+    ],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="New file for the DSN, mode 0400.")],
+    *,
+    user: Annotated[str, typer.Option(metavar="NAME", help="Name of the login.")],
+    country: CountryOption = None,
+    as_json: Json = False,
+) -> None:
+    """Let an organisation's case system read current state of the cases it works on, alone.
+
+    LEDGER_PG is the URL of the database's owner here. Repeated, it draws a new password.
+    """
+    from node.provision import organisation_login
+
+    code, dsn, name = _database_of(country)
+    organisation_login(dsn, name, organisation, user, file)
+    if as_json:
+        said = {"country": code, "organisation": organisation, "user": user, "file": str(file)}
+        output.document(said)
+    else:
+        output.line(str(file))
+
+
+def _whose(country: str | None) -> str:
+    from events.errors import BadInput
+    from node.provision import parse_countries
+    from node.settings import VerbSettings
+
+    code = country or VerbSettings.read().country
+    if code is None:
+        raise BadInput("whose key? --country or LEDGER_COUNTRY")
+    (code,) = parse_countries(code)
+    return code
+
+
+def _database_of(country: str | None) -> tuple[str, str, str]:
+    """Return a country, the owner's DSN of its database, and the name of the database."""
+    from psycopg.conninfo import conninfo_to_dict
+
+    from node import place
+
+    where = place.find(None, country)
+    dsn = where.dsn("owner")
+    return where.country, dsn, str(conninfo_to_dict(dsn)["dbname"])
 
 
 @app.command("kafka")
