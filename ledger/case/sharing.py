@@ -76,17 +76,15 @@ def stops(case: Case, on: date) -> Mapping[UUID, int]:
     What a recipient says of its keys ends nothing: claimed or destroyed, later data needs keys of
     another epoch all the same.
     """
-    stopped = case.ahead.stopped_epochs.get(case.country, 0)
-    own = _own(case)
-    found = {
-        release.handoff_id
-        for release in own
-        if (release.state == "released" or release.epoch > stopped) and _is_over(case, release, on)
-    }
-    return {
-        handoff_id: max(one.epoch for one in own if one.handoff_id == handoff_id)
-        for handoff_id in found
-    }
+    own, found = _own(case), dict[UUID, int]()
+    ended = case.ahead.stopped_epochs.get(case.country, 0)
+    over = [release for release in own if _is_over(case, release, on)]
+    for release in sorted(over, key=lambda one: one.state != "released"):
+        if release.state == "released" or release.epoch > ended:
+            last = max(one.epoch for one in own if one.handoff_id == release.handoff_id)
+            found[release.handoff_id] = last
+            ended = max(ended, last)  # the stops of one answer end an epoch once
+    return found
 
 
 def spent_epoch(case: Case, on: date) -> int:
