@@ -34,6 +34,8 @@ READ = (
 )
 #: The one reason for a refusal that says nothing about the child.
 _BY_ROLE = "role"
+#: Reasons that are told alike, as protection and no more: one of them accuses somebody.
+_PROTECTING = frozenset({"imminent_risk_of_harm", "giver_is_alleged_perpetrator"})
 _SHARED = "shared"
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
@@ -53,6 +55,7 @@ class Permission:
     kind: str | None
     purpose: str | None
     given_by: str | None
+    #: Code of the list `override_reason`; None, too, if it was to protect the child.
     reason: str | None
 
 
@@ -186,7 +189,7 @@ def _permissions(rows: Rows, on: date) -> Iterable[Permission]:
         if row["recipient"] is None or row["state"] == "refused":
             continue
         said = terms.get(row["basis_id"], {})
-        until = row["expires_on"]
+        until, reason = row["expires_on"], said.get("override_reason")
         yield Permission(
             basis_id=row["basis_id"],
             origin=row["origin"],
@@ -198,7 +201,7 @@ def _permissions(rows: Rows, on: date) -> Iterable[Permission]:
             kind=said.get("kind"),
             purpose=said.get("purpose"),
             given_by=said.get("given_by"),
-            reason=said.get("override_reason"),
+            reason=None if reason in _PROTECTING else reason,
         )
 
 

@@ -14,8 +14,7 @@ from node.receipt.facts import Facts, Given, Holder, Permission, Shown
 from node.receipt.markup import block, document, pairs, section, table, tag
 from node.receipt.texts import SOURCE, Texts, code_word, texts
 
-#: Reasons for release without consent that are told to everybody in the same words: one of them
-#: accuses somebody who may be reading this.
+#: Why there is release without consent, where no other reason is told (node/receipt/facts.py).
 _TO_PROTECT = "to_protect"
 
 
