@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 from uuid import UUID
 
 from events.codes import DataScope
@@ -25,12 +25,12 @@ class KeystoreClient:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._idle: queue.SimpleQueue[BinaryIO] = queue.SimpleQueue()
+        self._idle: queue.SimpleQueue[_Connection] = queue.SimpleQueue()
 
     def close(self) -> None:
         """Close the connections that are not in use."""
-        for file in self._idle_ones():
-            file.close()
+        for connection in self._idle_ones():
+            connection.close()
 
     def seal(self, fields: Sequence[Field]) -> Sequence[bytes]:
         """Return a box for each text."""
@@ -79,50 +79,42 @@ class KeystoreClient:
 
     def _ask(self, what: str, case_id: UUID | None = None, **more: Any) -> Any:
         asked = {"ask": what, **more} | ({} if case_id is None else {"case_id": str(case_id)})
-        with self._connected() as file:
-            file.write(wire.line(asked))
-            file.flush()
-            text = file.readline(wire.LONGEST_LINE)
-            if not text.endswith(b"\n"):
-                raise OSError("the answer was cut")
+        with self._connected() as connection:
+            text = connection.ask(wire.line(asked))
         answer = wire.message(text)
         if "error" in answer:
             raise wire.error_in(answer)
         return answer["answer"]
 
-    def _idle_ones(self) -> Iterator[BinaryIO]:
+    def _idle_ones(self) -> Iterator[_Connection]:
         """Take the connections that nobody uses, one by one."""
         with suppress(queue.Empty):
             while True:
                 yield self._idle.get_nowait()
 
-    def _still_open(self) -> BinaryIO | None:
-        """Return an idle connection; one that its other side has left is closed instead.
-
-        A keystore says nothing unasked: what can be read from an idle connection is its end.
-        """
-        for file in self._idle_ones():
-            readable, _, _ = select.select([file], [], [], 0)
-            if not readable:
-                return file
-            _drop(file)
+    def _still_open(self) -> _Connection | None:
+        """Return an idle connection; one that its other side has left is closed instead."""
+        for connection in self._idle_ones():
+            if not connection.is_left():
+                return connection
+            connection.close()
         return None
 
     @contextmanager
-    def _connected(self) -> Iterator[BinaryIO]:
+    def _connected(self) -> Iterator[_Connection]:
         """Give a connection; one that broke is closed, and everybody else's, too.
 
         Nothing is asked twice by itself: whoever asked may ask again, and gets the same.
         """
         try:
-            file = self._still_open() or _open(self._path)
+            connection = self._still_open() or _Connection(self._path)
             try:
-                yield file
+                yield connection
             except BaseException:
-                _drop(file)
+                connection.close()
                 self.close()
                 raise
-            self._idle.put(file)
+            self._idle.put(connection)
         except OSError as error:
             raise ServiceUnavailable(
                 f"the keystore at {self._path.name} does not answer: {type(error).__name__}",
@@ -130,22 +122,40 @@ class KeystoreClient:
             ) from None
 
 
-def _drop(file: BinaryIO) -> None:
-    with suppress(OSError):  # what was not sent yet is not sent any more
-        file.close()
+class _Connection:
+    """One connection to a keystore: a line goes there, a line comes back."""
 
+    def __init__(self, path: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.settimeout(_TIMEOUT_S)
+        try:
+            self._socket.connect(str(path))
+        except OSError:
+            self._socket.close()
+            raise
+        self._lines = self._socket.makefile("rb")
+        self._said = select.poll()
+        self._said.register(self._socket, select.POLLIN)
 
-def _open(path: Path) -> BinaryIO:
-    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    made.settimeout(_TIMEOUT_S)
-    try:
-        made.connect(str(path))
-    except OSError:
-        made.close()
-        raise
-    file = made.makefile("rwb")
-    made.close()  # the file holds it open
-    return file  # type: ignore[return-value]  # a BufferedRWPair is a BinaryIO
+    def ask(self, line: bytes) -> bytes:
+        """Return the answer to a line; OSError if there is none, or half of one."""
+        self._socket.sendall(line)
+        text = self._lines.readline(wire.LONGEST_LINE)
+        if not text.endswith(b"\n"):
+            raise OSError("the answer was cut")
+        return text
+
+    def is_left(self) -> bool:
+        """Say whether the other side has gone, while nothing is asked.
+
+        A keystore says nothing unasked: what can be read from an idle connection is its end.
+        """
+        return bool(self._said.poll(0))
+
+    def close(self) -> None:
+        """Close it."""
+        self._lines.close()
+        self._socket.close()
 
 
 def _destroyed(said: Mapping[str, Any]) -> Destroyed:
