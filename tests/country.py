@@ -131,25 +131,32 @@ class Node:
         return ReactorSettings(**{**given, **changes})
 
     @contextmanager
-    def reactor(self, ledger: Ledger, keys: Any, **changes: Any) -> Iterator[threading.Thread]:
-        """Run its reactor for as long as the block lasts; it is started again when it asks."""
+    def reactor(self, ledger: Ledger, keys: Any, **changes: Any) -> Iterator[None]:
+        """Run its reactor, once it is ready, for as long as the block lasts.
+
+        It is started again when it asks for it, as a supervisor does.
+        """
         settings, ended = self.reactor_settings(**changes), threading.Event()
-        stops: list[threading.Event] = []
+        running: list[tuple[Reactor, threading.Event]] = []
 
         def run() -> None:
             while not ended.is_set():
-                stops.append(threading.Event())
+                reactor = Reactor(settings, LedgerDesk(ledger, self.code), keys)
+                running.append((reactor, threading.Event()))
                 with suppress(StartAgain):
-                    Reactor(settings, LedgerDesk(ledger, self.code), keys).run(stops[-1])
+                    reactor.run(running[-1][1])
 
         thread = threading.Thread(target=run)
         thread.start()
         try:
-            yield thread
+            while not running or running[-1][0].waiting():
+                assert thread.is_alive(), "the reactor ended"
+                thread.join(0.02)
+            yield
         finally:
             ended.set()
             while thread.is_alive():
-                for stop in stops:
+                for _, stop in running:
                     stop.set()
                 thread.join(0.05)
 

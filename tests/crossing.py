@@ -161,13 +161,12 @@ class Corridor:
 
 
 @contextmanager
-def corridor(*nodes: Node) -> Iterator[Corridor]:
+def corridor(referee: Referee) -> Iterator[Corridor]:
     """Open ledgers and keystores of KZ and KG; their mirrors are as far as they have to be."""
     desks = []
     with ExitStack() as stack:
-        for node in nodes:
-            node.mirrored()
+        for node in referee.nodes:
             keystore = stack.enter_context(node.keystore())
             ledger = stack.enter_context(node.ledger(sealer=keystore))
             desks.append(Desk(node, ledger, keystore))
-        yield Corridor(*desks, Referee(*nodes))
+        yield Corridor(*desks, referee)

@@ -7,7 +7,9 @@ from uuid import uuid4
 
 import pytest
 
+from events.codec import decode, encode
 from events.codes import DataScope, RetentionGround
+from events.data import KeysReleased
 from events.errors import (
     AccessRefused,
     BasisMissing,
@@ -19,20 +21,34 @@ from events.errors import (
     SealBroken,
     ServiceUnavailable,
 )
+from events.referral import ReferralAccepted
 from ledger.case import access, block, data, erasure, referral
 from ledger.case.personal import PersonalData
 from ledger.keys.keystore import FRESH
-from tests.country import mirror
+from ledger.keys.records import Events, Told, open_entry
+from ledger.keys.showing import Showing
+from tests.conftest import databases_for_a_while
+from tests.country import Node, Referee, agreement_of, mirror
 from tests.crossing import BRIEF, DPO, PREVIEW, REST, corridor
 
 
+@pytest.fixture(scope="module")
+def countries(postgres, template, tmp_path_factory):
+    """KZ and KG with a database each for the whole module; every test has a case of its own."""
+    folder = tmp_path_factory.mktemp("keys")
+    keys = {code: folder / f"{code}.key" for code in ("KZ", "KG")}
+    agreement = agreement_of("keystores", keys)
+    with databases_for_a_while(postgres, template) as make:
+        nodes = [Node(code, agreement, make(), keys[code], folder=folder) for code in keys]
+        for node in nodes:
+            node.mirrored()
+        yield Referee(*nodes)
+
+
 @pytest.fixture
-def both(new_node, tmp_path):
-    """KZ and KG, each with a keystore; nothing has happened."""
-    nodes = [new_node(code) for code in ("KZ", "KG")]
-    for node in nodes:
-        node.folder = tmp_path
-    with corridor(*nodes) as found:
+def both(countries):
+    """KZ and KG, each with a keystore; nothing has happened to this case."""
+    with corridor(countries) as found:
         yield found
 
 
@@ -117,7 +133,6 @@ def test_while_an_event_is_held_no_key_is_used_and_a_stop_is(both):
     """Protection goes on: new keys are begun although nobody knows what the held event says."""
     both.accepted()
     grant_id = both.received()
-    (_, first), *_ = both.referee.topic
     kg_event = [value for origin, value in both.referee.topic if origin == "KG"][-1]
     other = uuid4()
     both.kz.node.database.run("DELETE FROM mirror.record WHERE value = %s", kg_event)
@@ -132,14 +147,16 @@ def test_while_an_event_is_held_no_key_is_used_and_a_stop_is(both):
             asked()
         assert refused.value.rule == "held"
     assert both.kz.keystore.renew(both.case_id, after=0) == 1
-    assert first
 
 
 def test_nothing_is_used_before_the_mirror_has_come_far_enough(both):
     both.accepted()
     both.kz.node.database.run("UPDATE ledger.start_mark SET high_watermark = 99")
-    with both.kz.node.keystore() as restarted, pytest.raises(ServiceUnavailable) as waits:
-        restarted.prepare(both.case_id, both.handoff_id, preview=False)
+    try:
+        with both.kz.node.keystore() as restarted, pytest.raises(ServiceUnavailable) as waits:
+            restarted.prepare(both.case_id, both.handoff_id, preview=False)
+    finally:
+        both.kz.node.database.run("UPDATE ledger.start_mark SET high_watermark = 0")
     assert waits.value.rule == "start_mark"
 
 
@@ -351,7 +368,9 @@ def test_data_recorded_after_a_stop_is_under_keys_that_nobody_else_has(both):
     more = PersonalData({DataScope.HEALTH: {"allergy": "nuts"}})
     both.kz.did(both.case_id, access.record_data, data=more)
     stored = both.kz.node.database.run(
-        "SELECT epoch, key_ids FROM keystore.key_set WHERE kind = 'own' ORDER BY epoch"
+        "SELECT epoch, key_ids FROM keystore.key_set WHERE kind = 'own' AND case_id = %s"
+        " ORDER BY epoch",
+        both.case_id,
     )
     assert [epoch for epoch, _ in stored] == [1, 2]
     received = both.kg.node.database.run("SELECT key_ids FROM keystore.key_set WHERE kind ="
@@ -407,13 +426,10 @@ def test_a_box_that_was_moved_or_cut_is_named_and_nothing_is_shown(both):
     """T2: an insider moves one field's box onto another, within one database."""
     both.opened()
     access_id = both.access(both.kz)
-    keystore, events = both.kz.keystore, None
+    keystore = both.kz.keystore
     case, events = keystore._look(both.case_id)
     opened = next(told.event for told in events.own if len(told.event.sealed) == 2)
     one, two = opened.sealed
-    from ledger.keys.records import Events, Told
-    from ledger.keys.showing import Showing
-
     asked = keystore._recorded(events, access_id)
     for boxes in (
         (replace(one, box=two.box), two),
@@ -429,17 +445,13 @@ def test_a_box_that_was_moved_or_cut_is_named_and_nothing_is_shown(both):
 def test_a_box_of_another_case_does_not_open(both):
     case_id = both.opened()
     other = both.opened()
-    tables = both.kz.node.database
     assert case_id != other
     keystore = both.kz.keystore
     _, events = keystore._look(other)
     case, _ = keystore._look(case_id)
-    from ledger.keys.records import open_entry
-
     (told, *_) = [told for told in events.own if told.event.sealed]
     moved = replace(told.event, case_id=case_id)
     assert {open_entry(keystore._vault, moved, one).state for one in moved.sealed} == {"closed"}
-    assert tables.run("SELECT count(*) FROM keystore.key_set") == [(2,)]
     assert case.case_id == case_id
 
 
@@ -474,7 +486,9 @@ def test_once_a_handoff_is_over_its_one_time_keys_go_with_the_keys_that_they_ope
     both.stopped()
     both.settle()
     both.kg.keystore.destroy(both.case_id, grant_id)
-    left = both.kg.node.database.run("SELECT kind FROM keystore.key_set WHERE state = 'live'")
+    left = both.kg.node.database.run(
+        "SELECT kind FROM keystore.key_set WHERE state = 'live' AND case_id = %s", both.case_id
+    )
     assert ("one_time",) not in left
 
 
@@ -506,22 +520,56 @@ def test_what_is_erased_reads_as_erased_and_nothing_new_is_sealed(both):
     more = PersonalData({DataScope.HEALTH: {"allergy": "nuts"}})
     with pytest.raises(KeysGone):
         both.kz.did(both.case_id, access.record_data, data=more)
-    assert both.kz.node.database.run("SELECT count(*) FROM keystore.capsule") == [(0,)]
+    left = "SELECT count(*) FROM keystore.capsule WHERE case_id = %s"
+    assert both.kz.node.database.run(left, both.case_id) == [(0,)]
 
 
 # ------------------------------------------------------------------------ what others write
 
 
-def test_what_another_country_writes_beside_the_words_keeps_nobody_from_a_record(both):
-    """A signed event that cannot be read is void; the case goes on, and so do its keys."""
+def test_what_another_country_writes_keeps_nobody_from_a_record(both):
+    """A signed event of which only the stamp can be read is void; the case and its keys go on."""
     both.accepted()
-    *_, (_, value) = [one for one in both.referee.topic if one[0] == "KG"]
-    from events.codec import read_stamp
-
-    stamp = read_stamp(value)
-    assert stamp.origin == "KG"
-    both.received()
+    (handoff,) = (one for one in told(both) if isinstance(one, ReferralAccepted))
+    value = encode(next_of(both, handoff))[:-1]
+    with pytest.raises(RecordRejected):
+        decode(value)
+    both.referee.topic.append(("KG", value))
+    both.settle()
+    both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=False)
     assert states(both.kz.shows(both.case_id), "KZ") == {"open"}
+
+
+def test_a_void_release_shows_nothing_and_stands_for_no_other(both):
+    """KG writes a release under KZ's grant: it is KZ's word that counts."""
+    both.accepted()
+    grant_id = both.received()
+    (release,) = (one for one in told(both) if isinstance(one, KeysReleased))
+    both.referee.topic.append(("KG", encode(next_of(both, release))))
+    both.settle()
+    assert states(both.kg.shows(both.case_id), "KZ") == {"open"}
+    assert set(both.kg.shows(both.case_id)) == {"KZ"}
+    assert set(both.kg.shows(both.case_id, about=grant_id)) == {"KZ"}
+
+
+def told(both):
+    """Return the shared events of this case."""
+    events = [decode(value) for _, value in both.referee.topic if is_whole(value)]
+    return [one for one in events if one.case_id == both.case_id]
+
+
+def is_whole(value):
+    try:
+        return decode(value) is not None
+    except RecordRejected:
+        return False
+
+
+def next_of(both, event):
+    """Return an event that KG signs as its next one, saying what another event says."""
+    plane = both.kg.case(both.case_id).ahead
+    version = plane.versions["KG"] + 1
+    return replace(event, event_id=uuid4(), origin="KG", version=version, seen=plane.head)
 
 
 def test_a_read_is_refused_and_nothing_is_recorded_while_the_keystore_is_away(both):
