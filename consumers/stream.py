@@ -77,6 +77,7 @@ class Stream:
                 looking_out(self._cluster, self._names, self._progress),
             ):
                 number = generation.ensure(database)
+                generation.require_of_this_release(database, number)
                 measures.GENERATION.labels(settings.country).set(number)
                 source = self._source(self._prepare(database, number))
                 checker = Checker()

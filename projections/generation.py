@@ -9,6 +9,7 @@ from typing import Any
 
 from psycopg import Connection
 
+from events.errors import Misconfigured
 from projections import positions, visibility
 from projections.models import TABLES
 from projections.responsibility import VIEW
@@ -50,6 +51,27 @@ def ensure(connection: Connection[Any]) -> int:
             index(connection, number)
             connection.execute("INSERT INTO projections.current_generation VALUES (true, 1)")
     return number
+
+
+def of_another_release(connection: Connection[Any], number: int) -> list[str]:
+    """Return the read models of a generation that do not have the columns this release writes."""
+    rows = connection.execute(
+        "SELECT table_name, array_agg(column_name::text) FROM information_schema.columns"
+        " WHERE table_schema = %s GROUP BY 1",
+        (schema_of(number),),
+    )
+    there = {name: set(columns) for name, columns in rows}
+    return [table.name for table in TABLES if there.get(table.name) != set(table.columns)]
+
+
+def require_of_this_release(connection: Connection[Any], number: int) -> None:
+    """Refuse to write into read models of another release; Misconfigured says what to do."""
+    if other := of_another_release(connection, number):
+        raise Misconfigured(
+            f"the read models in use are of another release ({', '.join(other)}): run `ledger"
+            " projections rebuild --expect-difference RELEASE`, then start the worker again",
+            rule="generation_release",
+        )
 
 
 def create(connection: Connection[Any], number: int) -> None:

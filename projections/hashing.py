@@ -67,6 +67,15 @@ def are_equal(connection: Connection[Any], one: str, other: str, table: Table) -
     return found[0] == found[1]
 
 
+def count(connection: Connection[Any], schema: str, table: Table) -> int:
+    """Return how many rows a read model has."""
+    row = connection.execute(
+        f"SELECT count(*) FROM {schema}.{table.name}"  # noqa: S608 - our own names
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def difference(connection: Connection[Any], one: str, other: str, table: Table) -> int:
     """Return how many keys have another row in one generation of a read model than in another."""
     key = ", ".join(f'"{name}"' for name in table.key)

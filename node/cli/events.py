@@ -65,14 +65,23 @@ def _decode(
         str, typer.Argument(metavar="HEX|FILE|-", help="Hex, base64, a file of bytes, or stdin.")
     ],
     *,
+    national_key: Annotated[
+        Path | None,
+        typer.Option(
+            "--national-key", metavar="FILE", help="Key file that opens a national envelope."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Say what the bytes of one event say, and which leaf hash they have."""
     from events.codec import decode
     from events.stamp import leaf_hash
+    from ledger.keys.national import NationalKeys, opened
 
     value = _bytes_of(what)
     event = decode(value)
+    if national_key is not None:
+        event = opened(event, NationalKeys.load(national_key))
     said: Mapping[str, Any] = {
         "type": type(event).__name__,
         "leaf": leaf_hash(value),

@@ -231,6 +231,10 @@ def test_an_event_can_be_read_from_its_bytes(nodes, case):
             "SELECT state FROM ledger.ledger_events WHERE originator_id = %s LIMIT 1", (case,)
         ).fetchone()
     said = ledger("events", "decode", bytes(value).hex(), "--json").json
+    assert said["type"] == "NationalEvent"
+    assert said["event"]["actor"]["id"] == ""
+    key = ("--national-key", f"{nodes.home}/KZ/national.key")
+    said = ledger("events", "decode", bytes(value).hex(), *key, "--json").json
     assert said["type"] == "CaseOpened"
     assert said["event"]["case_id"] == case
     listed = json.loads(ledger("events", "list", "--json").out)

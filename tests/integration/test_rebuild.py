@@ -7,7 +7,14 @@ import threading
 import psycopg
 import pytest
 
-from events.errors import NotAllowedNow, RecordRejected, ServiceUnavailable, StartAgain
+from consumers.worker import Worker
+from events.errors import (
+    Misconfigured,
+    NotAllowedNow,
+    RecordRejected,
+    ServiceUnavailable,
+    StartAgain,
+)
 from ledger.case.case import Topic
 from projections import fillers, generation, rebuild
 from tests.readers import (
@@ -153,3 +160,21 @@ def test_a_filling_process_that_dies_leaves_the_old_generation_in_use(topics, ds
     with psycopg.connect(dsn) as connection:
         assert 1 == generation.current(connection)
         assert [1] == generation.existing(connection)
+
+
+def test_read_models_of_another_release_are_built_anew_and_not_written_into(topics, database, dsn):
+    """A release may add a read model or a column: the mirror has what it needs."""
+    topics.put(*events_of(transferred()))
+    read_all(topics, dsn, 5)
+    database.run("DROP TABLE read_1.releases")
+    database.run("ALTER TABLE read_1.consent_terms DROP COLUMN giver")
+
+    stop = threading.Event()
+    with pytest.raises(Misconfigured, match="releases"):
+        Worker(settings_of(topics, dsn)).run(stop)
+    with pytest.raises(RecordRejected, match="state_hash|differ"):
+        rebuild.rebuild(dsn, country="KZ")
+    done = rebuild.rebuild(dsn, country="KZ", expect_difference="a new release")
+
+    assert {"releases", "consent_terms"} == set(done.differences)
+    read_all(topics, dsn, 5)
