@@ -56,8 +56,49 @@ def _rotate(*, country: CountryOption = None, directory: Dir = None, as_json: Js
     given = settings_of("keystore", directory, country)
     done = keeping.rotate(KeystoreSettings.read(**given))
     if as_json:
-        output.document(done)
+        output.document(done._asdict())
     else:
         output.line(f"{done.rewrapped} key sets wrapped anew, {done.closed} do not open")
     if done.closed:
-        raise typer.Exit(keeping.SOME_STAY_CLOSED)
+        raise typer.Exit(keeping.SOMETHING_IS_LEFT)
+
+
+@app.command("mend")
+def _mend(*, country: CountryOption = None, directory: Dir = None, as_json: Json = False) -> None:
+    """Make missing slot files anew from a good one, and end the erasures that waited for them.
+
+    Beside the running keystore, whose settings are used. Never puts an old copy back.
+    """
+    from node import keeping
+    from node.place import settings_of
+    from node.settings import KeystoreSettings
+
+    given = settings_of("keystore", directory, country)
+    made, waiting = keeping.mend(KeystoreSettings.read(**given))
+    if as_json:
+        output.document({"made": made, "waiting": waiting})
+    else:
+        output.line(f"{made} slot files made; {waiting} cases still wait for their erasure")
+    if waiting:
+        raise typer.Exit(keeping.SOMETHING_IS_LEFT)
+
+
+@app.command("replay")
+def _replay(*, country: CountryOption = None, directory: Dir = None, as_json: Json = False) -> None:
+    """Destroy again what the ledger says was destroyed: after a restore of the database.
+
+    LEDGER_PG is a login of the keystore's role here. May be repeated.
+    """
+    from node import keeping, place
+
+    where = place.find(directory, country)
+    dsn = where.dsn("keystore")
+    done = keeping.replay(where.require_keystore(), dsn, where.country)
+    if as_json:
+        output.document(done)
+    else:
+        output.line(f"{done.erasures} erasures and {done.grants} destroyed grants done again")
+        for case_id, rule in done.refused.items():
+            output.line(f"{case_id} refused: {rule}")
+    if done.refused:
+        raise typer.Exit(keeping.SOMETHING_IS_LEFT)

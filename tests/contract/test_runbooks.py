@@ -1,0 +1,119 @@
+"""Alerts ask for metrics that exist, and lead to pages whose commands do."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client import CollectorRegistry
+
+from consumers import measures
+from ledger.keys import measures as keys
+from ledger.relaying.metrics import RelayMetrics
+from node.children import ChildrenWaiting
+from node.cli.app import command
+
+ROOT = Path(__file__).parents[2]
+RUNBOOKS = ROOT / "docs" / "runbooks"
+PAGES = sorted(page for page in RUNBOOKS.glob("*.md") if page.name != "README.md")
+RULES = yaml.safe_load((ROOT / "ops" / "prometheus" / "keys.rules.yml").read_text())
+ALERTS = {rule["alert"]: rule for group in RULES["groups"] for rule in group["rules"]}
+PROMETHEUS = yaml.safe_load((ROOT / "ops" / "prometheus" / "prometheus.yml").read_text())
+SECTIONS = [
+    "Symptom",
+    "What it means for a child",
+    "First five minutes",
+    "Decide",
+    "Repair",
+    "Prove",
+    "Afterwards",
+]
+COMMANDS = sorted(
+    {
+        (page.name, line.strip().removeprefix("$ "))
+        for page in PAGES
+        for line in page.read_text().splitlines()
+        if line.strip().startswith("$ ledger ")
+    }
+)
+
+
+def exported() -> dict[str, set[str]]:
+    """Return the labels of every metric that a program exports, by its full name."""
+    relay = RelayMetrics("KZ", CollectorRegistry())
+    found: dict[str, set[str]] = {}
+    for metric in (*vars(measures).values(), *vars(keys).values(), *vars(relay).values()):
+        if hasattr(metric, "_labelnames"):
+            (family,) = metric.describe()
+            suffix = "_total" if family.type == "counter" else ""
+            found[family.name + suffix] = set(metric._labelnames)
+    for family in (*measures.PLACES.describe(), *ChildrenWaiting("", "KZ").describe()):
+        found[family.name] = set(family._labelnames)
+    return found
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_an_alert_asks_for_what_programs_export(alert):
+    expression = ALERTS[alert]["expr"]
+    named = set(re.findall(r"\bledger_\w+", expression))
+    jobs = set(re.findall(r'up\{job="(\w+)"\}', expression))
+    assert named or jobs
+    assert named <= set(exported())
+    assert jobs <= {job["job_name"] for job in PROMETHEUS["scrape_configs"]}
+    by = {
+        label.strip()
+        for one in re.findall(r"by \(([^)]*)\)", expression)
+        for label in one.split(",")
+    }
+    for name in named:
+        assert by <= exported()[name]
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_every_alert_has_its_page(alert):
+    rule = ALERTS[alert]
+    assert rule["labels"]["severity"] in {"page", "ticket"}
+    page = ROOT / rule["annotations"]["runbook_url"]
+    assert page in PAGES
+    assert f"`{alert}`" in page.read_text().partition("## What it means")[0]
+
+
+def test_prometheus_reads_the_alerts():
+    assert "keys.rules.yml" in PROMETHEUS["rule_files"]
+    assert set(ALERTS) >= {"SharingGoesOnWithoutPermission", "SlotReplicaLost", "ErasureUnfinished"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_goes_from_the_symptom_to_the_proof(page):
+    assert re.findall(r"^## (.+)$", page.read_text(), re.MULTILINE) == SECTIONS
+    assert f"({page.name})" in (RUNBOOKS / "README.md").read_text()
+
+
+@pytest.mark.parametrize("page", [*PAGES, RUNBOOKS / "README.md"], ids=lambda page: page.name)
+def test_a_page_leads_to_pages_that_are_there(page):
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        assert (page.parent / target).is_file(), target
+
+
+@pytest.mark.parametrize(("page", "line"), COMMANDS)
+def test_a_command_of_a_page_can_be_typed(page, line):
+    """Parsed by the program itself, with every option; nothing is run."""
+    noun, verb, *arguments = shlex.split(line)[1:]
+    found: Any = command().get_command(None, noun)
+    if hasattr(found, "commands"):
+        found = found.commands[verb]
+    else:
+        arguments = [verb, *arguments]
+    with found.make_context(line, arguments, resilient_parsing=False) as context:
+        assert context.params
+
+
+def test_the_doctor_names_pages_that_are_there():
+    text = (ROOT / "node" / "doctor.py").read_text()
+    named = set(re.findall(r"docs/runbooks/[\w-]+\.md", text))
+    assert named
+    assert all((ROOT / page).is_file() for page in named)
