@@ -7,8 +7,8 @@ import socket
 import struct
 import sys
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingUnixStreamServer
 from typing import Any
@@ -104,9 +104,10 @@ class _Handler(StreamRequestHandler):
         """Answer line after line until the other side has enough."""
         if not _is_ours(self.connection):
             return
-        while text := self.rfile.readline(wire.LONGEST_LINE):
-            self.wfile.write(answer(self.server.keystore, text))
-            self.wfile.flush()
+        with self.server.connected(self.connection):
+            while text := self.rfile.readline(wire.LONGEST_LINE):
+                self.wfile.write(answer(self.server.keystore, text))
+                self.wfile.flush()
 
 
 class KeystoreServer(ThreadingUnixStreamServer):
@@ -118,6 +119,7 @@ class KeystoreServer(ThreadingUnixStreamServer):
     def __init__(self, path: Path, keystore: Keystore) -> None:
         self.keystore = keystore
         self._path = path
+        self._open: set[socket.socket] = set()
         with suppress(FileNotFoundError):
             path.unlink()
         before = os.umask(0o177)  # the socket is never open to others, not for a moment
@@ -132,11 +134,23 @@ class KeystoreServer(ThreadingUnixStreamServer):
         self._socket = path.stat().st_ino
 
     def server_close(self) -> None:
-        """Close, and take the socket away, unless it is a successor's by now."""
+        """Close, with every connection, and take the socket away unless it is a successor's."""
         super().server_close()
+        for connection in tuple(self._open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         with suppress(FileNotFoundError):
             if self._path.stat().st_ino == self._socket:
                 self._path.unlink()
+
+    @contextmanager
+    def connected(self, connection: socket.socket) -> Iterator[None]:
+        """Know of a connection as long as the block runs."""
+        self._open.add(connection)
+        try:
+            yield
+        finally:
+            self._open.discard(connection)
 
     def handle_error(self, _request: Any, _client_address: Any) -> None:
         """Say that a connection broke, and on what; never what was on it."""
