@@ -15,10 +15,12 @@ from uuid import uuid4
 import pytest
 
 import ledger.log
-from events.case import ChildMissing
+from events.case import ChildMissing, StatusChanged
 from events.codec import encode, read_stamp
+from events.codes import NeutralStatus
 from events.consent import ConsentGranted
 from events.referral import ReferralRejected, ReferralRevoked
+from events.transfer import ResponsibilityMoved, TransferRevoked
 from ledger.log.findings import WORDS, Finding, Heard
 from ledger.log.rules import CaseRules, Rules
 from tests.sharing_play import SCOPES, Play, told
@@ -150,6 +152,29 @@ def test_who_revokes_a_handoff_himself_cannot_call_his_release_a_race():
     assert [("handoff_ended", False)] == [(one.what, one.crossed) for one in judged(forger)]
 
 
+def test_a_revocation_after_the_move_ends_nothing():
+    """It comes too late, and is void: what is released then is no breach."""
+    places = (one for one in every_place() if not one.is_referral and one.handoff.key)
+    forger = next(one for one in places if one.handoff.state == "accepted")
+    words = {"handoff_id": forger.release.handoff_id}
+    moved = {**words, "basis_id": forger.release.basis_id}
+    forger.put(forger.kz, StatusChanged, status=NeutralStatus.READY)
+    forger.put(forger.kg, ResponsibilityMoved, **moved)
+    forger.put(forger.kz, TransferRevoked, **words)
+    forger.again()
+    assert [False, False, True, False] == [one.void for one in forger.heard[-4:]]
+    assert judged(forger) == []
+
+
+def test_a_stop_of_another_handoff_will_do_where_the_recipient_has_accounted():
+    """Its epoch ended for the whole case: nothing new can be read, so no second stop has to come."""
+    forger = next(one for one in every_place() if one.basis.state == "granted")
+    forger.stop(handoff_id=uuid4())
+    forger.claim(until=LONG_AFTER.date())
+    forger.end_basis(forger.kg)
+    assert judged(forger, LONG_AFTER) == []
+
+
 def every_place() -> Iterator[Forger]:
     return (forger for story in stories() for forger in forgers(story))
 
@@ -233,5 +258,6 @@ def test_a_thousand_cases_by_the_real_decisions_break_no_rule():
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1_500)
 def test_ten_thousand_cases_by_the_real_decisions_break_no_rule():
     _check(10_000)
