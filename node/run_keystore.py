@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import shlex
 import sys
 import threading
@@ -19,7 +20,13 @@ if TYPE_CHECKING:
 
 def main(**given: Any) -> int:
     """Run the keystore of `given` settings, and of the environment for the rest."""
+    leave_no_core_file()
     return run_program("keystore", lambda: prepare(KeystoreSettings.read(**given)))
+
+
+def leave_no_core_file() -> None:
+    """Let no crash of this process write its memory, with the keys in it, to a disk."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def prepare(settings: KeystoreSettings) -> Program:

@@ -34,8 +34,8 @@ ORGANISATIONS_SEE: Mapping[str, str] = {
 #: Views over them, which show what the tables show.
 _VIEWS = ("responsibility",)
 
-# Asked once for each statement, with the rights of the projecting role. An organisation that a block
-# names sees nothing of that case, whatever it has done for the child before.
+# Asked once for each statement, with the rights of the projecting role. An organisation that a
+# block names sees nothing of that case, whatever it has done for the child before.
 _CASES_OF_LOGIN = """
 CREATE FUNCTION {schema}.cases_of_login() RETURNS SETOF uuid
 LANGUAGE sql STABLE SECURITY DEFINER

@@ -1,9 +1,11 @@
-"""A keystore in operation: how it is, and the change of its key-encryption key beside the program."""
+"""A keystore in operation: how it is, and the change of its key-encryption key beside it."""
 
 from __future__ import annotations
 
 import base64
 import os
+import subprocess
+import sys
 from pathlib import Path
 from uuid import uuid4
 
@@ -98,6 +100,16 @@ def test_an_erasure_that_waits_for_a_replica_is_counted(keystore):
         (keystore.folder / "away").rename(keystore.paths[1])
         vault.finish()
     assert 0 == _look(keystore).erasing
+
+
+def test_a_crash_leaves_no_core_file():
+    """Nor may anything that it starts ask for one again."""
+    said = (
+        "import resource; from node.run_keystore import leave_no_core_file;"
+        " leave_no_core_file(); print(resource.getrlimit(resource.RLIMIT_CORE))"
+    )
+    run = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
+    assert run.stdout == "(0, 0)\n"
 
 
 def _look(keystore: Keystore) -> keeping.Kept:

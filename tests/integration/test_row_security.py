@@ -1,4 +1,4 @@
-"""What the case system of one organisation sees of a country's read models, and what it does not."""
+"""What the case system of one organisation sees of a country's read models, and what not."""
 
 from __future__ import annotations
 
