@@ -154,7 +154,7 @@ class Reactions:
                 continue
         if values:
             self._count("broken")
-            log.warning("capsule_is_another", grant_id=grant_id, sender=grant.origin)
+            log.warning("capsule_is_another", origin=grant.origin, rule=SealBroken.rule)
         return None
 
     def _clear(self, database: Connection[Any], case: Case, _today: date) -> None:

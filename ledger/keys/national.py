@@ -18,7 +18,16 @@ from events.errors import KeyUnknown, Misconfigured, RecordRejected
 from events.national import NationalEvent
 from events.registry import BY_NAME, NEWEST
 from events.stamp import Actor, Event
-from ledger.keys.seal import NATIONAL_BUCKETS, Place, key_id, key_id_of, padded, seal, unseal
+from ledger.keys.seal import (
+    BUCKETS,
+    NATIONAL_BUCKETS,
+    Place,
+    key_id,
+    key_id_of,
+    padded,
+    seal,
+    unseal,
+)
 
 COUNTRY, RESTRICTED = "country", "restricted"
 _OPEN, _CLOSED = b"\0", b"\1"
@@ -137,8 +146,10 @@ class NationalKeys:
         key = self._newest.get(kind)
         if key is None:
             raise KeyUnknown(f"the national key file holds no {kind} key")
-        # The restricted box stands inside the other one, whose size hides its own.
-        size = padded(len(content), NATIONAL_BUCKETS)
+        # The restricted box stands inside the other one, whose size hides its own: padded to a
+        # whole bucket, it would need the next larger one outside, and that would tell.
+        sizes = NATIONAL_BUCKETS if kind == COUNTRY else (*BUCKETS, *NATIONAL_BUCKETS)
+        size = padded(len(content), sorted(set(sizes)))
         return seal(key.secret, _place(event, kind, key.epoch), content, size=size)
 
     def _open(self, envelope: NationalEvent, box: bytes) -> bytes:

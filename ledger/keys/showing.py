@@ -87,8 +87,8 @@ class Showing(NamedTuple):
             except SealBroken as error:
                 if alone:
                     raise
-                case_id, event_id = self.case.case_id, event.event_id
-                log.warning("seal_broken", case_id=case_id, event_id=event_id, scope=entry.scope)
+                said = {"origin": event.origin, "rule": error.rule}
+                log.warning("seal_broken", case_id=self.case.case_id, **said)
                 REFUSALS.labels(self.case.country, error.rule).inc()
                 found[entry.scope] = Opened("broken")
         return found

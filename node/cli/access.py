@@ -13,6 +13,7 @@ from events.codes import DataScope, Role
 from events.errors import BadInput
 from node.cli import output
 from node.cli.app import noun
+from node.cli.deciding import verb
 from node.cli.options import By, CountryOption, Dir, Json
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 app = noun("access")
 
 CaseArgument = Annotated[str, typer.Argument(metavar="CASE", help="The case.")]
+
+verb(app, "break-glass", "break_glass")
+verb(app, "review", "review_access", role=Role.SUPERVISOR)
 
 
 @app.command("who")

@@ -356,7 +356,7 @@ def test_with_relays_and_workers_a_reactor_that_starts_late_finds_its_cases(
     with ExitStack() as stack:
         for node in nodes:
             node.folder = tmp_path
-            stack.enter_context(node.relay(national_keys=node.national_keys))
+            stack.enter_context(node.relay())
             stack.enter_context(node.worker())
         both = stack.enter_context(corridor(Topics(*nodes)))
         eventually(lambda: decided(both.sent), "a referral that has arrived")
