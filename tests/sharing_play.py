@@ -18,7 +18,15 @@ from typing import Any
 from uuid import UUID
 
 from events.codec import encode
-from events.codes import ConsentGiver, DataScope, NeutralStatus, Outcome, Purpose, RetentionGround
+from events.codes import (
+    AgeBand,
+    ConsentGiver,
+    DataScope,
+    NeutralStatus,
+    Outcome,
+    Purpose,
+    RetentionGround,
+)
 from events.errors import DecisionRefused
 from events.registry import NEWEST
 from events.stamp import Actor, Event, SealedEntry, leaf_hash
@@ -57,6 +65,8 @@ SIZE = 64
 
 #: Something that a country may try, and how often it does so compared with the others.
 Move = tuple[int, Callable[..., Drafts], dict[str, Any]]
+#: Nobody's data travels on a consent of which it is unknown who gave it.
+HERS = {"given_by": ConsentGiver.CHILD, "age_band": AgeBand.FROM_15_TO_17}
 
 
 @dataclass
@@ -281,7 +291,8 @@ def begin(play: Play) -> None:
         words = {**terms, "expires_on": last, "requested_by": "cw-9"}
         play.decide("KZ", consent.approve_override, override_id=basis_id, **words)
     else:
-        play.decide("KZ", consent.grant_consent, consent_id=basis_id, **terms, expires_on=last)
+        words = {**terms, **HERS, "expires_on": last}
+        play.decide("KZ", consent.grant_consent, consent_id=basis_id, **words)
     words = {"recipient": "KG", "basis_id": basis_id, "scopes": SCOPES, "due_on": last}
     if purpose is Purpose.SERVICE:
         play.decide("KZ", referral.send_referral, **words)
@@ -312,7 +323,7 @@ def _permissions(play: Play, case: Case, other: str) -> Iterator[Move]:
     terms = {"recipient": other, "scopes": scopes, "expires_on": last}
     often = 1 if len(case.ahead.consents) > 3 else 6
     for purpose in (Purpose.SERVICE, Purpose.TRANSFER):
-        yield often, consent.grant_consent, {**terms, "purpose": purpose}
+        yield often, consent.grant_consent, {**terms, **HERS, "purpose": purpose}
         yield 1, consent.approve_override, {**terms, "purpose": purpose, "requested_by": "cw-9"}
     if case.is_shared and case.identity.responsible == case.country:
         yield 4, identity.change_status, {"status": NeutralStatus.READY}

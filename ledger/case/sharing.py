@@ -11,7 +11,7 @@ from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
-from events.codes import DataScope, NeutralStatus
+from events.codes import BasisKind, ConsentGiver, DataScope, NeutralStatus
 from ledger.case.bases import SERVICE, TRANSFER, bases_of
 from ledger.case.case import Case
 from ledger.case.plane import Handoff, Plane, Release
@@ -150,11 +150,16 @@ def _is_for(case: Case, handoff_id: UUID, basis_id: UUID) -> bool:
     """Say whether a basis was given for this kind of handoff, as this country recorded it.
 
     The receiver may have rested its answer on a consent to something else: only the sender knows
-    what each is for, and the fold does not ask.
+    what each is for, and the fold does not ask. A consent of which nobody wrote down who gave it
+    lets a handoff go on, and opens no data.
     """
     terms = case.national.care.terms.get(basis_id)
+    if terms is None:
+        return False
+    if terms.kind is BasisKind.CONSENT and terms.given_by is ConsentGiver.UNKNOWN:
+        return False
     purposes = SERVICE if handoff_id in case.ahead.referrals else TRANSFER
-    return terms is not None and terms.purpose in purposes
+    return terms.purpose in purposes
 
 
 def _permitted(

@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
-from events.codes import DataScope, NeutralStatus, Outcome, Purpose
+from events.codes import AgeBand, ConsentGiver, DataScope, NeutralStatus, Outcome, Purpose
 from events.errors import DecisionRefused
 from ledger.case import care, consent, identity, referral, transfer, withdrawal
+from ledger.case.personal import PersonalData
 from ledger.receipt import Receipt
 from node.arguments import DaysAhead, Take
 from node.demo.desk import Desk
@@ -17,6 +18,13 @@ from node.demo.story import Plot, Story
 from node.words import country_name
 
 _SCOPES = (DataScope.PREVIEW, DataScope.IDENTITY, DataScope.HEALTH)
+_KNOWN = PersonalData(
+    {
+        DataScope.IDENTITY: {"name": "Aizada Example", "birth_date": "2010-05-04"},
+        DataScope.HEALTH: {"note": "asthma, inhaler lost"},
+    }
+)
+_ASKED = PersonalData({DataScope.PREVIEW: {"needs": "doctor this week"}})
 _ANSWER_IN = DaysAhead(14)
 _PERMITTED_FOR = DaysAhead(180)
 #: Two people who decide at the same moment sometimes do not; then they are asked again.
@@ -98,8 +106,47 @@ def withdrawn(story: Story) -> None:
     story.ending = "A permission decided in ignorance of a withdrawal never takes effect."
 
 
+def data_travels(story: Story) -> None:
+    """Data about the child: released in two steps, shown to who is recorded, stopped at once."""
+    story.title = "What is known about her travels only with consent"
+    there = country_name(story.there.country)
+    story.opens("opens a case, and writes down her name and her health", data=_KNOWN)
+    story.takes(
+        story.here,
+        f"records that she lets name and health go to {there}",
+        consent.grant_consent,
+        recipient=story.there.country,
+        purpose=Purpose.SERVICE,
+        scopes=_SCOPES,
+        expires_on=_PERMITTED_FOR,
+        given_by=ConsentGiver.CHILD,
+        age_band=AgeBand.FROM_15_TO_17,
+    )
+    _asks(story, f"asks {there} for a doctor", referral.send_referral, data=_ASKED)
+    story.takes(story.there, "has received it", referral.receive_referral)
+    story.reads(story.there, "reads what is needed, and no name", _SCOPES[:1], "open")
+    story.takes(story.there, "accepts", referral.accept_referral)
+    story.reads(story.there, "reads her name and her health", _SCOPES[1:], "open")
+    story.takes(
+        story.here,
+        "the child takes her consent back",
+        withdrawal.withdraw_consent,
+        given_by=ConsentGiver.CHILD,
+    )
+    story.reads(story.there, "asks for her name again: it is closed", _SCOPES[1:2], "stopped")
+    story.ending = "She keeps her doctor. Whoever read something was recorded before it was shown."
+
+
 #: The first ones, in this order; the rest of the cases are taken from PLAIN in turn.
-PLOTS: tuple[Plot, ...] = (handed_over, served_abroad, rejected, raced, withdrawn, stays_at_home)
+PLOTS: tuple[Plot, ...] = (
+    handed_over,
+    served_abroad,
+    rejected,
+    raced,
+    withdrawn,
+    data_travels,
+    stays_at_home,
+)
 #: Plots that can happen beside others.
 PLAIN: tuple[Plot, ...] = (stays_at_home, served_abroad, handed_over, rejected)
 
@@ -132,11 +179,12 @@ def _proposed(story: Story) -> None:
     _asks(story, f"proposes that {there} take over", transfer.propose_transfer)
 
 
-def _asks(story: Story, words: str, take: Take) -> None:
+def _asks(story: Story, words: str, take: Take, **more: Any) -> None:
     asked: Mapping[str, Any] = {
         "recipient": story.there.country,
         "scopes": _SCOPES,
         "due_on": _ANSWER_IN,
+        **more,
     }
     story.takes(story.here, words, take, **asked)
 

@@ -67,4 +67,4 @@ def staged(path: Path, settings: UpSettings, say: Callable[[str], None]) -> Iter
 def _desk(path: Path, country: str, running: Mapping[str, Any]) -> Iterator[Desk]:
     where = place.find(path, country)
     with open_ledger(where.ledger_settings(connections=_AT_ONCE)) as ledger:
-        yield Desk(country, ledger, running["countries"][country]["worker"]["pid"])
+        yield Desk(country, ledger, where, running["countries"][country]["worker"]["pid"])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from events.codes import DataScope
 from ledger.receipt import Receipt
 from node.arguments import Take
 from node.demo.desk import Desk
@@ -38,9 +39,9 @@ class Story:
     ending: str = ""
     case_id: UUID = field(init=False)
 
-    def opens(self, words: str) -> None:
+    def opens(self, words: str, **arguments: Any) -> None:
         """Open the case."""
-        receipt = self.here.open()
+        receipt = self.here.open(**arguments)
         self.case_id = receipt.case_id
         self._told(self.here, words, self.here.outcome(receipt))
 
@@ -50,6 +51,13 @@ class Story:
         self.other(desk).hears(receipt)
         self._told(desk, words, receipt)
         return receipt
+
+    def reads(self, desk: Desk, words: str, scopes: tuple[DataScope, ...], state: str) -> None:
+        """Read data about the child, once it is as it has to be: open, or stopped."""
+        for side in (self.here, self.there):
+            side.waits_for(self.case_id, scopes, state)
+        desk.reads(self.case_id, scopes, state)
+        self._told(desk, words, Receipt(case_id=self.case_id, number=0, events=()))
 
     def heard(self, desk: Desk, words: str, receipt: Receipt) -> Receipt:
         """Tell a decision that was taken earlier, once both countries know what became of it."""

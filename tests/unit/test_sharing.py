@@ -15,7 +15,7 @@ from ledger.case import block, care, data, identity, referral, transfer, withdra
 from ledger.case.matter import Draft, Drafts, Matter
 from ledger.case.plane import VoidReason
 from ledger.case.sharing import due_of, releases_due, spent_epoch, stops
-from tests.given import CASEWORKER, NOON, SOON, Story, opened
+from tests.given import CASEWORKER, NOON, SOON, Story, consented, opened, sent
 from tests.reacting import (
     ALL,
     PREVIEW,
@@ -398,3 +398,15 @@ def test_a_closed_case_releases_nothing() -> None:
     assert list(releases_due(case, TODAY)) == []
     assert stops(case, TODAY) == {}
     assert due_of(case, referral_id, TODAY, preview=False) is None
+
+
+def test_a_consent_of_an_unknown_giver_lets_care_go_on_and_opens_no_data():
+    """Who gave it decides who may take it back: until that is known nothing is released."""
+    story = opened()
+    basis = consented(story, purpose=Purpose.SERVICE)
+    handoff = sent(story, basis)
+    story.did("KG", with_key(referral.receive_referral), handoff_id=handoff)
+    story.did("KG", with_key(referral.accept_referral), handoff_id=handoff)
+
+    assert story["KZ"].settled.referrals[handoff].state == "accepted"
+    assert list(releases_due(story["KZ"].case, NOON.date())) == []
