@@ -271,6 +271,23 @@ def test_keys_said_to_be_destroyed_are_not_given_again_and_not_believed_in() -> 
     assert story["KG"].settled.stopped_epochs == {"KZ": 1}
 
 
+@pytest.mark.parametrize("destroyed", [1, 2])
+def test_stops_that_one_look_asks_for_do_not_refuse_each_other(destroyed: int) -> None:
+    """Two handoffs on one basis, and keys said to be destroyed: one epoch ends, and ends once."""
+    story = opened()
+    basis = granted(story)
+    referrals = [referred(story, basis, "accepted") for _ in range(2)]
+    for grant_id, grant in story["KG"].settled.releases.items():
+        if grant.handoff_id in referrals[:destroyed]:
+            story.did("KG", data.destroy_keys, grant_id=grant_id)
+    _withdraw(story, basis)
+    made = reacted(story)
+
+    assert [type(one).__name__ for one in made] == ["ReleaseStopped"]
+    assert set(states(story, referrals[0])) == {"destroyed"}
+    assert story["KG"].settled.stopped_epochs == {"KZ": 1}
+
+
 def _says_stopped(_matter: Matter, /, *, handoff_id: UUID) -> Drafts:
     return (Draft(ReleaseStopped, {"handoff_id": handoff_id, "epoch": 9}),)
 
