@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from uuid import UUID
 
@@ -21,6 +21,8 @@ class Memory:
         self._most = most
         self._clock = clock
         self._sets: OrderedDict[UUID, tuple[float, KeySet]] = OrderedDict()
+        #: When each was put there, oldest first: to forget, nothing else has to be looked at.
+        self._until: deque[tuple[float, UUID]] = deque()
         self._dropped: set[UUID] = set()
         self._lock = threading.Lock()
 
@@ -51,7 +53,9 @@ class Memory:
         with self._lock:
             if keys.set_id in self._dropped:
                 return
-            self._sets[keys.set_id] = (self._clock() + self._seconds, keys)
+            until = self._clock() + self._seconds
+            self._sets[keys.set_id] = (until, keys)
+            self._until.append((until, keys.set_id))
             self._sets.move_to_end(keys.set_id)
             self._forget_old()
             while len(self._sets) > self._most:
@@ -67,8 +71,12 @@ class Memory:
         """Forget everything."""
         with self._lock:
             self._sets.clear()
+            self._until.clear()
 
     def _forget_old(self) -> None:
         now = self._clock()
-        for set_id in [one for one, (until, _) in self._sets.items() if until <= now]:
-            del self._sets[set_id]
+        while self._until and self._until[0][0] <= now:
+            _, set_id = self._until.popleft()
+            found = self._sets.get(set_id)
+            if found is not None and found[0] <= now:  # it may have been put there anew
+                del self._sets[set_id]

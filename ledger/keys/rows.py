@@ -18,6 +18,10 @@ _COLUMNS: LiteralString = (
 )
 _FROM: LiteralString = f"SELECT {_COLUMNS} FROM keystore.key_set WHERE "  # noqa: S608 - our own
 _NEWEST: LiteralString = _FROM + "case_id = %s AND kind = 'own' ORDER BY epoch DESC LIMIT 1"
+_NEWEST_LIVE: LiteralString = (
+    "SELECT CASE WHEN state = 'live' THEN set_id END FROM keystore.key_set"
+    " WHERE case_id = %s AND kind = 'own' ORDER BY epoch DESC LIMIT 1"
+)
 _AT: LiteralString = _FROM + "case_id = %s AND kind = 'own' AND epoch = %s"
 # Two grants may have released one key: while one of them is live, the key is.
 _NAMED: LiteralString = (
@@ -117,6 +121,15 @@ class Owner:
 def newest(connection: Connection[Any], case_id: UUID) -> Row | None:
     """Return the own set of the highest epoch, whatever its state."""
     return _one(connection, _NEWEST, (case_id,))
+
+
+def newest_live(connection: Connection[Any], case_id: UUID) -> UUID | None:
+    """Return which own set is the newest, if that one is live: all to ask of a remembered set.
+
+    Reading its whole row was a third of the work of a seal.
+    """
+    found = connection.execute(_NEWEST_LIVE, (case_id,)).fetchone()
+    return None if found is None else found[0]
 
 
 def own_at(connection: Connection[Any], case_id: UUID, epoch: int) -> Row | None:

@@ -117,6 +117,9 @@ class Vault:
         KeysGone if they were destroyed: a case whose keys were erased never gets new ones.
         """
         with self._connections.reading() as connection:
+            live = rows.newest_live(connection, case_id)
+            if live is not None and (remembered := self._memory.get(live)) is not None:
+                return remembered
             row = rows.newest(connection, case_id)
         if row is None:
             return self.next_epoch(case_id, after=_FIRST_EPOCH - 1)

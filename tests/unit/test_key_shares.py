@@ -80,6 +80,21 @@ def test_memory_forgets_after_a_while():
     assert len(memory) == 0
 
 
+def test_memory_counts_from_the_last_time_a_set_was_opened():
+    """The first opening's time is over earlier; it must take neither this set nor another away."""
+    now = [100.0]
+    memory = Memory(seconds=300, most=8, clock=lambda: now[0])
+    again, once = key_set(), key_set()
+    memory.put(again)
+    now[0] += 200
+    memory.put(once)
+    memory.put(again)
+    now[0] += 299
+    assert [again, once] == [memory.get(again.set_id), memory.get(once.set_id)]
+    now[0] += 1
+    assert len(memory) == 0
+
+
 def test_memory_is_small_and_drops_what_was_used_least():
     memory = Memory(seconds=300, most=2)
     first, second, third = key_set(), key_set(), key_set()
