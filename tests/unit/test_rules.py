@@ -167,7 +167,7 @@ def test_a_revocation_after_the_move_ends_nothing():
 
 
 def test_a_stop_of_another_handoff_will_do_where_the_recipient_has_accounted():
-    """Its epoch ended for the whole case: nothing new can be read, so no second stop has to come."""
+    """Its epoch ended for the whole case: nothing new can be read, so no second one has to come."""
     forger = next(one for one in every_place() if one.basis.state == "granted")
     forger.stop(handoff_id=uuid4())
     forger.claim(until=LONG_AFTER.date())
