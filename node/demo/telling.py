@@ -37,7 +37,7 @@ class Telling:
         kafka, postgresql = running["kafka"]["version"], running["postgresql"]["version"]
         self._console.print(
             f"Apache Kafka {kafka} and PostgreSQL {postgresql} run, both real, {seconds:.1f} s."
-            " Each country has\nits own database, its own key, a relay and a worker.",
+            " Each country has\nits own database and keys, a relay, a worker, a keystore and a reactor.",
             style="dim",
             soft_wrap=True,
         )
