@@ -19,6 +19,7 @@ from events.case import (
 from events.codes import NeutralStatus
 from events.errors import BadInput, CodeUnknown, NotAllowedNow, ProtectiveRefusal
 from events.stamp import Event
+from ledger.case.block import require_may_be_ready
 from ledger.case.changing import changed
 from ledger.case.effects import Effect
 from ledger.case.matter import Draft, Drafts, Matter
@@ -127,6 +128,8 @@ def change_status(matter: Matter, /, *, status: NeutralStatus) -> Drafts:
     if status is NeutralStatus.UNKNOWN:
         raise CodeUnknown("the neutral status is ready or not_ready", rule="status_known")
     matter.require_responsible()
+    if status is NeutralStatus.READY:
+        require_may_be_ready(matter)
     return (Draft(StatusChanged, {"status": status}),)
 
 

@@ -135,8 +135,8 @@ def propose_transfer(
         data.require_only({DataScope.PREVIEW}, "a transfer")
     require_unblocked(matter, recipient)
     require_basis_for(matter, basis_id, recipient, scopes, purposes=TRANSFER)
-    if request_id is not None and not _asked_by(standing(matter, request_id), recipient):
-        raise NotAllowedNow(f"{request_id} is no open request of {recipient}", rule="request_known")
+    if request_id is not None:
+        _require_answerable(matter, request_id, recipient)
     fields = {
         "handoff_id": handoff_id or matter.new_id(),
         "recipient": recipient,
@@ -146,6 +146,24 @@ def propose_transfer(
         "request_id": request_id,
     }
     return (Draft(TransferProposed, fields, data=data),)
+
+
+def _require_answerable(matter: Matter, request_id: UUID, asker: str) -> None:
+    """Refuse to answer a request that is not there, or before its due day.
+
+    A quick yes would tell as much as a quick no: whether this country knows the child (design §7).
+    """
+    asked = standing(matter, request_id)
+    if not _asked_by(asked, asker):
+        raise NotAllowedNow(f"{request_id} is no open request of {asker}", rule="request_known")
+    _require_due(matter, asked)
+
+
+def _require_due(matter: Matter, asked: Handoff) -> None:
+    if matter.today < asked.due_on:
+        raise NotAllowedNow(
+            f"a request is answered on its due day, {asked.due_on}, never earlier", rule="due_on"
+        )
 
 
 def preview_transfer(matter: Matter, /, *, handoff_id: UUID) -> Drafts:
@@ -169,10 +187,8 @@ def reject_transfer(matter: Matter, /, *, handoff_id: UUID) -> Drafts:
     """
     matter.require_supervising()
     handoff = standing(matter, handoff_id)
-    if handoff.state == "requested" and matter.today < handoff.due_on:
-        raise NotAllowedNow(
-            f"a request is answered on its due day, {handoff.due_on}, never earlier", rule="due_on"
-        )
+    if handoff.state == "requested":
+        _require_due(matter, handoff)
     return answer(matter, TransferRejected, handoff_id)
 
 

@@ -76,6 +76,11 @@ def keep(connection: Connection[Any], one: Prepared) -> None:
     )
 
 
+def drop(connection: Connection[Any], grant_id: UUID) -> None:
+    """Delete a capsule that will never be carried."""
+    connection.execute("DELETE FROM keystore.capsule WHERE grant_id = %s", (grant_id,))
+
+
 def forget(connection: Connection[Any], case_id: UUID) -> None:
     """Delete every capsule of a case. Which copies are to be tombstoned, the ledger says."""
     connection.execute("DELETE FROM keystore.capsule WHERE case_id = %s", (case_id,))

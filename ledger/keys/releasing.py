@@ -73,6 +73,10 @@ class Releasing:
         texts = self._texts(events, due, handoff)
         with self._store.reading() as connection:
             found = capsules.find(connection, due, keys.epoch)
+            if found is not None and _was_void(case, events, found):
+                # It has no effect and never will: its event id is used up.
+                capsules.drop(connection, found.grant_id)
+                found = None
             if found is None:
                 made = self._made(case, events, due, handoff, keys, texts)
                 capsules.keep(connection, made)
@@ -203,6 +207,12 @@ class Releasing:
             both = [texts.get(DataScope.PREVIEW, b""), b"" if preview is None else preview.text]
             texts[DataScope.PREVIEW] = record_text(merged(both))
         return {scope: text for scope, text in texts.items() if text}
+
+
+def _was_void(case: Case, events: Events, prepared: Prepared) -> bool:
+    """Say whether a prepared release was recorded, and the topic's order made nothing of it."""
+    said = events.one(prepared.grant_id) is not None
+    return said and prepared.grant_id not in case.ahead.releases
 
 
 def _release(grant_id: UUID, grant: Grant, case: Case, events: Events) -> Release:

@@ -23,7 +23,7 @@ from events.stamp import Actor
 from ledger.case import block, identity, referral, transfer
 from ledger.case.block import require_may_be_ready
 from ledger.case.personal import PersonalData
-from tests.given import CASEWORKER, DUE, SOON, Story, matter, opened, ready
+from tests.given import CASEWORKER, DUE, SOON, Story, consented, matter, opened, proposed, ready
 from tests.reacting import (
     ALL,
     due,
@@ -301,3 +301,17 @@ def test_whoever_answers_for_the_case_may_make_it_ready_for_others() -> None:
     story.did("KZ", identity.change_status, status=NeutralStatus.READY)
 
     assert handoff(story, transfer_id).state == "accepted"
+
+
+def test_no_transfer_to_a_blocked_country_comes_off_its_hold():
+    """Ready again, the child could be moved to where the block stands against."""
+    story = opened()
+    basis = consented(story)
+    ready(story)
+    handoff = proposed(story, basis)
+    story.did("KG", transfer.accept_transfer, handoff_id=handoff)
+    story.did("KZ", block.place_block, countries=("KG",))
+
+    with pytest.raises(ProtectiveRefusal) as refused:
+        ready(story)
+    assert refused.value.rule == "blocked"

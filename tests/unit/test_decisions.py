@@ -295,6 +295,21 @@ def test_a_request_may_ask_for_a_case_nobody_here_knows() -> None:
     assert story["KG"].settled.transfers[handoff].state == "rejected"
 
 
+def test_a_quick_yes_tells_as_much_as_a_quick_no() -> None:
+    """A request is answered on its due day, by a proposal as by a refusal."""
+    story = opened()
+    request = uuid4()
+    story.did("KG", transfer.request_transfer, holder="KZ", due_on=SOON, handoff_id=request)
+    basis = consented(story)
+    ready(story)
+    with pytest.raises(NotAllowedNow, match="answered on its due day") as refusal:
+        story["KZ"].decide(
+            transfer.propose_transfer, recipient="KG", basis_id=basis, scopes=SCOPES[:1],
+            due_on=SOON, request_id=request, at=DUE - timedelta(days=1),
+        )  # fmt: skip
+    assert refusal.value.rule == "due_on"
+
+
 def test_a_proposal_answers_a_request() -> None:
     """The asker sees one handoff end and another begin."""
     story = opened()
@@ -304,7 +319,7 @@ def test_a_proposal_answers_a_request() -> None:
     ready(story)
     story.did(
         "KZ", transfer.propose_transfer, recipient="KG", basis_id=basis, scopes=SCOPES[:1],
-        due_on=SOON, request_id=request,
+        due_on=SOON + timedelta(days=9), request_id=request, at=DUE,
     )  # fmt: skip
 
     assert story["KG"].settled.transfers[request].state == "completed"
