@@ -29,9 +29,11 @@ PLANTED = "MARKER-"
 _PLANTED = re.compile(r"MARKER-(?:\w|\\u[0-9a-fA-F]{4}){3}")
 
 _WORD = 4
-#: Words that are looked at together: the less, the less is looked at again around a find.
-_STRETCH = 4096
+#: Words that are looked at together: the fewer, the less is looked at again where one is shared.
+_STRETCH = 512
 _NOTHING = bytes(_STRETCH * _WORD)
+#: Bytes of which most texts are made, ours and those of the servers.
+_FREQUENT = frozenset(b"abcdefghijklmnopqrstuvwxyz \0\xd0\xd1")
 
 
 class Needle:
@@ -165,8 +167,9 @@ class Needles:
             stretch = words[first : first + _STRETCH]
             if data.startswith(_NOTHING, first * _WORD) or self._words.isdisjoint(stretch):
                 continue
-            for number, word in enumerate(stretch, first):
-                for form, offset in self._index.get(word, ()):
+            shared = [at for at, word in enumerate(stretch, first) if word in self._words]
+            for number in shared:
+                for form, offset in self._index[words[number]]:
                     at = number * _WORD - offset
                     if form.is_at(data, at):
                         yield Hit(at, form.how, form.needle.name)
@@ -177,13 +180,16 @@ def _words(data: bytes) -> Iterator[tuple[int, int]]:
     for first in range(_WORD):
         places = range(first, len(data) - _WORD + 1, _WORD)
         if places:
-            # The word with most different bytes is the rarest elsewhere.
-            at = max(places, key=lambda place: len(set(data[place : place + _WORD])))
+            at = max(places, key=lambda place: _rarity(data[place : place + _WORD]))
             yield _number(data[at : at + _WORD]), at
         else:
             # Too short to hold a whole word here: any byte may stand before its first three.
             assert len(data) >= SHORTEST
             yield from ((_number(bytes((byte,)) + data[:3]), -1) for byte in range(256))
+
+
+def _rarity(word: bytes) -> tuple[int, int]:
+    return sum(byte not in _FREQUENT for byte in word), len(set(word))
 
 
 def _number(word: bytes) -> int:

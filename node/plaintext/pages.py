@@ -22,9 +22,10 @@ PAGE = 8192
 _WAL_HEADER = 24
 _WAL_BODY = PAGE - _WAL_HEADER
 _TWO = struct.Struct("<II")
-#: LZ4 makes 255 bytes of one, pglz less.
+#: LZ4 makes 255 bytes of one, pglz less; and a value that pglz does not make a quarter smaller is
+#: left as it is.
 _MOST_PER_BYTE = 260
-_LARGEST_SIZE = 64 * 1024 * 1024
+_LEAST = (4 / 3, 1.0)
 #: Bytes of chunks that are kept until their value is whole.
 _KEPT = 64 * 1024 * 1024
 
@@ -33,10 +34,15 @@ def _one_of(holds: int, mask: int) -> bytes:
     return b"[" + re.escape(bytes(byte for byte in range(256) if byte & mask == holds)) + b"]"
 
 
-# Length with the mark of a compressed value, below a page; then the size, below 16 MiB, and pglz
-# or LZ4.
+# Length with the mark of a compressed value, below a page; the size, below 16 MiB, with the method;
+# and the first byte of what is packed: nothing can be repeated yet, so it is followed by a literal.
+# It is sought by its third byte: the first could be any, and nothing else is as quick to pass over.
 _PACKED = re.compile(
-    _one_of(2, 3) + rb"(?=[\x00-\x7f]\x00\x00[\x00-\xff]{3}[\x00\x40])",
+    rb"\x00(?<="
+    + _one_of(2, 3)
+    + rb"[\x00-\x7f]\x00)(?=\x00[\x00-\xff]{3}(?:\x00"
+    + _one_of(0, 1)
+    + rb"|\x40[\x10-\xff]))",
     re.DOTALL,
 )
 # A row of three columns, the last of variable length, none of them null: in a page and in the WAL
@@ -54,28 +60,37 @@ def packed_values(part: Part, clean: set[bytes], *, aligned: bool) -> Iterator[P
     """Return the compressed values that stand whole in a part; not those known to be clean."""
     data = part.data
     for found in _PACKED.finditer(data):
-        at = found.start()
-        if aligned and at % 4:
+        at = found.start() - 2
+        if aligned and at & 3:
             continue
-        length = int.from_bytes(data[at : at + 4], "little") >> 2
-        if 8 < length <= PAGE and at + length <= len(data):
-            yield from _value(data[at + 4 : at + length], part.place(at), clean, whole=True)
+        head, said = _TWO.unpack_from(data, at)
+        end = at + (head >> 2)
+        if end <= len(data) and _can_be(said, end - at - 8):
+            yield from _value(data[at + 4 : end], part.place(at), clean, whole=True)
+
+
+def _can_be(said: int, length: int) -> bool:
+    """Say whether so many bytes can be what the size and method say."""
+    method, size = said >> 30, said & 0x3FFFFFFF
+    if method not in METHODS or length < 1:
+        return False
+    return length * _LEAST[method] <= size <= length * _MOST_PER_BYTE
 
 
 def _value(packed: bytes, offset: int, clean: set[bytes], *, whole: bool) -> Iterator[Part]:
-    """Return a value from its size and method and what is packed; nothing if it cannot be one."""
-    if len(packed) <= 4:
-        return
-    said = int.from_bytes(packed[:4], "little")
-    method, size, length = said >> 30, said & 0x3FFFFFFF, len(packed) - 4
-    if method not in METHODS or not length < size <= min(length * _MOST_PER_BYTE, _LARGEST_SIZE):
-        return
+    """Return a value from its size and method and what is packed, unless it is known to be clean.
+
+    What is none is clean, too: the same rubbish stands in every copy of a table.
+    """
     digest = digest_of(packed)
     if digest in clean:
         return
-    data, complete = expanded(method, packed[4:], size)
+    said = int.from_bytes(packed[:4], "little")
+    data, complete = expanded(said >> 30, packed[4:], said & 0x3FFFFFFF)
     if complete or (data and not whole):
-        yield unpacked(data, offset, METHODS[method], digest)
+        yield unpacked(data, offset, METHODS[said >> 30], digest)
+    else:
+        clean.add(digest)
 
 
 class Chunks:
@@ -116,7 +131,8 @@ class Chunks:
         joined = b"".join(chunk for _, chunk in row)
         if len(row) > 1:
             yield unpacked(joined, row[0][0], "toast")
-        yield from _value(joined, row[0][0], clean, whole=False)
+        if _can_be(int.from_bytes(joined[:4], "little"), len(joined) - 4):
+            yield from _value(joined, row[0][0], clean, whole=False)
 
 
 def _variable(data: bytes, at: int) -> bytes | None:
