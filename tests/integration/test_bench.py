@@ -10,10 +10,10 @@ import pytest
 
 from bench.__main__ import BENCHMARKS
 
-pytestmark = pytest.mark.soak  # a minute for all of them
+pytestmark = pytest.mark.soak  # some minutes for all of them
 
 ROOT = Path(__file__).parents[2]
-#: Six of them need all four programs, so one run on one pair of servers serves every test.
+#: Some of them need all eight programs, so one run on one pair of servers serves every test.
 SPEEDS = [name for name in BENCHMARKS if name != "kills"]
 
 
@@ -45,6 +45,21 @@ def test_a_figure_names_both_sides_and_their_ratio(lines, name):
 def test_visible_tells_the_median_and_the_slow_end(lines):
     """A child waits for the slowest decision, not for the average one."""
     assert lines["visible-40"]["p50"] <= lines["visible-40"]["ours"]
+
+
+def test_stop_tells_when_sharing_ended_for_whoever_took_it_back_anywhere(lines):
+    """A child may take a consent back in either country, and it has to bite in both."""
+    line = lines["stop-40"]
+    assert 8 == line["withdrawals"]
+    for ended in (line, line["refused"], line["in_KZ"], line["in_KG"]):
+        assert 0 < ended["p50"] <= ended["p99"]
+    assert line["p99"] <= line["slowest"]
+
+
+def test_append_sealed_tells_what_the_rows_alone_cost(lines):
+    """Otherwise nobody could say whether the seals or the longer rows are slow."""
+    raw = lines["append-sealed"]["raw"]
+    assert raw["ours"] / raw["baseline"] == pytest.approx(raw["ratio"], rel=0.01)
 
 
 def test_kills_compares_stores_topics_mirrors_and_read_models(lines):
