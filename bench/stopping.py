@@ -101,7 +101,7 @@ def _both(times: Sequence[float]) -> Mapping[str, float]:
 def _withdraw(
     corridor: Corridor, busy: Mapping[str, Sequence[UUID]], seconds: float
 ) -> tuple[Mapping[str, Sequence[float]], Sequence[float]]:
-    """Return the milliseconds to each stop, by the country of the withdrawal, and to each refusal."""
+    """Return the milliseconds to each stop, by country of the withdrawal, and to each refusal."""
     count = int(_WITHDRAWALS * seconds)
     say(f"stop-40: {count} cases are shared")
     cases = grant_cases(corridor, _SENDER, _RECEIVER, count)
