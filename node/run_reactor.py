@@ -1,4 +1,4 @@
-"""`ledger reactor run`, and what the supervisor starts: does what follows from the topic by itself."""
+"""`ledger reactor run`, and what the supervisor starts: does what follows from the topic."""
 
 from __future__ import annotations
 

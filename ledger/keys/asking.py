@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
+from ledger.keys.majority import Age
+
 
 class Destroyed(NamedTuple):
     """What a keystore says of keys that it destroyed."""
@@ -27,6 +29,9 @@ class Keys(Protocol):
 
     def receive(self, case_id: UUID, grant_id: UUID, value: bytes) -> None:
         """Have the keys of a grant kept. SealBroken."""
+
+    def age(self, case_id: UUID) -> Age:
+        """Return what follows from the child's age today: whose consents have ended."""
 
     def renew(self, case_id: UUID, *, after: int) -> int:
         """Begin a later epoch."""

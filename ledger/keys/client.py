@@ -15,6 +15,7 @@ from events.codes import DataScope
 from events.errors import ServiceUnavailable
 from ledger.keys import wire
 from ledger.keys.asking import Destroyed
+from ledger.keys.majority import Age
 from ledger.keys.sealing import Field, Opened
 
 _TIMEOUT_S = 20.0
@@ -54,6 +55,11 @@ class KeystoreClient:
     def receive(self, case_id: UUID, grant_id: UUID, value: bytes) -> None:
         """Have the keys of a grant kept."""
         self._ask("receive", case_id, grant_id=str(grant_id), value=wire.text_of(value))
+
+    def age(self, case_id: UUID) -> Age:
+        """Return what follows from the child's age today."""
+        said = self._ask("age", case_id)
+        return Age(ended=tuple(map(UUID, said["ended"])), seek=bool(said["seek"]))
 
     def renew(self, case_id: UUID, *, after: int) -> int:
         """Begin a later epoch."""

@@ -11,16 +11,26 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from events.access import PersonalDataAccessed
-from events.errors import AccessRefused, KeyWornOut, NotAllowedNow, ProtectiveRefusal
+from events.codes import DataScope
+from events.errors import (
+    AccessRefused,
+    BasisMissing,
+    KeyWornOut,
+    NotAllowedNow,
+    ProtectiveRefusal,
+)
 from ledger.case.case import Case
 from ledger.case.erasure import require_erasable
+from ledger.case.personal import merged
 from ledger.history import Histories
 from ledger.keys import capsules
 from ledger.keys.capsules import Prepared
 from ledger.keys.keyset import Evidence, Kind
-from ledger.keys.records import Events, events_of
+from ledger.keys.majority import Age, age_of
+from ledger.keys.records import Events, events_of, own_record
 from ledger.keys.releasing import Releasing, stage
 from ledger.keys.seal import SCOPE_NUMBER, seal
 from ledger.keys.sealing import Field
@@ -49,13 +59,18 @@ class Keystore:
         country: str,
         *,
         partitions: int,
+        zone: str = "UTC",
         clock: Callable[[], datetime] = _now,
     ) -> None:
-        """Judge from a store, opened with the national keys; `partitions` of the agreement."""
+        """Judge from a store, opened with the national keys; `partitions` of the agreement.
+
+        Birthdays are read in `zone`, the country's time zone.
+        """
         self._store = store
         self._vault = vault
         self.country = country
         self._clock = clock
+        self._zone = ZoneInfo(zone)
         self._reader = CaseReader(store, Histories(country, most=_HISTORIES))
         self._readiness = Readiness(store, partitions=partitions)
         self._releasing = Releasing(store, vault, country, self._today)
@@ -95,12 +110,20 @@ class Keystore:
         The same grant each time, with the record as it is now. BasisMissing.
         """
         case, events = self._look(case_id)
-        return self._releasing.prepare(case, events, handoff_id, preview=preview)
+        prepared = self._releasing.prepare(case, events, handoff_id, preview=preview)
+        self._require_of_age(case, events, prepared.basis_id)
+        return prepared
 
     def carry(self, case_id: UUID, grant_id: UUID) -> bytes:
         """Return the capsule of a grant that is effective and still permitted. BasisMissing."""
-        case, _ = self._look(case_id)
-        return self._releasing.carry(case, grant_id)
+        case, events = self._look(case_id)
+        value = self._releasing.carry(case, grant_id)
+        self._require_of_age(case, events, case.settled.releases[grant_id].basis_id)
+        return value
+
+    def age(self, case_id: UUID) -> Age:
+        """Return what follows from the child's age today: whose consents have ended."""
+        return self._age(*self._look(case_id))
 
     def receive(self, case_id: UUID, grant_id: UUID, value: bytes) -> None:
         """Take in the keys of a grant to this country. SealBroken."""
@@ -153,12 +176,24 @@ class Keystore:
         erasure = case.national.care.erasures.get(erasure_id)
         if erasure is None or erasure.state not in {"approved", "erased"}:
             raise NotAllowedNow(f"erasure {erasure_id} is not approved", rule="erasure_approved")
-        if not self._has_begun(case_id):
+        # What was erased is erased again after a restore: no hold has anything left to keep.
+        if erasure.state == "approved" and not self._has_begun(case_id):
             require_erasable(case, self._today())
         self._vault.erase_case(case_id)
         with self._store.reading() as connection:
             capsules.forget(connection, case_id)
         return self._vault.attest(case_id)
+
+    def _age(self, case: Case, events: Events) -> Age:
+        record = own_record(self._vault, events.own, {DataScope.IDENTITY})
+        identity = record.get(DataScope.IDENTITY)
+        said = merged([identity.text]) if identity is not None else {}
+        return age_of(case, said, self._clock().astimezone(self._zone).date())
+
+    def _require_of_age(self, case: Case, events: Events, basis_id: UUID) -> None:
+        """Use no consent of others for somebody who has come of age, whatever the topic shows."""
+        if basis_id in self._age(case, events).ended:
+            raise BasisMissing(f"{basis_id}: it ended by age; the young person is asked herself")
 
     def _has_begun(self, case_id: UUID) -> bool:
         """Say whether keys of the case were destroyed: no hold brings them back."""

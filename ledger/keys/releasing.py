@@ -118,7 +118,7 @@ class Releasing:
         return due_of(case, grant.handoff_id, on, preview=grant.is_preview) is not None
 
     def receive(self, case: Case, events: Events, grant_id: UUID, value: bytes) -> None:
-        """Keep the keys of a grant to this country. SealBroken if they are not what was recorded."""
+        """Keep the keys of a grant to this country. SealBroken: they are not those recorded."""
         grant = case.settled.releases.get(grant_id)
         if grant is None or grant.recipient != self._country:
             raise NotAllowedNow(f"grant {grant_id} is not this country's", rule="grant_effective")

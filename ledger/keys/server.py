@@ -30,6 +30,11 @@ def _case(said: Mapping[str, Any]) -> UUID:
     return UUID(said["case_id"])
 
 
+def _age(keystore: Keystore, said: Mapping[str, Any]) -> Any:
+    found = keystore.age(_case(said))
+    return {"ended": [str(basis_id) for basis_id in found.ended], "seek": found.seek}
+
+
 def _evidence(found: Any) -> dict[str, Any]:
     names = [wire.text_of(name) for name in found.key_ids]
     return {
@@ -63,6 +68,7 @@ ANSWERS: Mapping[str, Answer] = {
     "receive": lambda keystore, said: keystore.receive(
         _case(said), UUID(said["grant_id"]), wire.bytes_of(said["value"])
     ),
+    "age": _age,
     "renew": lambda keystore, said: keystore.renew(_case(said), after=int(said["after"])),
     "show": lambda keystore, said: wire.shown_out(
         keystore.show(_case(said), UUID(said["access_id"]))

@@ -77,7 +77,8 @@ def settings() -> list[str]:
 def metrics() -> list[str]:
     from prometheus_client import CollectorRegistry
 
-    from consumers import measures
+    from consumers import measures, release_measures
+    from ledger.keys import measures as key_measures
     from ledger.relaying.metrics import RelayMetrics
     from node.children import ChildrenWaiting
     from node.metrics import BUILD, SCHEMA
@@ -87,6 +88,10 @@ def metrics() -> list[str]:
     found = {"relay": list(relay.collect()), "both": [*BUILD.collect(), *SCHEMA.collect()]}
     worker = [one for one in vars(measures).values() if hasattr(one, "_labelnames")]
     found["worker"] = [family for one in worker for family in one.collect()]
+    of = {"reactor": release_measures, "keystore": key_measures}
+    for program, module in of.items():
+        own = [one for one in vars(module).values() if hasattr(one, "_labelnames")]
+        found[program] = [family for one in own for family in one.collect()]
     found["worker"] += [*ChildrenWaiting("", "KZ").describe(), *measures.PLACES.describe()]
     return sorted(
         f"| `{full_name(family)}` | {family.type} | {program} | {family.documentation} |"

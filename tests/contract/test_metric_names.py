@@ -7,7 +7,8 @@ later, and where a label of ours has another word, stands in docs/adr/0020.
 import pytest
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from consumers import measures
+from consumers import measures, release_measures
+from ledger.keys import measures as key_measures
 from ledger.relaying.metrics import RelayMetrics
 from node.children import ChildrenWaiting
 from node.metrics import BUILD, SCHEMA, Health
@@ -38,16 +39,22 @@ REQUIRED = {
     "ledger_relay_published_total": {"origin", "topic", "event_type"},
     "ledger_relay_oldest_unpublished_seconds": {"origin", "topic"},
     "ledger_outbox_pending_events": {"origin", "topic"},
+    "ledger_keystore_replicas": {"country"},
+    "ledger_keystore_refusals_total": {"country", "rule"},
+    "ledger_releases_total": {"country", "outcome"},
+    "ledger_release_stop_seconds": {"country"},
 }
 #: Its labels are those of its one series.
 INFO = {"ledger_build_info"}
 
 
 def exported() -> dict[str, set[str]]:
-    """Return the labels of every metric that relay and worker export."""
+    """Return the labels of every metric that a program exports."""
     relay = CollectorRegistry()
     found = {}
-    for metric in (*vars(measures).values(), *vars(RelayMetrics("KZ", relay)).values(), SCHEMA):
+    modules = (measures, release_measures, key_measures)
+    ours = [metric for module in modules for metric in vars(module).values()]
+    for metric in (*ours, *vars(RelayMetrics("KZ", relay)).values(), SCHEMA):
         if hasattr(metric, "_labelnames"):
             (family,) = metric.describe()
             suffix = {"counter": "_total", "info": "_info"}.get(family.type, "")

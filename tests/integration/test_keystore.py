@@ -1,4 +1,4 @@
-"""The keystore judges from the ledger: nothing for a caller's word, on a real database and vault."""
+"""The keystore judges from the ledger, never by a caller's word: real database and vault."""
 
 import threading
 from dataclasses import replace

@@ -212,7 +212,7 @@ def test_two_reactors_at_once_have_the_effects_of_one(both):
 
 
 def test_a_capsule_of_a_stranger_under_a_grant_is_passed_over(both):
-    """Whoever may write to the topic is first with other bytes: the signed event names the right."""
+    """Whoever may write there can be first: the signed event names the right bytes."""
     both.sent()
     grant_id = both.released(preview=True)
     both.settle()
