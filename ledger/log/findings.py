@@ -49,7 +49,8 @@ class Heard(NamedTuple):
     leaf: bytes
     partition: int | None = None
     offset: int | None = None
-    #: What the node's fold made of it, if known. No rule needs it: see `CaseRules`.
+    #: What the node's fold made of it, if known. No rule needs it: without it, keys whose release
+    #: crossed with the completion of its referral are taken to have left, and a stop is asked for.
     void: bool | None = None
 
 

@@ -1,8 +1,8 @@
 """One case as its shared topic tells it: who is party, what was permitted, what was handed over.
 
 Made for auditors, and not from the ledger's fold: it imports nothing of `ledger.case`, judges
-less, and can be written again in another language in a day. Where it is coarser than the fold it
-believes a permission or an end rather than not (docs/adr/0004 and design §3 have the full rules).
+less, and can be written again in another language in a day. It does not follow by which states a
+case and its handoffs pass; what takes effect by the full rules (design §3) never breaks these.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What each event of the shared topic says to an auditor: permissions, handoffs, and their ends.
 
-Where this is coarser than the ledger's fold, it believes that something was said rather than not.
+Coarser than the ledger's fold: an acceptance or a receiver counts here wherever it may count there.
 """
 
 from __future__ import annotations
