@@ -20,12 +20,13 @@ from consumers.release_measures import RELEASES, STOP_SECONDS
 from events.codec import decode
 from events.consent import ConsentWithdrawn, OverrideEnded
 from events.errors import DecisionRefused, LedgerError, RecordRejected, SealBroken, StartAgain
-from ledger.case import data, erasure
+from ledger.case import care, data, erasure, withdrawal
 from ledger.case.case import Case
 from ledger.case.plane import Release
 from ledger.case.sharing import releases_due, stops
 from ledger.keys.asking import Keys
 from ledger.keys.capsule import capsule_hash, split
+from ledger.keys.majority import given_by_others
 
 log = structlog.get_logger()
 
@@ -75,7 +76,15 @@ class Reactions:
 
         A step that fails keeps none of the others from being done.
         """
-        steps = (self._stop, self._erase, self._release, self._carry, self._receive, self._clear)
+        steps = (
+            self._stop,
+            self._come_of_age,
+            self._erase,
+            self._release,
+            self._carry,
+            self._receive,
+            self._clear,
+        )
         failed: list[LedgerError] = []
         for step in steps:
             try:
@@ -104,6 +113,31 @@ class Reactions:
                 seconds = (datetime.now(UTC) - withdrawn).total_seconds()
                 STOP_SECONDS.labels(self.country).observe(max(0.0, seconds))
             self.at("stopped")
+
+    def _come_of_age(self, _database: Connection[Any], case: Case, today: date) -> None:
+        """End what others consented to for somebody who has come of age; ask her in time.
+
+        The keystore uses nothing on it from the day itself. What others see of it, and what is
+        recorded, waits for the first day of a month: no birthday can be read from it.
+        """
+        bases = {**case.national.consents, **case.ahead.consents}
+        others = any(
+            basis.state == "granted" and given_by_others(case, basis_id, basis)
+            for basis_id, basis in bases.items()
+        )
+        if not others:
+            return
+        age = self.keys.age(case.case_id)
+        for release in case.ahead.releases.values():
+            if release.origin == self.country and release.basis_id in age.ended:
+                self.keys.renew(case.case_id, after=release.epoch)
+        if today.day != 1:
+            return
+        for basis_id in age.ended:
+            asked = {"consent_id": basis_id}
+            self._decide(case, withdrawal.end_by_age, asked, f"age/{basis_id}")
+        if age.seek and not case.national.care.own_consent_sought:
+            self._decide(case, care.seek_own_consent, {}, f"own/{case.case_id}/{today:%Y-%m}")
 
     def _release(self, _database: Connection[Any], case: Case, today: date) -> None:
         for due in releases_due(case, today):

@@ -48,8 +48,10 @@ def prepare(settings: KeystoreSettings) -> Program:
     slots = Slots([Path(path.strip()) for path in settings.slots.split(",")])
     vault = Vault.open(dsn, slots, key_chain(settings))
     store = Store(dsn, connections=4, program="ledger keystore", keys=keys)
-    partitions = Agreement.load(settings.agreement).partitions
-    keystore = Keystore(store, vault, settings.country, partitions=partitions)
+    agreement = Agreement.load(settings.agreement)
+    partitions = agreement.partitions
+    zone = agreement.countries[settings.country].zone
+    keystore = Keystore(store, vault, settings.country, partitions=partitions, zone=zone)
     REPLICAS.labels(settings.country).set_function(lambda: vault.replicas)
     server = KeystoreServer(settings.keystore, keystore)
 
