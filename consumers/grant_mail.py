@@ -29,11 +29,14 @@ _PRODUCER: Mapping[str, Any] = {
     "delivery_timeout_ms": 9_000,
     "request_timeout_ms": 5_000,
     "max_block_ms": 5_000,
+    "bootstrap_timeout_ms": 5_000,
     "linger_ms": 0,
     "compression_type": None,  # the broker compresses: topic setting
     "reconnect_backoff_max_ms": 1_000,
     "allow_auto_create_topics": False,
 }
+
+_CONSUMER: Mapping[str, Any] = {"metrics_enabled": False, "bootstrap_timeout_ms": 10_000}
 
 
 class GrantMail:
@@ -79,7 +82,7 @@ class GrantMail:
     def read(self, stop: threading.Event, news: Callable[[UUID], None]) -> None:
         """Read the topic from its beginning on, until told to stop; tell of each capsule."""
         with translated():
-            consumer = SafeConsumer(**self._cluster, **STRICT, metrics_enabled=False)
+            consumer = SafeConsumer(**self._cluster, **STRICT, **_CONSUMER)
             try:
                 parts = [TopicPartition(self._topic, at) for at in range(self._partitions)]
                 consumer.assign(parts)

@@ -132,18 +132,21 @@ class Reactor:
             partitions = settings.agreement.partitions
             candidates = Candidates(database, settings.country, partitions)
             looked_on: date | None = None
+            swept_on: date | None = None
             rest: deque[UUID] = deque()
             while not stop.is_set():
                 today, news = settings.today(), candidates.news()
                 for case_id in news | self._waiting_cases(database):
                     self._serve(database, case_id, today, is_news=case_id in news)
                 if today != looked_on:
-                    rest = deque(candidates.all())
-                    self._mail.sweep()
-                    looked_on = today
+                    rest, looked_on = deque(candidates.all()), today
                 for _ in range(min(_SLICE, len(rest))):
                     self._serve(database, rest.popleft(), today)
                 self._ready = True
+                if not rest and swept_on != today:
+                    # After the cases: without Kafka what has to stop is stopped all the same.
+                    self._mail.sweep()
+                    swept_on = today
                 if not rest:
                     self._news.wait(_LOOK_S)
                     self._news.clear()

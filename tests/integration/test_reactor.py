@@ -15,7 +15,7 @@ from consumers.grant_mail import GrantMail
 from consumers.reactions import Reactions
 from consumers.reactor import BACKUPS, Reactor
 from events.codec import schema_of
-from events.errors import DecisionRefused, ServiceUnavailable
+from events.errors import DecisionRefused, ServiceUnavailable, StartAgain
 from ledger import topics
 from ledger.case import block, referral
 from ledger.keys import wire
@@ -387,3 +387,28 @@ def decided(take):
         return take()
     except ServiceUnavailable:
         return None
+
+
+# ------------------------------------------------------------------------ a server that is away
+
+
+def test_without_its_database_it_ends_to_be_started_again(both):
+    settings = both.kz.node.reactor_settings(dsn="postgresql://nobody@127.0.0.1:1/nothing")
+    reactor = Reactor(settings, LedgerDesk(both.kz.ledger, "KZ"), _Direct(both.kz.keystore))
+    with pytest.raises(StartAgain):
+        reactor.run(threading.Event())
+
+
+def test_without_kafka_it_ends_to_be_started_again_and_has_stopped_what_it_could(both):
+    """What was decided stays decided; the capsule leaves when there is a topic again."""
+    both.accepted()
+    grant_id = both.released()
+    both.settle()
+    settings = both.kz.node.reactor_settings(kafka={"bootstrap_servers": "127.0.0.1:1"})
+    reactor = Reactor(settings, LedgerDesk(both.kz.ledger, "KZ"), _Direct(both.kz.keystore))
+    with psycopg.connect(settings.dsn, autocommit=True) as database, pytest.raises(StartAgain):
+        reactor._reactions.serve(database, both.case_id, datetime.now(UTC).date())
+    noted = "SELECT count(*) FROM ledger.grant_moved WHERE grant_id = %s"
+    assert both.kz.node.database.run(noted, grant_id) == [(0,)]
+    with Acting(both.kz) as giver, Acting(both.kg) as taker:
+        until_received(both, giver, taker, 2)
