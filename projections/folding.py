@@ -69,8 +69,8 @@ def fold_in(
     """Fold records, in order of effect within each case, and write what follows from them.
 
     `keys` open the envelopes of the national topic. `decoded` holds events that were read from
-    their bytes already, by leaf hash; `kept` what the caller remembers. It holds the positions of the partitions (projections.positions.lock), so
-    nobody else folds the same cases.
+    their bytes already, by leaf hash; `kept` what the caller remembers. The caller holds the
+    positions of the partitions (projections.positions.lock), so nobody else folds the same cases.
     """
     kept = Kept() if kept is None else kept
     sheet, folded = Sheet(), Folded()

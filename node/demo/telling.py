@@ -37,7 +37,8 @@ class Telling:
         kafka, postgresql = running["kafka"]["version"], running["postgresql"]["version"]
         self._console.print(
             f"Apache Kafka {kafka} and PostgreSQL {postgresql} run, both real, {seconds:.1f} s."
-            " Each country has\nits own database and keys, a relay, a worker, a keystore and a reactor.",
+            " Each country has\n"
+            "its own database and keys, a relay, a worker, a keystore and a reactor.",
             style="dim",
             soft_wrap=True,
         )

@@ -55,11 +55,21 @@ def decisions() -> list[str]:
 
 
 def settings() -> list[str]:
-    from node.settings import RelaySettings, UpSettings, VerbSettings, WorkerSettings, names_of
+    from node.settings import (
+        KeystoreSettings,
+        ReactorSettings,
+        RelaySettings,
+        UpSettings,
+        VerbSettings,
+        WorkerSettings,
+        names_of,
+    )
 
     programs = {
         "relay": RelaySettings,
         "worker": WorkerSettings,
+        "reactor": ReactorSettings,
+        "keystore": KeystoreSettings,
         "up, demo": UpSettings,
         "verbs": VerbSettings,
     }

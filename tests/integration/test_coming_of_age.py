@@ -43,7 +43,8 @@ def referred(both, giver: ConsentGiver, band: AgeBand):
     adult = giver is not ConsentGiver.CHILD
     both.kz.did(
         both.case_id, consent.grant_consent, recipient="KG", purpose=Purpose.SERVICE,
-        scopes=PREVIEW + REST, expires_on=soon() + timedelta(days=60), given_by=giver, age_band=band,
+        scopes=PREVIEW + REST, expires_on=soon() + timedelta(days=60), age_band=band,
+        given_by=giver,
         giver="aunt-1" if adult else None, assent=Assent.WRITTEN, consent_id=both.consent_id,
     )  # fmt: skip
     both.kz.did(

@@ -1,4 +1,4 @@
-"""A national topic in envelopes: mirrored as it is, read with the country's key, waiting without."""
+"""A national topic in envelopes: mirrored as it is, read with the country's key, or waiting."""
 
 from dataclasses import replace
 
