@@ -21,6 +21,21 @@ app = noun("audit")
 _BROKEN = 3
 _COLUMNS = ("rule", "words", "origin", "case_id", "event_id", "position", "void")
 
+Markers = Annotated[
+    list[str] | None,
+    typer.Option("--marker", metavar="TEXT", help="A planted text; repeat it."),
+]
+MarkerFile = Annotated[
+    Path | None, typer.Option("--markers", metavar="FILE", help="Planted texts, one a line.")
+]
+MarkersOnly = Annotated[
+    bool, typer.Option("--markers-only", help="Read no data: search for planted texts only.")
+]
+Also = Annotated[
+    list[Path] | None,
+    typer.Option("--also", metavar="FOLDER", help="Data folder of a server elsewhere; repeat it."),
+]
+
 
 @app.callback()
 def _audit() -> None:
@@ -84,20 +99,10 @@ def _tell(audit: Audit) -> None:
 @app.command("plaintext")
 def _plaintext(
     *,
-    markers: Annotated[
-        list[str] | None,
-        typer.Option("--marker", metavar="TEXT", help="A planted text; repeat it."),
-    ] = None,
-    file: Annotated[
-        Path | None, typer.Option("--markers", metavar="FILE", help="Planted texts, one a line.")
-    ] = None,
-    markers_only: Annotated[
-        bool, typer.Option("--markers-only", help="Read no data: search for planted texts only.")
-    ] = False,
-    also: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FOLDER", help="Data folder of a server elsewhere; repeat it."),
-    ] = None,
+    markers: Markers = None,
+    file: MarkerFile = None,
+    markers_only: MarkersOnly = False,
+    also: Also = None,
     by: By = None,
     directory: Dir = None,
     as_json: Json = False,
@@ -107,23 +112,27 @@ def _plaintext(
     Sought are all values that the keystores there can open, recorded as shown to who searches, and
     planted texts: those named, and any that begins with MARKER-. What is found is never repeated.
     """
-    from events.errors import RecordRejected
     from node.home import default_dir
     from node.plaintext.examining import Wanted, examine, values_for
     from node.settings import VerbSettings
 
     folder = directory or VerbSettings.read().dir or default_dir()
-    planted = [*(markers or ()), *(_lines(file) if file else ())]
     with output.progress("files") as advance:
         wanted = Wanted(
             folder=folder,
             values_for=None if markers_only else values_for(folder, by),
-            markers=planted,
+            markers=[*(markers or ()), *(_lines(file) if file else ())],
             also=also or (),
             advance=advance,
         )
         report = examine(wanted)
     output.document(report) if as_json else _tell_search(report)
+    _require_clean(report)
+
+
+def _require_clean(report: dict[str, Any]) -> None:
+    from events.errors import RecordRejected
+
     if not report["clean"]:
         found, unread = len(report["found"]), len(report["unreadable"])
         raise RecordRejected(

@@ -36,7 +36,8 @@ def metrics(running: Mapping[str, Any] | None) -> Iterator[tuple[str, bytes] | U
 def server_folders(home: Home, running: Mapping[str, Any] | None, also: bool) -> list[Any]:
     """Return folders outside that belong to servers of this folder, and what cannot be reached.
 
-    Files of a server that `ledger up` did not start are not its to name: `also` says that they were.
+    Only a person can name the files of a server that `ledger up` did not start: `also` says that
+    this was done.
     """
     found: list[Any] = []
     if not also and not (home.path / "kafka" / "data").is_dir():
