@@ -121,6 +121,8 @@ class KeystoreServer(ThreadingUnixStreamServer):
 
     daemon_threads = True
     allow_reuse_address = True
+    #: More than ask at one moment: whoever finds the queue full is turned away at once.
+    request_queue_size = 128
 
     def __init__(self, path: Path, keystore: Keystore) -> None:
         self.keystore = keystore
