@@ -292,6 +292,10 @@ def test_the_questions_of_a_start_need_no_scan_of_the_mirror(both):
         ):
             plan = database.execute("EXPLAIN " + statement, asked).fetchall()
             assert not [line for (line,) in plan if "Seq Scan" in line]
+        sharing = "EXPLAIN " + candidates._SHARING.format(schema="read_1")
+        plan = "".join(line for (line,) in database.execute(sharing, {"country": "KZ"}))
+        assert "Scan" in plan
+        assert "audit_trail_pkey" not in plan  # the few approvals have an index of their own
 
 
 # ------------------------------------------------------------------------ as a process
