@@ -16,6 +16,7 @@ import structlog
 from psycopg import Connection
 
 from consumers.grant_mail import GrantMail
+from consumers.notes import Notes
 from consumers.release_measures import RELEASES, STOP_SECONDS
 from events.codec import decode
 from events.consent import ConsentWithdrawn, OverrideEnded
@@ -33,8 +34,6 @@ log = structlog.get_logger()
 #: Told what has just been done.
 At = Callable[[str], None]
 
-_MOVED = "SELECT grant_id, step FROM ledger.grant_moved WHERE grant_id = ANY (%b)"
-_NOTE = "INSERT INTO ledger.grant_moved (grant_id, step) VALUES (%b, %b) ON CONFLICT DO NOTHING"
 _ENDS = """
 SELECT value FROM mirror.record
 WHERE topic = 'shared' AND case_id = %(case)b AND ce_type IN ('ConsentWithdrawn', 'OverrideEnded')
@@ -68,6 +67,10 @@ class Reactions:
     at: At
     #: Grants whose capsule has not been found on the topic yet -> their cases.
     awaited: dict[UUID, UUID] = field(default_factory=dict)
+    _notes: Notes = field(default_factory=Notes)
+    _case: Case | None = None
+    #: Case -> the day on which it was last asked for the child's age, and how many bases it had.
+    _aged: dict[UUID, tuple[date, int]] = field(default_factory=dict)
 
     def serve(
         self, database: Connection[Any], case_id: UUID, today: date
@@ -86,9 +89,10 @@ class Reactions:
             self._clear,
         )
         failed: list[LedgerError] = []
+        self._case = None
         for step in steps:
             try:
-                step(database, self.desk.case(case_id), today)
+                step(database, self._seen(case_id), today)
             except StartAgain:
                 raise
             except LedgerError as error:
@@ -96,6 +100,12 @@ class Reactions:
                     self._count("refused")
                 failed.append(error)
         return tuple(failed)
+
+    def _seen(self, case_id: UUID) -> Case:
+        """Return the case, looked at once and again after each decision of this country's own."""
+        if self._case is None:
+            self._case = self.desk.case(case_id)
+        return self._case
 
     def _count(self, outcome: str) -> None:
         RELEASES.labels(self.country, outcome).inc()
@@ -106,7 +116,7 @@ class Reactions:
             self.keys.renew(case.case_id, after=epoch)
             self.at("renewed")
             key = f"stop/{handoff_id}/{epoch}"
-            self.desk.decide(case.case_id, data.stop_release, {"handoff_id": handoff_id}, key)
+            self._decide(case, data.stop_release, {"handoff_id": handoff_id}, key)
             self._count("stopped")
             withdrawn = _withdrawn_at(database, case, handoff_id)
             if withdrawn is not None:
@@ -125,19 +135,21 @@ class Reactions:
             basis.state == "granted" and given_by_others(case, basis_id, basis)
             for basis_id, basis in bases.items()
         )
-        if not others:
+        # The keystore judges by itself whenever a key is used; here once a day is enough.
+        if not others or self._aged.get(case.case_id) == (today, len(bases)):
             return
         age = self.keys.age(case.case_id)
         for release in case.ahead.releases.values():
             if release.origin == self.country and release.basis_id in age.ended:
                 self.keys.renew(case.case_id, after=release.epoch)
-        if today.day != 1:
-            return
-        for basis_id in age.ended:
-            asked = {"consent_id": basis_id}
-            self._decide(case, withdrawal.end_by_age, asked, f"age/{basis_id}")
-        if age.seek and not case.national.care.own_consent_sought:
-            self._decide(case, care.seek_own_consent, {}, f"own/{case.case_id}/{today:%Y-%m}")
+        if today.day == 1:
+            for basis_id in age.ended:
+                asked = {"consent_id": basis_id}
+                self._decide(case, withdrawal.end_by_age, asked, f"age/{basis_id}")
+            if age.seek and not case.national.care.own_consent_sought:
+                self._decide(case, care.seek_own_consent, {}, f"own/{case.case_id}/{today:%Y-%m}")
+        self._aged = {one: at for one, at in self._aged.items() if at[0] == today}
+        self._aged[case.case_id] = (today, len(bases))
 
     def _release(self, _database: Connection[Any], case: Case, today: date) -> None:
         for due in releases_due(case, today):
@@ -145,35 +157,34 @@ class Reactions:
             self.at("prepared")
             asked = {"handoff_id": due.handoff_id, **prepared}
             key = f"release/{prepared['grant_id']}"
-            self.desk.decide(case.case_id, data.release_keys, asked, key)
+            self._decide(case, data.release_keys, asked, key)
             self._count("released")
             self.at("released")
 
     def _carry(self, database: Connection[Any], case: Case, _today: date) -> None:
-        for grant_id, grant in _not_yet(database, case, "sent"):
-            if grant.origin == self.country and grant.state == "released":
-                try:
-                    value = self.keys.carry(case.case_id, grant_id)
-                except DecisionRefused as refusal:  # withdrawn, or blocked, since
-                    self._count("refused")
-                    log.warning("capsule_stays", case_id=case.case_id, rule=refusal.rule)
-                    continue
-                self.mail.put(grant_id, value)
-                self.at("carried")
-                _note(database, grant_id, "sent")
-                self._count("carried")
+        own = self._grants(case, lambda one: one.origin == self.country, released=True)
+        for grant_id, _ in self._notes.missing(database, "sent", own):
+            try:
+                value = self.keys.carry(case.case_id, grant_id)
+            except DecisionRefused as refusal:  # withdrawn, or blocked, since
+                self._count("refused")
+                log.warning("capsule_stays", case_id=case.case_id, rule=refusal.rule)
+                continue
+            self.mail.put(grant_id, value)
+            self.at("carried")
+            self._notes.keep(database, grant_id, "sent")
+            self._count("carried")
 
     def _receive(self, database: Connection[Any], case: Case, _today: date) -> None:
-        for grant_id, grant in _not_yet(database, case, "received"):
-            if grant.recipient != self.country or grant.state != "released":
-                continue
+        given = self._grants(case, lambda one: one.recipient == self.country, released=True)
+        for grant_id, grant in self._notes.missing(database, "received", given):
             value = self._arrived(grant_id, grant)
             if value is None:
                 self.awaited[grant_id] = case.case_id
                 continue
             self.keys.receive(case.case_id, grant_id, value)
             self.at("received")
-            _note(database, grant_id, "received")
+            self._notes.keep(database, grant_id, "received")
             self.mail.drop([grant_id])
             self._count("received")
 
@@ -194,11 +205,24 @@ class Reactions:
     def _clear(self, database: Connection[Any], case: Case, _today: date) -> None:
         """Take capsules off the topic that nobody may take in any more."""
         erased = any(one.state == "erased" for one in case.national.care.erasures.values())
-        for grant_id, grant in _not_yet(database, case, "tombstoned"):
-            if grant.origin == self.country and (erased or grant.state != "released"):
-                self.mail.put(grant_id, None)
-                self.at("tombstoned")
-                _note(database, grant_id, "tombstoned")
+        own = self._grants(
+            case, lambda one: one.origin == self.country and (erased or one.state != "released")
+        )
+        for grant_id, _ in self._notes.missing(database, "tombstoned", own):
+            self.mail.put(grant_id, None)
+            self.at("tombstoned")
+            self._notes.keep(database, grant_id, "tombstoned")
+
+    @staticmethod
+    def _grants(
+        case: Case, fits: Callable[[Release], bool], *, released: bool = False
+    ) -> dict[UUID, Release]:
+        """Return effective grants that fit; with `released` only those that go on."""
+        return {
+            grant_id: one
+            for grant_id, one in case.settled.releases.items()
+            if fits(one) and (one.state == "released" or not released)
+        }
 
     def _erase(self, _database: Connection[Any], case: Case, today: date) -> None:
         """Carry out what was approved: destroy, record, attest."""
@@ -224,26 +248,8 @@ class Reactions:
     def _decide(
         self, case: Case, take: Callable[..., Any], arguments: Mapping[str, Any], key: str
     ) -> None:
+        self._case = None
         self.desk.decide(case.case_id, take, arguments, key)
-
-
-def moved(database: Connection[Any], grants: list[UUID]) -> set[UUID]:
-    """Return those of some grants whose capsule this country has sent, taken in or cleared away."""
-    return {grant_id for grant_id, _ in database.execute(_MOVED, (grants,), prepare=True)}
-
-
-def _not_yet(database: Connection[Any], case: Case, step: str) -> list[tuple[UUID, Release]]:
-    """Return effective grants of which this step is not noted."""
-    grants = case.settled.releases
-    if not grants:
-        return []
-    rows = database.execute(_MOVED, (list(grants),), prepare=True)
-    done = {grant_id for grant_id, noted in rows if noted == step}
-    return [(grant_id, grant) for grant_id, grant in grants.items() if grant_id not in done]
-
-
-def _note(database: Connection[Any], grant_id: UUID, step: str) -> None:
-    database.execute(_NOTE, (grant_id, step), prepare=True)
 
 
 def _withdrawn_at(database: Connection[Any], case: Case, handoff_id: UUID) -> datetime | None:

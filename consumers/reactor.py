@@ -24,7 +24,8 @@ from psycopg import Connection
 from consumers import session
 from consumers.candidates import Candidates
 from consumers.grant_mail import GrantMail
-from consumers.reactions import At, Desk, Reactions, moved
+from consumers.notes import moved
+from consumers.reactions import At, Desk, Reactions
 from consumers.translation import translated
 from events.agreement import Agreement
 from events.errors import LedgerError, ServiceUnavailable, StartAgain

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from events.codes import DataScope
 from events.data import KeysReleased
-from events.errors import Misconfigured
+from events.errors import Misconfigured, NotEncodable
 from events.referral import ReferralSent
 from events.registry import BY_NAME
 from events.stamp import Event, SealedEntry
@@ -147,6 +147,12 @@ def _fields(one: Recorded) -> list[Field]:
 def _size(one: Recorded, scope: DataScope, text: bytes) -> int:
     if one.topic is Topic.SHARED:
         return _SHARED_BYTES[type(one.event)][scope]
+    if len(text) > (most := RECORD_BYTES[scope] - 2):
+        # Found out now, not when another country waits for it.
+        raise NotEncodable(
+            f"{len(text)} bytes are too many in scope {scope}; {most} can be released",
+            rule="padding",
+        )
     return padded(len(text))  # the envelope around it hides its length
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 
@@ -12,6 +13,17 @@ INTERRUPTED = 130
 def main() -> None:
     """Run the program of this process's arguments, and exit with its code."""
     sys.exit(run(sys.argv[1:]))
+
+
+def _unquoted(message: str, arguments: Sequence[str]) -> str:
+    """Return what is wrong without what was typed: a name may stand where a verb belongs.
+
+    Options are ours, and are named; what follows their `=` is not.
+    """
+    typed = {one.partition("=")[2] if one.startswith("-") else one for one in arguments}
+    for text in sorted(typed - {""}, key=len, reverse=True):
+        message = re.sub(rf"(?<!\w){re.escape(text)}(?!\w)", "…", message)
+    return message
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -31,7 +43,8 @@ def run(arguments: Sequence[str]) -> int:
         output.error(error, as_json=as_json)
         return error.exit_code
     except UsageError as error:
-        output.error(BadInput(error.format_message(), rule="usage"), as_json=as_json)
+        said = _unquoted(error.format_message(), arguments)
+        output.error(BadInput(said, rule="usage"), as_json=as_json)
         return BadInput.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED

@@ -30,7 +30,7 @@ NOUNS: Mapping[str, str] = {
     "import": "Decisions from the rows of a CSV or JSON Lines file.",
     "projections": "Read models: how far they are, build them anew, check them.",
     "mirror": "This country's verified copy of the topic.",
-    "audit": "What an auditor can check of this node's mirror.",
+    "audit": "What an auditor can check of this node: what left it, and what stands in clear.",
     "quarantine": "Events that wait, and records that are none.",
     "events": "The types of events, and what their bytes say.",
     "doctor": "What is wrong with this node, and how to repair it.",

@@ -20,7 +20,7 @@ from consumers.translation import translated
 from events.codes import DataScope, Purpose, Role
 from events.errors import BadInput, CodeUnknown, Misconfigured, StartAgain
 from ledger.case.personal import PersonalData
-from node import logs, place
+from node import cli, logs, place
 from node.arguments import DECISIONS, DaysAhead, arguments_of, decision_named, parse
 from node.home import Home, write_private
 from node.metrics import Health, served
@@ -276,3 +276,21 @@ def test_another_distribution_with_one_of_our_names_is_named(tmp_path):
 
 def test_our_own_distribution_is_no_intruder():
     require_sole_owner()
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["case", "Aigerim"],
+        ["case", "show", "a", "Aigerim"],
+        ["--said=Aigerim"],
+        ["Aigerim Sadykova"],
+    ],
+    ids=["verb", "argument", "option", "noun"],
+)
+def test_a_usage_error_does_not_repeat_what_was_typed(typed, capsys):
+    """Somebody types a name where a verb belongs; a terminal's log keeps it for years."""
+    assert cli.run(typed) == 2
+    said = capsys.readouterr()
+    assert "Aigerim" not in said.out + said.err
+    assert "usage" in said.err
