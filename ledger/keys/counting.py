@@ -27,17 +27,31 @@ class SealCounter:
         self._left: OrderedDict[UUID, int] = OrderedDict()
         self._lock = threading.Lock()
 
+    def began(self, set_id: UUID) -> None:
+        """Note that a set was made with a block reserved for whoever made it."""
+        self._keep(set_id, BLOCK)
+
     def reserve(self, keys: KeySet, count: int) -> None:
         """Count seals that are about to be made; KeyWornOut, KeysGone."""
         if count < 0:
             raise ValueError(f"{count} seals cannot be reserved")
         with self._lock:
             left = self._left.pop(keys.set_id, 0)
-            if count > left:
-                more = -(-(count - left) // BLOCK) * BLOCK
+        if count > left:
+            # Not under the lock: other cases need not wait for this one's row.
+            more = -(-(count - left) // BLOCK) * BLOCK
+            try:
                 self._count(keys, more)
-                left += more
-            self._left[keys.set_id] = left - count
+            except BaseException:
+                self._keep(keys.set_id, left)
+                raise
+            left += more
+        self._keep(keys.set_id, left - count)
+
+    def _keep(self, set_id: UUID, left: int) -> None:
+        """Give back what is left of a block; two that reserved at once have one each."""
+        with self._lock:
+            self._left[set_id] = self._left.pop(set_id, 0) + left
             while len(self._left) > _REMEMBERED:
                 self._left.popitem(last=False)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from events.errors import KeystoreDamaged
 from ledger.keys import rows
 from ledger.keys.connections import Connections
@@ -38,13 +40,17 @@ class Opener:
         names = [key_id(key) for key in keys]
         if names != row.key_ids:
             raise KeystoreDamaged(f"key set {row.set_id}: its keys are not those it names")
+        return self.remember(row, keys)
+
+    def remember(self, row: Row, keys: Sequence[bytes]) -> KeySet:
+        """Return a set of these keys, in the order of its scopes, and remember it."""
         assert row.epoch is not None, "only a one-time key has no epoch"
         found = KeySet(
             set_id=row.set_id,
             kind=Kind(row.kind),
             case_id=row.case_id,
             epoch=row.epoch,
-            key_ids=dict(zip(row.scopes, names, strict=True)),
+            key_ids=dict(zip(row.scopes, row.key_ids, strict=True)),
             _deks=dict(zip(row.scopes, keys, strict=True)),
         )
         self._memory.put(found)

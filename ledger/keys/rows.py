@@ -39,8 +39,8 @@ _CHOSEN: LiteralString = (
 _ERASING: LiteralString = "SELECT DISTINCT case_id FROM keystore.key_set WHERE state = 'erasing'"
 _ADD: LiteralString = """
 INSERT INTO keystore.key_set (set_id, kind, case_id, epoch, grant_id, handoff_id, stage, public,
-    scopes, key_ids, slot, kek_id, share_db, wrapped, canary)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    scopes, key_ids, slot, kek_id, share_db, wrapped, canary, seals)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 _RESERVE: LiteralString = """
 UPDATE keystore.key_set SET seals = seals + %(more)s
@@ -175,16 +175,19 @@ def erasing(connection: Connection[Any]) -> list[UUID]:
     return [case_id for (case_id,) in connection.execute(_ERASING).fetchall()]
 
 
-def add(connection: Connection[Any], owner: Owner, slot: int, keys: Wrapped) -> None:
-    """Keep a new set."""
+def add(
+    connection: Connection[Any], owner: Owner, slot: int, keys: Wrapped, *, seals: int = 0
+) -> None:
+    """Keep a new set, with so many seals reserved already."""
     what = owner
     connection.execute(
         _ADD,
         (
             *(what.set_id, what.kind, what.case_id, what.epoch, what.grant_id, what.handoff_id),
             *(what.stage, what.public, list(what.scopes), list(what.key_ids), slot),
-            *(keys.kek_id, keys.share_db, keys.keys, keys.canary),
+            *(keys.kek_id, keys.share_db, keys.keys, keys.canary, seals),
         ),
+        prepare=True,
     )
 
 

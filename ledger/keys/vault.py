@@ -20,7 +20,7 @@ from psycopg import Connection
 from events.errors import KeysGone, KeystoreDamaged, RecordRejected
 from ledger.keys import rotating, rows
 from ledger.keys.connections import Connections
-from ledger.keys.counting import SealCounter
+from ledger.keys.counting import BLOCK, SealCounter
 from ledger.keys.erasing import At, Eraser, Only
 from ledger.keys.kek import KekChain
 from ledger.keys.keyset import Erased, Evidence, KeySet, Kind, Line
@@ -143,10 +143,11 @@ class Vault:
         `after` is what the ledger says. So a vault that was restored and knows less never gives
         out the number of an epoch a second time. KeysGone as for `own`.
         """
+        made: list[bytes] = []
         with self._connections.of_case(case_id) as connection:
             row = rows.newest(connection, case_id)
             if row is None or (row.state == "live" and (row.epoch or 0) <= after):
-                deks = [os.urandom(KEY_BYTES) for _ in OWN_SCOPES]
+                made = deks = [os.urandom(KEY_BYTES) for _ in OWN_SCOPES]
                 owner = Owner(
                     set_id=uuid4(),
                     kind=Kind.OWN,
@@ -155,7 +156,10 @@ class Vault:
                     scopes=OWN_SCOPES,
                     key_ids=[key_id(dek) for dek in deks],
                 )
-                row = self._keep(connection, owner, deks)
+                row = self._keep(connection, owner, deks, seals=BLOCK)
+        if made:  # kept for good by now, and a block of seals with it
+            self._counter.began(row.set_id)
+            return self._opener.remember(row, made)
         return self._live(row)
 
     def reserve(self, keys: KeySet, count: int) -> None:
@@ -274,10 +278,12 @@ class Vault:
             raise _gone(row)
         return found
 
-    def _keep(self, connection: Connection[Any], owner: Owner, keys: Sequence[bytes]) -> Row:
+    def _keep(
+        self, connection: Connection[Any], owner: Owner, keys: Sequence[bytes], *, seals: int = 0
+    ) -> Row:
         slot, share = self._supply.take(connection)
         wrapped = wrap(keys, self._kek.current, share, owner.case_id, owner.set_id)
-        rows.add(connection, owner, slot, wrapped)
+        rows.add(connection, owner, slot, wrapped, seals=seals)
         row = rows.by_id(connection, owner.set_id)
         assert row is not None, "it was added in this transaction"
         return row
