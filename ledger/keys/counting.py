@@ -31,6 +31,11 @@ class SealCounter:
         """Note that a set was made with a block reserved for whoever made it."""
         self._keep(set_id, BLOCK)
 
+    def drop(self, set_id: UUID) -> None:
+        """Forget what is left of a block: its keys were destroyed."""
+        with self._lock:
+            self._left.pop(set_id, None)
+
     def reserve(self, keys: KeySet, count: int) -> None:
         """Count seals that are about to be made; KeyWornOut, KeysGone."""
         if count < 0:

@@ -238,7 +238,10 @@ class Vault:
         May be repeated, and then finds what was destroyed before. KeystoreDamaged if a replica
         cannot be reached: then the keys are used no more, but nothing counts as destroyed.
         """
-        return self._eraser.erase(case_id, only)
+        found = self._eraser.erase(case_id, only)
+        for one in found.destroyed:
+            self._counter.drop(one.set_id)
+        return found
 
     def attest(self, case_id: UUID, only: Only = None) -> Evidence:
         """Return what can be said of keys that were destroyed; NotAllowedNow unless all were.
