@@ -67,7 +67,7 @@ def overridden(story: Story, *, to: str = "KG", purpose: Purpose = Purpose.SERVI
     override_id = new_id()
     story.did(
         "KZ", consent.approve_override, recipient=to, purpose=purpose, scopes=ALL,
-        expires_on=SOON, requested_by="cw-1", override_id=override_id,
+        expires_on=SOON, requested_by="cw-1", override_id=override_id, reason="court_order",
     )  # fmt: skip
     return override_id
 
@@ -160,7 +160,7 @@ def release(story: Story, country: str, what: Due, at: datetime = NOON, **other:
     grant_id = new_id()
     fields = {
         "grant_id": grant_id, "handoff_id": what.handoff_id, "basis_id": what.basis_id,
-        "scopes": what.scopes, "epoch": spent_epoch(node.case, at.date()) + 1,
+        "scopes": what.scopes, "epoch": spent_epoch(node.case) + 1,
         "commitments": tuple(bytes(32) for _ in what.scopes), "capsule": bytes(32), "sealed": (),
     }  # fmt: skip
     (event,) = node.decide(data.release_keys, by=SYSTEM, at=at, **{**fields, **other})

@@ -65,6 +65,8 @@ SIZE = 64
 
 #: Something that a country may try, and how often it does so compared with the others.
 Move = tuple[int, Callable[..., Drafts], dict[str, Any]]
+#: Who asked for an override, and why: without a reason it opens no data.
+ASKED = {"requested_by": "cw-9", "reason": "court_order"}
 #: Nobody's data travels on a consent of which it is unknown who gave it.
 HERS = {"given_by": ConsentGiver.CHILD, "age_band": AgeBand.FROM_15_TO_17}
 
@@ -163,8 +165,8 @@ class Play:
         return sha256(f"{self.case_id} {country} {scope} {epoch}".encode()).digest()
 
     def epoch(self, country: str) -> int:
-        """Return the epoch of the keys that a country seals with now."""
-        return spent_epoch(self.case(country), self.at.date()) + 1
+        """Return the epoch of the keys that a country seals with now; a release has the next."""
+        return spent_epoch(self.case(country)) + 1
 
     def entry(self, event: Event, scope: DataScope, epoch: int) -> SealedEntry:
         """Return an entry for an event, under the keys of an epoch."""
@@ -175,7 +177,7 @@ class Play:
 
     def release_of(self, country: str, due: Due) -> dict[str, Any]:
         """Return the words of a release as the keystore prepares it."""
-        grant_id, epoch = self.new_id(), self.epoch(country)
+        grant_id, epoch = self.new_id(), self.epoch(country) + 1
         keys = [self.key(country, scope, epoch) for scope in due.scopes]
         schema = NEWEST["KeysReleased"].canonical_sha256
         places = [
@@ -288,7 +290,7 @@ def begin(play: Play) -> None:
     terms = {"recipient": "KG", "purpose": purpose, "scopes": SCOPES}
     last = day + timedelta(days=play.chance.choice((2, 30)))
     if play.chance.random() < 0.2:
-        words = {**terms, "expires_on": last, "requested_by": "cw-9"}
+        words = {**terms, "expires_on": last, **ASKED}
         play.decide("KZ", consent.approve_override, override_id=basis_id, **words)
     else:
         words = {**terms, **HERS, "expires_on": last}
@@ -324,7 +326,7 @@ def _permissions(play: Play, case: Case, other: str) -> Iterator[Move]:
     often = 1 if len(case.ahead.consents) > 3 else 6
     for purpose in (Purpose.SERVICE, Purpose.TRANSFER):
         yield often, consent.grant_consent, {**terms, **HERS, "purpose": purpose}
-        yield 1, consent.approve_override, {**terms, "purpose": purpose, "requested_by": "cw-9"}
+        yield 1, consent.approve_override, {**terms, **ASKED, "purpose": purpose}
     if case.is_shared and case.identity.responsible == case.country:
         yield 4, identity.change_status, {"status": NeutralStatus.READY}
     for basis_id, kept in case.national.care.terms.items():
@@ -400,7 +402,7 @@ def _holding(play: Play, case: Case) -> Iterator[Move]:
             continue
         if grant.state in {"released", "claimed"}:
             words = {"scopes": grant.scopes[:1], "purpose": Purpose.CASE_MANAGEMENT}
-            yield 3, access.access_data, {**words, "basis_id": grant_id, "about": grant_id}
+            yield 3, access.access_data, {**words, "about": grant_id}
         if grant.state == "stopped":
             last = play.at.date() + timedelta(days=300)
             words = {"grant_id": grant_id, "ground": RetentionGround.MANDATE, "until": last}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from uuid import UUID
 
-from events.codes import DataScope, RetentionGround
+from events.codes import DataScope, RetentionGround, Role
 from events.data import (
     ErasureAttested,
     KeysDestroyed,
@@ -14,13 +14,20 @@ from events.data import (
     ReleaseStopped,
     RetentionClaimed,
 )
-from events.errors import BadInput, BasisMissing, CodeUnknown, NotAllowedNow, WrongCountry
+from events.errors import (
+    BadInput,
+    BasisMissing,
+    CodeUnknown,
+    NotAllowedNow,
+    WrongCountry,
+    WrongRole,
+)
 from events.stamp import Event, SealedEntry
 from ledger.case.changing import changed
 from ledger.case.effects import Effect
 from ledger.case.matter import Draft, Drafts, Matter
 from ledger.case.plane import NONE, Attested, Plane, Release
-from ledger.case.sharing import Due, due_of, is_made, spent_epoch, stops
+from ledger.case.sharing import is_made, permitted_bases, spent_epoch, stops
 
 
 def state(plane: Plane, event: Event) -> str:
@@ -130,12 +137,14 @@ def release_keys(
 
     The keystore has judged the same from the ledger; between the two somebody may have withdrawn.
     """
-    due = due_of(matter.case, handoff_id, matter.today, preview=scopes == (DataScope.PREVIEW,))
-    if due != Due(handoff_id, basis_id, due.recipient if due else "", scopes):
+    preview = scopes == (DataScope.PREVIEW,)
+    permitted = permitted_bases(matter.case, handoff_id, matter.today, preview=preview)
+    due = next((one for one in permitted if (one.basis_id, one.scopes) == (basis_id, scopes)), None)
+    if due is None:
         raise BasisMissing(f"handoff {handoff_id}: nothing permits this release now")
     if is_made(matter.case, due):
         raise NotAllowedNow(f"handoff {handoff_id}: this is released already", rule="release_made")
-    if epoch <= (spent := spent_epoch(matter.case, matter.today)):
+    if epoch <= (spent := spent_epoch(matter.case)):
         raise NotAllowedNow(
             f"handoff {handoff_id}: release keys of an epoch after {spent}", rule="stale_epoch"
         )
@@ -197,7 +206,12 @@ def claim_retention(
 def attest_erasure(
     matter: Matter, /, *, erasure_id: UUID, keys: tuple[bytes, ...], backups_expire_on: date
 ) -> Drafts:
-    """Say that this country's keys of the case are destroyed; the keystore has seen them fail."""
+    """Say that this country's keys of the case are destroyed; the keystore has seen them fail.
+
+    Nobody can say so for it.
+    """
+    if matter.by.role != Role.SYSTEM:
+        raise WrongRole("the keystore attests an erasure when it has seen its keys fail")
     erasure = matter.case.national.care.erasures.get(erasure_id)
     if erasure is None or erasure.state != "erased":
         raise NotAllowedNow(

@@ -45,8 +45,24 @@ def releases_due(case: Case, on: date) -> Iterator[Due]:
                 yield due
 
 
-def due_of(case: Case, handoff_id: UUID, on: date, *, preview: bool) -> Due | None:
-    """Return what is permitted to go to the receiver of a handoff in one of the two steps.
+def due_of(
+    case: Case,
+    handoff_id: UUID,
+    on: date,
+    *,
+    preview: bool,
+    without: frozenset[UUID] = frozenset(),
+) -> Due | None:
+    """Return what is permitted to go to the receiver of a handoff, on the first basis there is.
+
+    `without` names bases that the caller knows to have ended, though no decision says so yet.
+    """
+    permitted = permitted_bases(case, handoff_id, on, preview=preview)
+    return next((due for due in permitted if due.basis_id not in without), None)
+
+
+def permitted_bases(case: Case, handoff_id: UUID, on: date, *, preview: bool) -> Iterator[Due]:
+    """Yield what may go to the receiver of a handoff in one step, once for each basis of it.
 
     The receiver's key and its answer have to be effective on the topic; everything that forbids
     counts as soon as this country has decided it.
@@ -54,20 +70,17 @@ def due_of(case: Case, handoff_id: UUID, on: date, *, preview: bool) -> Due | No
     settled = case.settled.handoff(handoff_id)
     handoff = case.ahead.handoff(handoff_id)
     if settled is None or handoff is None or not _asks(settled, preview=preview):
-        return None
+        return
     if settled.sender != case.country or not _asks(handoff, preview=preview):
-        return None
+        return
     if case.ahead.identity.state != "open":
-        return None
+        return
     if case.national.care.excludes_country(handoff.receiver) or _on_hold(case, handoff_id):
-        return None
+        return
     for basis_id in bases_of(case.ahead, handoff):
-        if not _is_for(case, handoff_id, basis_id):
-            continue
         scopes = _permitted(case.ahead, handoff, basis_id, on, preview=preview)
-        if scopes:
-            return Due(handoff_id, basis_id, handoff.receiver, scopes)
-    return None
+        if scopes and _is_for(case, handoff_id, basis_id):
+            yield Due(handoff_id, basis_id, handoff.receiver, scopes)
 
 
 def stops(case: Case, on: date) -> Mapping[UUID, int]:
@@ -87,20 +100,14 @@ def stops(case: Case, on: date) -> Mapping[UUID, int]:
     return found
 
 
-def spent_epoch(case: Case, on: date) -> int:
+def spent_epoch(case: Case) -> int:
     """Return the last epoch whose keys may not be released any more; 0 if there is none.
 
-    Somebody holds them who may see nothing new: sharing with him has stopped, or has to, or a
-    block stands against his country. Nor does a release go back behind an earlier one.
+    Every release has an epoch of its own, and what is sealed after it another one. So the number
+    counts releases, which both countries see, and nothing that one of them has to hide.
     """
-    care, own = case.national.care, _own(case)
-    held = (
-        release.epoch
-        for release in own
-        if care.excludes_country(release.recipient) or _is_over(case, release, on)
-    )
-    newest = max((release.epoch for release in own), default=1)
-    return max(case.ahead.stopped_epochs.get(case.country, 0), newest - 1, *held)
+    released = max((release.epoch for release in _own(case)), default=0)
+    return max(case.ahead.stopped_epochs.get(case.country, 0), released)
 
 
 def _own(case: Case) -> tuple[Release, ...]:
@@ -151,12 +158,14 @@ def _is_for(case: Case, handoff_id: UUID, basis_id: UUID) -> bool:
 
     The receiver may have rested its answer on a consent to something else: only the sender knows
     what each is for, and the fold does not ask. A consent of which nobody wrote down who gave it
-    lets a handoff go on, and opens no data.
+    lets a handoff go on, and opens no data; nor does an override without a reason.
     """
     terms = case.national.care.terms.get(basis_id)
     if terms is None:
         return False
     if terms.kind is BasisKind.CONSENT and terms.given_by is ConsentGiver.UNKNOWN:
+        return False
+    if terms.kind is BasisKind.OVERRIDE and terms.reason is None:
         return False
     purposes = SERVICE if handoff_id in case.ahead.referrals else TRANSFER
     return terms.purpose in purposes
@@ -174,23 +183,10 @@ def _permitted(
 
 
 def is_made(case: Case, due: Due) -> bool:
-    """Say whether a grant like this stands or waits for its place, or ended on the same basis.
-
-    The preview is shown once. The rest stands with the newest keys only: when others lose their
-    keys, who may go on gets those of the next epoch.
-    """
-    own = _own(case)
+    """Say whether a grant like this stands or waits for its place, or ended on the same basis."""
     like = [
         release
-        for release in own
+        for release in _own(case)
         if (release.handoff_id, release.is_preview) == (due.handoff_id, due.is_preview)
     ]
-    stopped = case.ahead.stopped_epochs.get(case.country, 0)
-    newest = max((release.epoch for release in own), default=0)
-    for release in like:
-        current = release.epoch > stopped and release.epoch == newest
-        if release.state == "released" and (due.is_preview or current):
-            return True
-    on_basis = [release for release in like if release.basis_id == due.basis_id]
-    last = max(on_basis, key=lambda release: release.epoch, default=None)
-    return last is not None and last.state != "released"
+    return any(release.state == "released" or release.basis_id == due.basis_id for release in like)

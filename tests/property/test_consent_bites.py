@@ -78,7 +78,7 @@ CHOICES: tuple[Choice, ...] = (
     (consent.grant_consent, "recipient", {**FOR_SERVICE, **CHILD}),
     (consent.grant_consent, "recipient", {**FOR_SERVICE, **CHILD, "expires_on": LAST}),
     (consent.grant_consent, "recipient", {**FOR_TRANSFER, **CHILD}),
-    (consent.approve_override, "recipient", {**FOR_SERVICE, "requested_by": "cw-9"}),
+    (consent.approve_override, "recipient", {**FOR_SERVICE, "requested_by": "cw-9", "reason": "court_order"}),
     (consent.end_override, "override_id", {}),
     (withdrawal.withdraw_consent, "consent_id", {"given_by": ConsentGiver.CHILD}),
     (withdrawal.withdraw_consent, "consent_id",

@@ -11,10 +11,10 @@ from events.codes import ConsentGiver, DataScope, NeutralStatus, Purpose, Retent
 from events.data import KeysReleased, ReleaseStopped
 from events.errors import BasisMissing, NotAllowedNow
 from events.referral import ReferralAccepted
-from ledger.case import block, care, data, identity, referral, transfer, withdrawal
+from ledger.case import block, care, consent, data, identity, referral, transfer, withdrawal
 from ledger.case.matter import Draft, Drafts, Matter
 from ledger.case.plane import VoidReason
-from ledger.case.sharing import due_of, releases_due, spent_epoch, stops
+from ledger.case.sharing import due_of, permitted_bases, releases_due, spent_epoch, stops
 from tests.given import CASEWORKER, NOON, SOON, Story, consented, opened, sent
 from tests.reacting import (
     ALL,
@@ -34,6 +34,7 @@ from tests.reacting import (
 )
 
 TODAY = NOON.date()
+DUTY = {"legal_duty": True}
 IDENTITY, HEALTH = REST
 
 
@@ -155,28 +156,29 @@ def test_a_release_on_the_last_day_is_in_force_when_it_is_read_the_day_after() -
     assert reacted(story, tomorrow) == []
 
 
-def test_who_may_go_on_gets_the_next_keys_when_others_lose_theirs() -> None:
-    """A stop ends an epoch for the whole case; the other recipient is not stopped by it."""
+def test_who_may_go_on_notices_nothing_when_others_are_stopped() -> None:
+    """Every release has keys of its own, so nobody needs new ones because of another."""
     story, one, _ = _three()
+    kept = _open_epochs(story, "UZ")
     _withdraw(story, one)
     made = [type(event).__name__ for event in reacted(story)]
 
-    assert made == ["ReleaseStopped", "KeysReleased"]
+    assert made == ["ReleaseStopped"]
     assert _open_epochs(story, "KG") == set()
-    assert _open_epochs(story, "UZ") == {1, 2}
+    assert _open_epochs(story, "UZ") == kept
     assert not any(grant.state == "stopped" for grant in grants(story) if grant.recipient == "UZ")
 
 
-def test_who_was_given_the_next_keys_loses_all_of_them_in_the_end() -> None:
-    """The stop names the last epoch, so that nothing of an earlier one is left open."""
-    story, one, other = _three()
+def test_no_two_releases_have_the_same_epoch() -> None:
+    """Otherwise who was given the keys of one could open what was put in boxes for another."""
+    story, one, _ = _three()
     _withdraw(story, one)
     reacted(story)
-    _withdraw(story, other)
-    reacted(story)
+    referred(story, granted(story), "accepted")
+    epochs = [grant.epoch for grant in grants(story)]
 
-    assert {grant.state for grant in grants(story)} == {"stopped"}
-    assert story["KG"].settled.stopped_epochs == {"KZ": 2}
+    assert epochs == sorted(set(epochs))
+    assert spent_epoch(story["KZ"].case) == epochs[-1]
 
 
 def test_two_handoffs_on_one_basis_both_stop_and_each_is_asked_for_anew() -> None:
@@ -197,7 +199,7 @@ def test_two_handoffs_on_one_basis_both_stop_and_each_is_asked_for_anew() -> Non
 
 
 def test_a_completed_referral_is_shared_no_longer_and_the_other_one_goes_on() -> None:
-    """Its end is the end of its purpose; the keys of the other are made anew."""
+    """Its end is the end of its purpose, and of nothing else on the same basis."""
     story = opened()
     basis = granted(story)
     first, second = referred(story, basis, "started"), referred(story, basis, "started")
@@ -205,8 +207,7 @@ def test_a_completed_referral_is_shared_no_longer_and_the_other_one_goes_on() ->
     reacted(story)
 
     assert set(states(story, first)) == {"stopped"}
-    assert states(story, second) == ["released", "released", "released"]
-    assert [one.epoch for one in grants(story, second)][-1] == 2
+    assert states(story, second) == ["released", "released"]
 
 
 def test_a_refused_scope_stops_everything_that_rests_on_it() -> None:
@@ -253,7 +254,7 @@ def test_a_claim_keeps_what_was_given_and_ends_no_stop(when: str) -> None:
 
     assert states(story, referral_id) == ["claimed", "claimed"]
     assert {one.ground for one in grants(story)} == {RetentionGround.MANDATE}
-    assert spent_epoch(story["KZ"].case, TODAY) == 1
+    assert spent_epoch(story["KZ"].case) == 2
 
 
 def test_keys_said_to_be_destroyed_are_not_given_again_and_not_believed_in() -> None:
@@ -268,12 +269,12 @@ def test_keys_said_to_be_destroyed_are_not_given_again_and_not_believed_in() -> 
 
     assert [type(one).__name__ for one in reacted(story)] == ["ReleaseStopped"]
     assert states(story, referral_id) == ["destroyed", "destroyed"]
-    assert story["KG"].settled.stopped_epochs == {"KZ": 1}
+    assert story["KG"].settled.stopped_epochs == {"KZ": 2}
 
 
 @pytest.mark.parametrize("destroyed", [1, 2])
 def test_stops_that_one_look_asks_for_do_not_refuse_each_other(destroyed: int) -> None:
-    """Two handoffs on one basis, and keys said to be destroyed: one epoch ends, and ends once."""
+    """Two handoffs on one basis, and keys said to be destroyed: the last epoch ends, and once."""
     story = opened()
     basis = granted(story)
     referrals = [referred(story, basis, "accepted") for _ in range(2)]
@@ -283,9 +284,9 @@ def test_stops_that_one_look_asks_for_do_not_refuse_each_other(destroyed: int) -
     _withdraw(story, basis)
     made = reacted(story)
 
-    assert [type(one).__name__ for one in made] == ["ReleaseStopped"]
+    assert [type(one).__name__ for one in made] == ["ReleaseStopped"] * destroyed
     assert set(states(story, referrals[0])) == {"destroyed"}
-    assert story["KG"].settled.stopped_epochs == {"KZ": 1}
+    assert story["KG"].settled.stopped_epochs == {"KZ": 4}
 
 
 def _says_stopped(_matter: Matter, /, *, handoff_id: UUID) -> Drafts:
@@ -379,28 +380,46 @@ def test_a_void_release_is_due_again() -> None:
     assert states(story, referral_id) == ["released"]
 
 
-def test_a_block_lets_no_release_out_and_spends_the_keys_that_are_out_there() -> None:
-    """Nothing is stopped aloud; whoever else is given data gets keys that KG does not hold."""
+def test_a_block_lets_no_release_out_and_changes_no_number_that_others_see() -> None:
+    """Nothing is stopped aloud, and who else is given data gets what would come next anyway."""
+    worlds = []
+    for blocked in (True, False):
+        story, _, _ = _three()
+        if blocked:
+            story.did("KZ", block.place_block, countries=("KG",))
+        assert reacted(story) == []
+        to_uz = referred(story, granted(story, to="UZ"), "received", to="UZ")
+        worlds.append([one.epoch for one in grants(story, to_uz)])
+
+    assert worlds[0] == worlds[1] != []
+
+
+def test_when_a_block_is_lifted_what_was_given_still_stands() -> None:
+    """Nothing was taken back, so nothing is given again."""
     story, _, _ = _three()
-    story.did("KZ", block.place_block, countries=("KG",))
-    assert reacted(story) == []
-    assert spent_epoch(story["KZ"].case, TODAY) == 1
-    to_uz = referred(story, granted(story, to="UZ"), "received", to="UZ")
-
-    assert [one.epoch for one in grants(story, to_uz)] == [2]
-    assert _open_epochs(story, "KG") == {1}
-
-
-def test_when_a_block_is_lifted_the_country_gets_what_the_others_have() -> None:
-    """It may go on, so it gets the newest keys."""
-    story, _, _ = _three()
-    block_id = uuid4()
+    open_before, block_id = _open_epochs(story, "KG"), uuid4()
     story.did("KZ", block.place_block, countries=("KG",), block_id=block_id)
     referred(story, granted(story, to="UZ"), "received", to="UZ")
     story.did("KZ", block.lift_block, block_id=block_id)
-    reacted(story)
 
-    assert _open_epochs(story, "KG") == {1, 2}
+    assert reacted(story) == []
+    assert _open_epochs(story, "KG") == open_before
+
+
+def test_a_release_may_rest_on_any_basis_that_permits_it() -> None:
+    """The keystore may know that the first one has ended by age before anybody has said so."""
+    story = opened()
+    referral_id = referred(story, granted(story), "sent")
+    first = handoff(story, referral_id).basis_id
+    case = story["KZ"].case
+    assert first is not None
+    assert due_of(case, referral_id, TODAY, preview=True) is None
+    story.did("KG", with_key(referral.receive_referral), handoff_id=referral_id)
+    case = story["KZ"].case
+    (what,) = permitted_bases(case, referral_id, TODAY, preview=True)
+
+    assert what == due_of(case, referral_id, TODAY, preview=True)
+    assert due_of(case, referral_id, TODAY, preview=True, without=frozenset({first})) is None
 
 
 def test_a_closed_case_releases_nothing() -> None:
@@ -427,3 +446,17 @@ def test_a_consent_of_an_unknown_giver_lets_care_go_on_and_opens_no_data():
 
     assert story["KZ"].settled.referrals[handoff].state == "accepted"
     assert list(releases_due(story["KZ"].case, NOON.date())) == []
+
+
+def test_an_override_without_a_reason_lets_care_go_on_and_opens_no_data() -> None:
+    """Release without consent has to say why; that the law demands it is said by its kind."""
+    for words, opens in (({}, False), ({"reason": "court_order"}, True), (DUTY, True)):
+        story, override_id = opened(), uuid4()
+        story.did(
+            "KZ", consent.approve_override, recipient="KG", purpose=Purpose.SERVICE, scopes=ALL,
+            expires_on=SOON, requested_by="cw-1", override_id=override_id, **words,
+        )  # fmt: skip
+        handoff_id = referred(story, override_id, "accepted")
+
+        assert story["KZ"].settled.referrals[handoff_id].state == "accepted"
+        assert bool(grants(story, handoff_id)) is opens
