@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from events.access import PersonalDataAccessed
+from events.access import PersonalDataAccessed, PersonalDataRecorded
 from events.case import ChildMissing
 from events.codec import encode
 from events.codes import DataScope, Purpose, RetentionGround
@@ -102,6 +102,13 @@ class Forger:
         )
         self.looked.append(Heard(event, leaf_hash(encode(event))))
         return event
+
+    def record(self, *scopes: DataScope) -> None:
+        """Let the recipient record data of its own."""
+        boxes = tuple(SealedEntry(scope=scope, box=bytes(64)) for scope in scopes)
+        stamp = self._stamp(self.kg, PersonalDataRecorded)
+        event = PersonalDataRecorded(**stamp, sealed=boxes)
+        self.looked.append(Heard(event, leaf_hash(encode(event))))
 
     def _stamp(self, origin: str, kind: type[Event]) -> dict[str, Any]:
         self.at += SECOND
@@ -482,9 +489,21 @@ def reads_what_it_says_is_destroyed(forger: Forger) -> set[Broken]:
 def reads_after_the_stop_and_pretends_not_to_know(forger: Forger) -> set[Broken]:
     before = forger.plane.head
     forger.stop()
-    known = forger.look(basis_id=None)
+    known = forger.look(basis_id=None, about=None, door="receipt")
     assert known.seen != before
     return _r5("after_stop", forger.look(seen=before))
+
+
+def reads_after_the_stop_and_names_no_basis(forger: Forger) -> set[Broken]:
+    """It has nothing of its own in the case, so there is nothing else that it can have seen."""
+    forger.stop()
+    standing = [
+        one
+        for one in forger.plane.releases.values()
+        if one.recipient == forger.kg and one.state in {"released", "claimed"}
+    ]
+    sent = any(one.event.origin == forger.kg and one.event.sealed for one in forger.heard)
+    return set() if standing or sent else _r5("outside_grant", forger.look(basis_id=None))
 
 
 def reads_more_than_was_released(forger: Forger) -> set[Broken]:

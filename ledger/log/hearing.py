@@ -107,6 +107,10 @@ class HeardCase:
         """Say whether an event of the case holds data of another country than this one."""
         return self._data.get(event_id, country) != country
 
+    def has_sent(self, country: str) -> bool:
+        """Say whether a country has put data of its own on the topic."""
+        return country in self._data.values()
+
     def had_seen(self, origin: str, word: Word) -> bool:
         """Say whether a country knew of a word, as its own events show."""
         return word.origin == origin or word.at <= self._knew.get(origin, -1)
