@@ -7,7 +7,7 @@ that is gone is a tombstone. Who may read it cannot open it without the recipien
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +21,8 @@ from ledger.fetching import SafeConsumer
 _ACKNOWLEDGED_S = 10.0
 _POLL_MS = 250
 #: So many different values under one grant are kept until its capsule has been found among them.
-_MOST_VALUES = 8
+#: Later ones wait outside: otherwise a stranger would push the right one out.
+_MOST_VALUES = 64
 _PRODUCER: Mapping[str, Any] = {
     "acks": "all",
     "enable_idempotence": True,
@@ -49,6 +50,8 @@ class GrantMail:
         self._producer: Any = None
         self._lock = threading.Lock()
         self._there: dict[UUID, list[bytes]] = {}
+        #: Grants under which the last that came was a tombstone.
+        self._ended: set[UUID] = set()
 
     def close(self) -> None:
         """End after a clean stop."""
@@ -78,6 +81,23 @@ class GrantMail:
         with self._lock:
             for grant_id in grants:
                 self._there.pop(grant_id, None)
+                self._ended.discard(grant_id)
+
+    def refuse(self, grant_id: UUID, values: Collection[bytes]) -> None:
+        """Forget values that are not the grant's capsule: they leave room for it."""
+        with self._lock:
+            kept = [one for one in self._there.get(grant_id, ()) if one not in values]
+            self._there[grant_id] = kept
+
+    def tidy(self, awaited: Collection[UUID]) -> None:
+        """Forget what tombstones took off the topic, but for grants that are still waited for.
+
+        Whoever may write there may write a tombstone: it does not say that a grant has ended.
+        """
+        with self._lock:
+            for grant_id in self._ended.difference(awaited):
+                self._there.pop(grant_id, None)
+                self._ended.discard(grant_id)
 
     def read(self, stop: threading.Event, news: Callable[[UUID], None]) -> None:
         """Read the topic from its beginning on, until told to stop; tell of each capsule."""
@@ -109,10 +129,11 @@ class GrantMail:
         grant_id = UUID(bytes=record.key)
         with self._lock:
             if record.value is None:
-                self._there.pop(grant_id, None)
+                if grant_id in self._there:
+                    self._ended.add(grant_id)
                 return
+            self._ended.discard(grant_id)
             kept = self._there.setdefault(grant_id, [])
-            if record.value not in kept:
+            if record.value not in kept and len(kept) < _MOST_VALUES:
                 kept.append(record.value)
-                del kept[:-_MOST_VALUES]
         news(grant_id)

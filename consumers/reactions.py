@@ -6,7 +6,7 @@ the keystore does it once. So what a crash leaves undone is done when the case i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Protocol
@@ -15,31 +15,27 @@ from uuid import UUID
 import structlog
 from psycopg import Connection
 
+from consumers.failures import Failures
 from consumers.grant_mail import GrantMail
 from consumers.notes import Notes
 from consumers.release_measures import RELEASES, STOP_SECONDS
-from events.codec import decode
-from events.consent import ConsentWithdrawn, OverrideEnded
-from events.errors import DecisionRefused, LedgerError, RecordRejected, SealBroken, StartAgain
+from consumers.withdrawn import withdrawn_at
+from events.errors import DecisionRefused, LedgerError, SealBroken
 from ledger.case import care, data, erasure, withdrawal
 from ledger.case.case import Case
+from ledger.case.gone import names_of
 from ledger.case.plane import Release
-from ledger.case.sharing import releases_due, stops
+from ledger.case.sharing import Due, releases_due, stops
 from ledger.keys.asking import Keys
 from ledger.keys.capsule import capsule_hash, split
 from ledger.keys.majority import given_by_others
 
 log = structlog.get_logger()
 
+#: So many names of keys fit into an attestation: 64 KiB, 17 bytes each, and room for the rest.
+_MOST_NAMES = 3_500
 #: Told what has just been done.
 At = Callable[[str], None]
-
-_ENDS = """
-SELECT value FROM mirror.record
-WHERE topic = 'shared' AND case_id = %(case)b AND ce_type IN ('ConsentWithdrawn', 'OverrideEnded')
-UNION
-SELECT state FROM ledger.ledger_events WHERE originator_id = %(case)b AND topic LIKE 'shared/%%'
-"""
 
 
 class Desk(Protocol):
@@ -65,19 +61,25 @@ class Reactions:
     keys: Keys
     mail: GrantMail
     at: At
-    #: Grants whose capsule has not been found on the topic yet -> their cases.
+    #: Grants that stand and whose capsule has not been taken in yet -> their cases.
     awaited: dict[UUID, UUID] = field(default_factory=dict)
     _notes: Notes = field(default_factory=Notes)
     _case: Case | None = None
+    _failures: Failures = field(init=False)
     #: Case -> the day on which it was last asked for the child's age, and how many bases it had.
     _aged: dict[UUID, tuple[date, int]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Begin with nothing that failed."""
+        self._failures = Failures(self._count)
+
     def serve(
-        self, database: Connection[Any], case_id: UUID, today: date
+        self, database: Connection[Any], case_id: UUID, today: date, *, daily: bool = False
     ) -> tuple[LedgerError, ...]:
         """Do for a case whatever is due; return what could not be done. StartAgain.
 
-        A step that fails keeps none of the others from being done.
+        A step that fails keeps none of the others from being done; nor does one due, grant or
+        capsule within a step. Once a day what may have been taken off the topic is put back.
         """
         steps = (
             self._stop,
@@ -88,18 +90,15 @@ class Reactions:
             self._receive,
             self._clear,
         )
-        failed: list[LedgerError] = []
         self._case = None
+        self._failures.taken()  # whoever left in the midst of it has said so
         for step in steps:
-            try:
+            with self._failures.apart():
                 step(database, self._seen(case_id), today)
-            except StartAgain:
-                raise
-            except LedgerError as error:
-                if isinstance(error, DecisionRefused):
-                    self._count("refused")
-                failed.append(error)
-        return tuple(failed)
+        if daily:
+            with self._failures.apart():
+                self._put_again(self._seen(case_id))
+        return self._failures.taken()
 
     def _seen(self, case_id: UUID) -> Case:
         """Return the case, looked at once and again after each decision of this country's own."""
@@ -112,24 +111,33 @@ class Reactions:
 
     def _stop(self, database: Connection[Any], case: Case, today: date) -> None:
         for handoff_id, epoch in stops(case, today).items():
-            # New keys first: whatever was sealed before loses the race for the decision number.
-            self.keys.renew(case.case_id, after=epoch)
-            self.at("renewed")
-            key = f"stop/{handoff_id}/{epoch}"
-            self._decide(case, data.stop_release, {"handoff_id": handoff_id}, key)
-            self._count("stopped")
-            withdrawn = _withdrawn_at(database, case, handoff_id)
-            if withdrawn is not None:
-                seconds = (datetime.now(UTC) - withdrawn).total_seconds()
-                STOP_SECONDS.labels(self.country).observe(max(0.0, seconds))
-            self.at("stopped")
+            with self._failures.apart():
+                self._stop_one(database, case, handoff_id, epoch)
+
+    def _stop_one(
+        self, database: Connection[Any], case: Case, handoff_id: UUID, epoch: int
+    ) -> None:
+        # New keys first: whatever was sealed before loses the race for the decision number.
+        self.keys.renew(case.case_id, after=epoch)
+        self.at("renewed")
+        key = f"stop/{handoff_id}/{epoch}"
+        self._decide(case, data.stop_release, {"handoff_id": handoff_id}, key)
+        self._count("stopped")
+        withdrawn = withdrawn_at(database, case, handoff_id)
+        if withdrawn is not None:
+            seconds = (datetime.now(UTC) - withdrawn).total_seconds()
+            STOP_SECONDS.labels(self.country).observe(max(0.0, seconds))
+        self.at("stopped")
 
     def _come_of_age(self, _database: Connection[Any], case: Case, today: date) -> None:
         """End what others consented to for somebody who has come of age; ask her in time.
 
         The keystore uses nothing on it from the day itself. What others see of it, and what is
-        recorded, waits for the first day of a month: no birthday can be read from it.
+        recorded, waits for the first day of a month: no birthday can be read from it. A reactor
+        that did not run on that day does it on the first day of the next month.
         """
+        if today.day != 1:
+            return
         bases = {**case.national.consents, **case.ahead.consents}
         others = any(
             basis.state == "granted" and given_by_others(case, basis_id, basis)
@@ -139,54 +147,73 @@ class Reactions:
         if not others or self._aged.get(case.case_id) == (today, len(bases)):
             return
         age = self.keys.age(case.case_id)
-        for release in case.ahead.releases.values():
-            if release.origin == self.country and release.basis_id in age.ended:
-                self.keys.renew(case.case_id, after=release.epoch)
-        if today.day == 1:
-            for basis_id in age.ended:
-                asked = {"consent_id": basis_id}
-                self._decide(case, withdrawal.end_by_age, asked, f"age/{basis_id}")
-            if age.seek and not case.national.care.own_consent_sought:
-                self._decide(case, care.seek_own_consent, {}, f"own/{case.case_id}/{today:%Y-%m}")
+        for basis_id in age.ended:
+            asked = {"consent_id": basis_id}
+            self._decide(case, withdrawal.end_by_age, asked, f"age/{basis_id}")
+        if age.seek and not case.national.care.own_consent_sought:
+            self._decide(case, care.seek_own_consent, {}, f"own/{case.case_id}/{today:%Y-%m}")
         self._aged = {one: at for one, at in self._aged.items() if at[0] == today}
         self._aged[case.case_id] = (today, len(bases))
 
     def _release(self, _database: Connection[Any], case: Case, today: date) -> None:
         for due in releases_due(case, today):
-            prepared = self.keys.prepare(case.case_id, due.handoff_id, preview=due.is_preview)
-            self.at("prepared")
-            asked = {"handoff_id": due.handoff_id, **prepared}
-            key = f"release/{prepared['grant_id']}"
-            self._decide(case, data.release_keys, asked, key)
-            self._count("released")
-            self.at("released")
+            with self._failures.apart():
+                self._release_one(case, due)
+
+    def _release_one(self, case: Case, due: Due) -> None:
+        prepared = self.keys.prepare(case.case_id, due.handoff_id, preview=due.is_preview)
+        self.at("prepared")
+        asked = {"handoff_id": due.handoff_id, **prepared}
+        key = f"release/{prepared['grant_id']}"
+        self._decide(case, data.release_keys, asked, key)
+        self._count("released")
+        self.at("released")
 
     def _carry(self, database: Connection[Any], case: Case, _today: date) -> None:
         own = self._grants(case, lambda one: one.origin == self.country, released=True)
         for grant_id, _ in self._notes.missing(database, "sent", own):
-            try:
-                value = self.keys.carry(case.case_id, grant_id)
-            except DecisionRefused as refusal:  # withdrawn, or blocked, since
-                self._count("refused")
-                log.warning("capsule_stays", case_id=case.case_id, rule=refusal.rule)
-                continue
-            self.mail.put(grant_id, value)
-            self.at("carried")
-            self._notes.keep(database, grant_id, "sent")
-            self._count("carried")
+            with self._failures.apart():
+                if self._put(case, grant_id):
+                    self.at("carried")
+                    self._notes.keep(database, grant_id, "sent")
+                    self._count("carried")
+
+    def _put_again(self, case: Case) -> None:
+        """Put capsules again whose handoff goes on: a stranger's tombstone takes them away."""
+        for grant_id, one in self._grants(
+            case, lambda one: one.origin == self.country, released=True
+        ).items():
+            handoff = case.settled.handoff(one.handoff_id)
+            if handoff is not None and handoff.open:
+                with self._failures.apart():
+                    self._put(case, grant_id)
+
+    def _put(self, case: Case, grant_id: UUID) -> bool:
+        """Put a capsule on the topic; say whether anything permits that still."""
+        try:
+            value = self.keys.carry(case.case_id, grant_id)
+        except DecisionRefused as refusal:  # withdrawn, or blocked, since
+            self._count("refused")
+            log.warning("capsule_stays", case_id=case.case_id, rule=refusal.rule)
+            return False
+        self.mail.put(grant_id, value)
+        return True
 
     def _receive(self, database: Connection[Any], case: Case, _today: date) -> None:
         given = self._grants(case, lambda one: one.recipient == self.country, released=True)
         for grant_id, grant in self._notes.missing(database, "received", given):
+            # Until it is taken in nobody's tombstone makes this country forget what came.
+            self.awaited[grant_id] = case.case_id
             value = self._arrived(grant_id, grant)
             if value is None:
-                self.awaited[grant_id] = case.case_id
                 continue
-            self.keys.receive(case.case_id, grant_id, value)
-            self.at("received")
-            self._notes.keep(database, grant_id, "received")
-            self.mail.drop([grant_id])
-            self._count("received")
+            with self._failures.apart():
+                self.keys.receive(case.case_id, grant_id, value)
+                self.at("received")
+                self._notes.keep(database, grant_id, "received")
+                self.mail.drop([grant_id])
+                del self.awaited[grant_id]
+                self._count("received")
 
     def _arrived(self, grant_id: UUID, grant: Release) -> bytes | None:
         """Return the capsule that the sender's event names; another under its grant is nobody's."""
@@ -200,6 +227,7 @@ class Reactions:
         if values:
             self._count("broken")
             log.warning("capsule_is_another", origin=grant.origin, rule=SealBroken.rule)
+            self.mail.refuse(grant_id, values)
         return None
 
     def _clear(self, database: Connection[Any], case: Case, _today: date) -> None:
@@ -209,9 +237,10 @@ class Reactions:
             case, lambda one: one.origin == self.country and (erased or one.state != "released")
         )
         for grant_id, _ in self._notes.missing(database, "tombstoned", own):
-            self.mail.put(grant_id, None)
-            self.at("tombstoned")
-            self._notes.keep(database, grant_id, "tombstoned")
+            with self._failures.apart():
+                self.mail.put(grant_id, None)
+                self.at("tombstoned")
+                self._notes.keep(database, grant_id, "tombstoned")
 
     @staticmethod
     def _grants(
@@ -240,29 +269,24 @@ class Reactions:
                 asked = {"erasure_id": erasure_id, **facts}
                 self._decide(case, erasure.record_erased, asked, f"erased/{erasure_id}")
                 self.at("recorded")
-            last = today + self.backups
-            asked = {"erasure_id": erasure_id, "keys": done.keys, "backups_expire_on": last}
+            last, keys = today + self.backups, self._named(case, done.keys)
+            asked = {"erasure_id": erasure_id, "keys": keys, "backups_expire_on": last}
             self._decide(case, data.attest_erasure, asked, f"attested/{erasure_id}")
             self.at("attested")
+
+    def _named(self, case: Case, destroyed: Collection[bytes]) -> tuple[bytes, ...]:
+        """Return the names of the keys that an attestation is about: given away, and destroyed.
+
+        Keys that another country sent are not named: their grants are destroyed by the statement
+        itself, and how many there are it would say. Keys that nobody was given are nobody's
+        question. What no event can hold is left out, and the board says that it is not covered.
+        """
+        own = [one for one in case.ahead.releases.values() if one.origin == self.country]
+        given = {name for one in own for name in names_of(one)}
+        return tuple(sorted(given.intersection(destroyed)))[:_MOST_NAMES]
 
     def _decide(
         self, case: Case, take: Callable[..., Any], arguments: Mapping[str, Any], key: str
     ) -> None:
         self._case = None
         self.desk.decide(case.case_id, take, arguments, key)
-
-
-def _withdrawn_at(database: Connection[Any], case: Case, handoff_id: UUID) -> datetime | None:
-    """Return when somebody took back what a handoff's keys were released on; None if it expired."""
-    releases = case.ahead.releases.values()
-    bases = {one.basis_id for one in releases if one.handoff_id == handoff_id}
-    found: list[datetime] = []
-    for (value,) in database.execute(_ENDS, {"case": case.case_id}):
-        try:
-            event = decode(value)
-        except RecordRejected:
-            continue
-        match event:
-            case ConsentWithdrawn(consent_id=basis_id) | OverrideEnded(override_id=basis_id):
-                found += [event.recorded_at] if basis_id in bases else []
-    return max(found, default=None)

@@ -26,6 +26,7 @@ from consumers.candidates import Candidates
 from consumers.grant_mail import GrantMail
 from consumers.notes import moved
 from consumers.reactions import At, Desk, Reactions
+from consumers.release_measures import OUTCOMES, RELEASES
 from consumers.translation import translated
 from events.agreement import Agreement
 from events.errors import LedgerError, ServiceUnavailable, StartAgain
@@ -91,6 +92,8 @@ class Reactor:
             mail=self._mail,
             at=at,
         )
+        for outcome in OUTCOMES:
+            RELEASES.labels(settings.country, outcome)  # an alert sees the first one only from 0
         self._again: dict[UUID, _Again] = {}
         self._arrived: set[UUID] = set()
         self._news = threading.Event()
@@ -142,11 +145,12 @@ class Reactor:
                 if today != looked_on:
                     rest, looked_on = deque(candidates.all()), today
                 for _ in range(min(_SLICE, len(rest))):
-                    self._serve(database, rest.popleft(), today)
+                    self._serve(database, rest.popleft(), today, daily=True)
                 self._ready = True
                 if not rest and swept_on != today:
                     # After the cases: without Kafka what has to stop is stopped all the same.
                     self._mail.sweep()
+                    self._mail.tidy(list(self._reactions.awaited))
                     swept_on = today
                 if not rest:
                     self._news.wait(_LOOK_S)
@@ -166,11 +170,17 @@ class Reactor:
         return due
 
     def _serve(
-        self, database: Connection[Any], case_id: UUID, today: date, *, is_news: bool = False
+        self,
+        database: Connection[Any],
+        case_id: UUID,
+        today: date,
+        *,
+        is_news: bool = False,
+        daily: bool = False,
     ) -> None:
         """Do for one case whatever is due; what cannot be done now is tried again."""
         before = None if is_news else self._again.get(case_id)
-        failed = self._done(database, case_id, today)
+        failed = self._done(database, case_id, today, daily=daily)
         for error in failed:
             said = {"rule": error.rule, "error": type(error).__name__}
             log.warning("case_waits", case_id=case_id, **said)
@@ -181,11 +191,11 @@ class Reactor:
             self._again.pop(case_id, None)
 
     def _done(
-        self, database: Connection[Any], case_id: UUID, today: date
+        self, database: Connection[Any], case_id: UUID, today: date, *, daily: bool
     ) -> tuple[LedgerError, ...]:
         """Do what is due; a fault of ours in one case must not keep the stops of all others."""
         try:
-            return self._reactions.serve(database, case_id, today)
+            return self._reactions.serve(database, case_id, today, daily=daily)
         except (StartAgain, psycopg.Error, KafkaError):
             raise
         except Exception as error:

@@ -6,8 +6,8 @@ from prometheus_client import Counter, Histogram
 
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 
-#: Outcomes: released, stopped, carried, received, and refused (nothing permits it now) or broken
-#: (what came is not what its sender recorded).
+#: refused: nothing permits it now; broken: what came is not what its sender recorded.
+OUTCOMES = ("released", "stopped", "carried", "received", "refused", "broken")
 RELEASES = Counter(
     "ledger_releases_total", "Steps of releasing keys, by what became of them.",
     ["country", "outcome"],

@@ -99,7 +99,8 @@ def _origin(plane: Plane, country: str) -> Holding:
     given = [release for release in plane.releases.values() if release.origin == country]
     said = plane.attested.get(country)
     # An attestation that leaves out keys which the country has given away does not cover them.
-    covered = said is not None and all(names_of(one) <= set(said.keys) for one in given)
+    gone = frozenset[bytes]() if said is None else frozenset(said.keys)
+    covered = said is not None and all(names_of(one) <= gone for one in given)
     state = "attested" if covered else "holds"
     return _said(plane, Holding(country, ORIGIN, state, grants=len(given)))
 

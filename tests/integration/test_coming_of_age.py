@@ -72,6 +72,20 @@ def test_a_consent_of_others_opens_nothing_once_she_is_of_age(both):
         both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=True)
 
 
+def test_her_own_consent_is_used_where_that_of_others_has_ended(both):
+    """The first basis is not the only one."""
+    referred(both, ConsentGiver.CAREGIVER, AgeBand.FROM_12_TO_14)
+    both.kz.did(both.case_id, access.record_data, data=born(18))
+    with pytest.raises(BasisMissing, match="by age"):
+        both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=False)
+    ended, own = both.consent_id, both.granted()
+    both.settle()
+    assert both.kz.keystore.age(both.case_id).ended == (ended,)
+    prepared = both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=False)
+    assert prepared.basis_id == own
+    both.received()
+
+
 def test_her_own_consent_goes_on(both):
     """Nobody is asked twice what she has decided herself."""
     referred(both, ConsentGiver.CHILD, AgeBand.FROM_15_TO_17)
@@ -115,14 +129,3 @@ def test_others_see_it_on_the_first_day_of_a_month(both):
     case = both.kz.ledger.case(both.case_id)
     assert case.ahead.consents[both.consent_id].state == "withdrawn"
     assert case.ahead.referrals[both.handoff_id].state == "accepted"
-
-
-def test_the_keys_that_somebody_holds_are_old_from_the_day_itself(both):
-    """What is recorded about her from then on is sealed under keys that nobody abroad has."""
-    referred(both, ConsentGiver.CAREGIVER, AgeBand.FROM_12_TO_14)
-    both.released()
-    both.settle()
-    both.kz.did(both.case_id, access.record_data, data=born(18))
-    before = both.kz.keystore.renew(both.case_id, after=0)
-    reacting(both, datetime.now(UTC).date().replace(day=2))
-    assert both.kz.keystore.renew(both.case_id, after=0) == before + 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import date
+from time import process_time
+from uuid import UUID
 
 import pytest
 
@@ -16,6 +18,8 @@ from events.data import (
     ReleaseStopped,
     RetentionClaimed,
 )
+from ledger.case.changing import changed
+from ledger.case.plane import Attested, Release
 from projections.coverage import Holding, board, is_complete
 from tests.data_histories import PREVIEW, TOLD, key
 from tests.history import History
@@ -120,6 +124,24 @@ def test_an_attestation_that_leaves_keys_out_does_not_cover_them():
     history = released()
     history.put("KZ", ErasureAttested, erasure_id="of KZ", keys=KZ_KEYS[:1])
     assert "holds" == states(history)["KZ", "origin"]
+
+
+def test_a_board_of_thousands_of_grants_costs_milliseconds():
+    """Each country may send thousands: an attestation is compared once, not once for each."""
+    given = {
+        UUID(int=number): Release(
+            state="released", origin="KZ", recipient="KG", handoff_id=UUID(int=1), epoch=1,
+            basis_id=UUID(int=2), scopes=PREVIEW, capsule=b"", commitments=(number.to_bytes(16) + bytes(16),),
+        )
+        for number in range(2_000)
+    }  # fmt: skip
+    names = tuple(number.to_bytes(16) for number in range(20_000))
+    said = Attested(erasure_id=UUID(int=3), keys=names, backups_expire_on=date.max)
+    plane = plane_of(released())
+    plane = changed(plane, releases=given, attested={"KZ": said})
+    began = process_time()
+    assert "attested" in {one.state for one in board(plane)}
+    assert process_time() - began < 0.3
 
 
 def test_nobody_holds_keys_of_a_case_that_is_not_shared():
