@@ -122,10 +122,17 @@ class ProtectiveRefusal(DecisionRefused):
 
 
 class AccessRefused(DecisionRefused):
-    """This person is not shown this data: recorded nationally before it is raised."""
+    """This person is not let in: recorded nationally before it is raised."""
 
     http_status = 403
     rule = "access"
+
+    def __init__(
+        self, message: str, *, rule: str | None = None, recorded_as: str | None = None
+    ) -> None:
+        super().__init__(message, rule=rule)
+        #: The rule for the record, where the person told must not learn it: that a block stands.
+        self.recorded_as = recorded_as or self.rule
 
 
 class KeysGone(DecisionRefused):

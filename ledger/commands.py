@@ -15,7 +15,7 @@ from events.errors import (
     Overtaken,
     ProtectiveRefusal,
 )
-from ledger.case.access import deny_access
+from ledger.case.access import access_data, break_glass, deny_access
 from ledger.case.care import record_refusal
 from ledger.deciding import Decider, Plan
 from ledger.history import Histories, History
@@ -27,6 +27,8 @@ from ledger.snapshot import CaseReader, Snapshot
 from ledger.store import Store
 from ledger.verdicts import Verdicts
 
+#: Decisions to show data: what is kept of their refusal says which data.
+_LOOKS = frozenset({access_data.__name__, break_glass.__name__})
 #: A refusal that protects is recorded even if others decide on the case at the same moment.
 _REFUSAL_ATTEMPTS = 10
 
@@ -84,25 +86,10 @@ class Commands:
         self._require_open(request)
         try:
             return self._decider.plan(request, seen)
-        except ProtectiveRefusal as refusal:
-            if not seen.history.case.is_known:  # a case that was not opened has no history
-                raise
-            tried = ", ".join(one.name for one in request.decisions)
-            kept = decision(record_refusal, decision=tried, rule=refusal.rule)
-            case_id = seen.history.settled.case_id
-            self._keep_refusal(request, kept, case_id)
-            raise
-        except AccessRefused as refusal:
-            if not seen.history.case.is_known:
-                raise
-            asked = request.decisions[0].arguments
-            kept = decision(
-                deny_access,
-                scopes=asked["scopes"],
-                purpose=asked.get("purpose", Purpose.UNKNOWN),
-                rule=refusal.rule,
-            )
-            self._keep_refusal(request, kept, seen.history.settled.case_id)
+        except (ProtectiveRefusal, AccessRefused) as refusal:
+            if seen.history.case.is_known:  # a case that was not opened has no history
+                case_id = seen.history.settled.case_id
+                self._keep_refusal(request, kept_of(request, refusal), case_id)
             raise
 
     def _keep_refusal(self, request: Request, kept: Decision, case_id: UUID) -> None:
@@ -150,3 +137,17 @@ class Commands:
         plan = self.plan(request, seen)
         self.store.append(plan.append)
         return self.conclude(request, plan)
+
+
+def kept_of(request: Request, refusal: ProtectiveRefusal | AccessRefused) -> Decision:
+    """Return the decision that records a refusal, with its true rule."""
+    rule = refusal.rule
+    if isinstance(refusal, AccessRefused):
+        rule = refusal.recorded_as
+        for one in request.decisions:
+            if one.name in _LOOKS:
+                asked = one.arguments
+                purpose = asked.get("purpose", Purpose.UNKNOWN)
+                return decision(deny_access, scopes=asked["scopes"], purpose=purpose, rule=rule)
+    tried = ", ".join(one.name for one in request.decisions)
+    return decision(record_refusal, decision=tried, rule=rule)

@@ -67,6 +67,11 @@ WHERE approved.event_type = 'ErasureApproved' AND approved.effective AND NOT EXI
         AND said.event_type = 'ErasureAttested' AND said.recorded_at >= approved.recorded_at
 )
 """
+# Emergency accesses that nobody has looked at again.
+_UNREVIEWED = """
+SELECT extract(epoch FROM max(now() - opened_at))::float8
+FROM {schema}.tasks WHERE kind = 'access_review' AND state = 'open'
+"""
 
 
 class ChildrenWaiting(Collector):
@@ -104,6 +109,7 @@ class ChildrenWaiting(Collector):
         ending: GaugeMetricFamily,
         unstopped: GaugeMetricFamily,
         unerased: GaugeMetricFamily,
+        unreviewed: GaugeMetricFamily,
     ) -> None:
         for sender, receiver, seconds in database.execute(_UNANSWERED.format(schema=schema)):
             oldest.add_metric([sender, receiver], seconds)
@@ -113,9 +119,12 @@ class ChildrenWaiting(Collector):
             unstopped.add_metric([sender, receiver], seconds)
         for (seconds,) in database.execute(_UNERASED.format(schema=schema)):
             unerased.add_metric([self._country], seconds or 0.0)
+        for (seconds,) in database.execute(_UNREVIEWED.format(schema=schema)):
+            unreviewed.add_metric([self._country], seconds or 0.0)
 
     def _answers(self) -> list[GaugeMetricFamily]:
-        return [self._oldest(), self._ending(), self._unstopped(), self._unerased()]
+        asked = (self._oldest, self._ending, self._unstopped, self._unerased, self._unreviewed)
+        return [make() for make in asked]
 
     @staticmethod
     def _success() -> GaugeMetricFamily:
@@ -154,5 +163,13 @@ class ChildrenWaiting(Collector):
         return GaugeMetricFamily(
             "ledger_oldest_unfinished_erasure_seconds",
             "How long the oldest approved erasure waits that is not attested; 0 if there is none.",
+            labels=["country"],
+        )
+
+    @staticmethod
+    def _unreviewed() -> GaugeMetricFamily:
+        return GaugeMetricFamily(
+            "ledger_oldest_unreviewed_access_seconds",
+            "Age of the oldest emergency access that nobody has reviewed; 0 if there is none.",
             labels=["country"],
         )

@@ -49,9 +49,7 @@ def prepare(settings: KeystoreSettings) -> Program:
     vault = Vault.open(dsn, slots, key_chain(settings))
     store = Store(dsn, connections=4, program="ledger keystore", keys=keys)
     agreement = Agreement.load(settings.agreement)
-    partitions = agreement.partitions
-    zone = agreement.countries[settings.country].zone
-    keystore = Keystore(store, vault, settings.country, partitions=partitions, zone=zone)
+    keystore = Keystore(store, vault, settings.country, agreement=agreement)
     REPLICAS.labels(settings.country).set_function(lambda: vault.replicas)
     server = KeystoreServer(settings.keystore, keystore)
 

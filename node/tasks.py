@@ -1,8 +1,8 @@
-"""What people have to look at in a case: the rows of both topics, made one task each."""
+"""What people have to look at: the rows of both topics, made one task each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -10,22 +10,43 @@ from node.reading import Reader
 
 Row = Mapping[str, Any]
 
-_OF_CASE = """
+_OF_CASES = """
 LEFT JOIN LATERAL (
     SELECT place AS seen_place FROM {schema}.audit_trail AS trail
     WHERE trail.case_id = tasks.case_id AND trail.topic = 'shared'
         AND trail.leaf = tasks.closed_seen
 ) AS seen ON true
-WHERE case_id = %s ORDER BY opened_at, kind, subject
+WHERE {which} ORDER BY opened_at, kind, subject
 """
-_HIDDEN = frozenset({"case_id", "closed_seen", "seen_place"})
+_ONE = "case_id = %s"
+_OPEN = "case_id IN (SELECT case_id FROM {schema}.tasks WHERE state = 'open')"
+_HIDDEN = frozenset({"closed_seen", "seen_place"})
 
 
 def tasks_of(found: Reader, case_id: UUID) -> list[dict[str, Any]]:
     """Return the tasks of a case, open ones first, by the time they are due."""
-    tasks = joined(found.rows("tasks", _OF_CASE.format(schema=found.schema), case_id))
+    tasks = joined(found.rows("tasks", _which(found, _ONE), case_id))
     tasks.sort(key=lambda task: (task["state"] != "open", task["due_at"] or task["opened_at"]))
-    return [{name: task[name] for name in task if name not in _HIDDEN} for task in tasks]
+    return [_shown(task, {"case_id", *_HIDDEN}) for task in tasks]
+
+
+def open_tasks(found: Reader, kind: str | None = None) -> list[dict[str, Any]]:
+    """Return the open tasks of every case, what is due first; only one kind if it is named."""
+    cases: dict[UUID, list[Row]] = {}
+    for row in found.rows("tasks", _which(found, _OPEN)):
+        cases.setdefault(row["case_id"], []).append(row)
+    tasks = [task for rows in cases.values() for task in joined(rows) if task["state"] == "open"]
+    tasks.sort(key=lambda task: task["due_at"] or task["opened_at"])
+    return [_shown(task, _HIDDEN) for task in tasks if kind in {None, task["kind"]}]
+
+
+def _which(found: Reader, cases: str) -> str:
+    schema = found.schema
+    return _OF_CASES.format(schema=schema, which=cases.format(schema=schema))
+
+
+def _shown(task: Row, hidden: Collection[str]) -> dict[str, Any]:
+    return {name: task[name] for name in task if name not in hidden}
 
 
 def joined(rows: Iterable[Row]) -> list[dict[str, Any]]:

@@ -81,15 +81,26 @@ WITHDRAWAL_REVIEW = "withdrawal_review"
 ACCESS_REVIEW = "access_review"
 #: A grant to this country is stopped: destroy its keys, or claim them.
 KEYS_OWED = "keys_owed"
-
 #: Consents given by others end at majority: ask the young person herself. Subject: the case.
 OWN_CONSENT = "own_consent"
 
 #: Within what time somebody looks (design §11).
 DUE = timedelta(hours=24)
-#: States in which a handoff goes on although it has lost its basis.
+#: Every kind of task.
+KINDS = frozenset(
+    {
+        FOUND_VOID,
+        SHARING_LOST,
+        OVERRIDE_REVIEW,
+        WITHDRAWAL_REVIEW,
+        ACCESS_REVIEW,
+        KEYS_OWED,
+        OWN_CONSENT,
+    }
+)
 #: Within what time a young person is asked herself.
 _ASKED = timedelta(days=90)
+#: States in which a handoff goes on although it has lost its basis.
 _REFERRAL_GOES_ON = frozenset({"accepted", "started"})
 _TRANSFER_GOES_ON = frozenset({"accepted"})
 

@@ -24,6 +24,7 @@ from consumers.settings import WorkerSettings
 from consumers.worker import Worker
 from events.agreement import Agreement, Country
 from events.codec import read_stamp, schema_of
+from events.contract import log_name
 from events.errors import StartAgain
 from events.stamp import Actor, leaf_hash
 from ledger.case import identity
@@ -102,7 +103,7 @@ class Node:
         kek = KekChain([Kek(sha256(self.code.encode()).digest())])
         vault = Vault.open(dsn, Slots([disk / "slots" for disk in disks]), kek)
         store = Store(dsn, connections=4, keys=self.national_keys)
-        found = Keystore(store, vault, self.code, partitions=PARTITIONS, **changes)
+        found = Keystore(store, vault, self.code, agreement=self.agreement, **changes)
         try:
             yield found
         finally:
@@ -284,9 +285,12 @@ class Referee:
 
 
 def mirror(node: Node, offset: int, origin: str, value: bytes, *, held: bool = False) -> None:
-    """Put a record into a country's mirror, as a worker would."""
+    """Put a record into a country's mirror, as a worker would, signed with its origin's log key."""
     stamp = read_stamp(value)
     effect = (None, None) if held else (offset, 0)
+    key = node.key.with_name(f"{origin}.key")
+    name, leaf = log_name(node.agreement.shared_topic, origin), leaf_hash(value)
+    signature = LogSigner.load(key).sign(name, offset, leaf)
     node.database.run(
         'INSERT INTO mirror.record (topic, partition, "offset", effect_offset, effect_rank,'
         " case_id, origin, version, event_id, leaf, log_index, signature, ce_type, value)"
@@ -297,9 +301,9 @@ def mirror(node: Node, offset: int, origin: str, value: bytes, *, held: bool = F
         origin,
         stamp.version,
         stamp.event_id,
-        leaf_hash(value),
+        leaf,
         offset,
-        b"",
+        signature,
         schema_of(value).name,
         value,
     )

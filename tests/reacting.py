@@ -161,7 +161,8 @@ def release(story: Story, country: str, what: Due, at: datetime = NOON, **other:
     fields = {
         "grant_id": grant_id, "handoff_id": what.handoff_id, "basis_id": what.basis_id,
         "scopes": what.scopes, "epoch": spent_epoch(node.case) + 1,
-        "commitments": tuple(bytes(32) for _ in what.scopes), "capsule": bytes(32), "sealed": (),
+        "commitments": tuple(new_id().bytes * 2 for _ in what.scopes),
+        "capsule": bytes(32), "sealed": (),
     }  # fmt: skip
     (event,) = node.decide(data.release_keys, by=SYSTEM, at=at, **{**fields, **other})
     return event

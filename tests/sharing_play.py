@@ -56,6 +56,7 @@ from ledger.log.findings import Heard
 NOON = datetime(2024, 11, 24, 12, tzinfo=UTC)
 SUPERVISOR = Actor(id="sup-1", role="supervisor", organisation="cps-1")
 CASEWORKER = Actor(id="cw-1", role="caseworker", organisation="cps-1")
+REACTOR = Actor(id="reactor", role="system", organisation="reactor")
 OFFICER = Actor(id="dpo-1", role="data_protection_officer", organisation="dpo-1")
 SCOPES = (DataScope.PREVIEW, DataScope.IDENTITY, DataScope.HEALTH)
 #: How long a message may lie, in seconds: with the steps between, a stop comes within a minute.
@@ -79,6 +80,8 @@ class Node:
     national: Plane
     seen: int = 0
     number: int = 0
+    #: The last epoch of which keys were made for a release; a number is never used again.
+    made: int = 0
     waiting: list[tuple[Event, bytes]] = field(default_factory=list)
     leaves: list[bytes] = field(default_factory=list)
     #: Its own national events, in order.
@@ -166,7 +169,7 @@ class Play:
 
     def epoch(self, country: str) -> int:
         """Return the epoch of the keys that a country seals with now; a release has the next."""
-        return spent_epoch(self.case(country)) + 1
+        return max(spent_epoch(self.case(country)), self.nodes[country].made) + 1
 
     def entry(self, event: Event, scope: DataScope, epoch: int) -> SealedEntry:
         """Return an entry for an event, under the keys of an epoch."""
@@ -177,7 +180,8 @@ class Play:
 
     def release_of(self, country: str, due: Due) -> dict[str, Any]:
         """Return the words of a release as the keystore prepares it."""
-        grant_id, epoch = self.new_id(), self.epoch(country) + 1
+        grant_id = self.new_id()
+        epoch = self.nodes[country].made = self.epoch(country) + 1
         keys = [self.key(country, scope, epoch) for scope in due.scopes]
         schema = NEWEST["KeysReleased"].canonical_sha256
         places = [
@@ -419,10 +423,10 @@ def _afterwards(case: Case) -> Iterator[Move]:
         if one.state == "requested":
             yield 5, erasure.approve_erasure, words
         if one.state == "approved":
-            done = {**words, "slots": 2, "replicas": 2, "method": erasure.OVERWRITTEN}
-            yield 9, erasure.record_erased, done
+            done = {"slots": 2, "replicas": 2, "method": erasure.OVERWRITTEN}
+            yield 9, erasure.record_erased, {**words, "by": REACTOR, **done}
         if one.state == "erased":
-            yield 9, attest_all, words
+            yield 9, attest_all, {**words, "by": REACTOR}
     yield 1, identity.reopen_case, {}
 
 

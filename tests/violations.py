@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from events.access import PersonalDataAccessed, PersonalDataRecorded
+from events.access import PersonalDataAccessed
 from events.case import ChildMissing
 from events.codec import encode
 from events.codes import DataScope, Purpose, RetentionGround
@@ -103,13 +103,6 @@ class Forger:
         self.looked.append(Heard(event, leaf_hash(encode(event))))
         return event
 
-    def record(self, *scopes: DataScope) -> None:
-        """Let the recipient record data of its own."""
-        boxes = tuple(SealedEntry(scope=scope, box=bytes(64)) for scope in scopes)
-        stamp = self._stamp(self.kg, PersonalDataRecorded)
-        event = PersonalDataRecorded(**stamp, sealed=boxes)
-        self.looked.append(Heard(event, leaf_hash(encode(event))))
-
     def _stamp(self, origin: str, kind: type[Event]) -> dict[str, Any]:
         self.at += SECOND
         return {
@@ -134,8 +127,15 @@ class Forger:
             if name not in own | {"actor", "schema_version", "sealed", "caused_by", "rules"}
         }
         origin = fields.pop("origin", self.kz)
-        said = {**usual, "event_id": new_id, "grant_id": new_id, **fields}
+        keys = {"epoch": self.last_epoch + 1, "commitments": _others(len(self.release.scopes))}
+        said = {**usual, **keys, "event_id": new_id, "grant_id": new_id, **fields}
         return self.put(origin, KeysReleased, **said)
+
+    @property
+    def last_epoch(self) -> int:
+        """The last epoch that was released or stopped, whatever became of it."""
+        said = (one.event for one in self.heard)
+        return max(one.epoch for one in said if isinstance(one, KeysReleased | ReleaseStopped))
 
     def grant(self, origin: str = "", /, **fields: Any) -> UUID:
         """Grant a consent like the one that the release rests on, and return its id."""
@@ -157,7 +157,7 @@ class Forger:
 
     def stop(self, by: str = "", /, **fields: Any) -> Event:
         """Stop sharing for the handoff."""
-        said = {"handoff_id": self.release.handoff_id, "epoch": self.release.epoch, **fields}
+        said = {"handoff_id": self.release.handoff_id, "epoch": self.last_epoch, **fields}
         return self.put(by or self.kz, ReleaseStopped, **said)
 
 
@@ -237,8 +237,7 @@ def goes_beyond_the_handoff(forger: Forger) -> set[Broken]:
     if DataScope.PREVIEW in photo:
         return set()
     basis_id = forger.grant(scopes=photo)
-    commitments = (*forger.release.commitments, bytes(32))
-    said = {"basis_id": basis_id, "scopes": photo, "commitments": commitments}
+    said = {"basis_id": basis_id, "scopes": photo, "commitments": _others(len(photo))}
     return _r3("beyond_handoff", forger.again(**said))
 
 
@@ -314,7 +313,7 @@ def _waits_for_the_rest(forger: Forger) -> bool:
 
 def _rest(forger: Forger) -> Event:
     scopes = tuple(scope for scope in forger.handoff.scopes if scope is not DataScope.PREVIEW)
-    return forger.again(scopes=scopes, commitments=(bytes(32),) * len(scopes))
+    return forger.again(scopes=scopes, commitments=_others(len(scopes)))
 
 
 def is_made_by_the_receiver(forger: Forger) -> set[Broken]:
@@ -342,7 +341,7 @@ def takes_the_id_of_another_release(forger: Forger) -> set[Broken]:
 
 
 def does_not_commit_to_its_keys(forger: Forger) -> set[Broken]:
-    return _r3("malformed", forger.again(commitments=forger.release.commitments[1:]))
+    return _r3("malformed", forger.again(commitments=_others(len(forger.release.scopes) - 1)))
 
 
 def mixes_the_preview_with_the_rest(forger: Forger) -> set[Broken]:
@@ -353,7 +352,7 @@ def mixes_the_preview_with_the_rest(forger: Forger) -> set[Broken]:
     basis_id = forger.grant(scopes=both)
     if DataScope.PREVIEW not in forger.handoff.scopes or len(both) < 2:
         return set()
-    said = {"scopes": both, "commitments": (bytes(32),) * len(both), "basis_id": basis_id}
+    said = {"scopes": both, "commitments": _others(len(both)), "basis_id": basis_id}
     return _r3("malformed", forger.again(**said))
 
 
@@ -376,7 +375,7 @@ def is_stopped_too_late(forger: Forger) -> set[Broken]:
     for release in list(forger.plane.releases.values()):
         other = release.handoff_id != forger.release.handoff_id
         if other and release.basis_id == forger.release.basis_id and release.state == "released":
-            forger.stop(handoff_id=release.handoff_id, epoch=release.epoch)  # in time
+            forger.stop(handoff_id=release.handoff_id)  # in time
     return _r4("stop_late", forger.stop(recorded_at=ended.recorded_at + MINUTE + SECOND))
 
 
@@ -394,8 +393,16 @@ def is_not_stopped_because_the_recipient_says_that_it_destroyed(forger: Forger) 
     return _r4("stop_missing", ended)
 
 
+def seals_under_a_released_key(forger: Forger) -> set[Broken]:
+    return _r6("sealed_under_released_key", _sealed_again(forger))
+
+
 def seals_under_a_stopped_key(forger: Forger) -> set[Broken]:
     forger.stop()
+    return _r6("sealed_under_released_key", _sealed_again(forger))
+
+
+def _sealed_again(forger: Forger) -> Event:
     scope = forger.release.scopes[0]
     said = {
         "event_id": uuid4(), "handoff_id": uuid4(), "recipient": forger.kg,
@@ -403,43 +410,35 @@ def seals_under_a_stopped_key(forger: Forger) -> set[Broken]:
     }  # fmt: skip
     bare = ReferralSent(**{**forger._stamp(forger.kz, ReferralSent), **said})
     entry = forger.play.entry(bare, scope, forger.release.epoch)
-    return _r6(
-        "sealed_under_stopped_key", forger.put(forger.kz, ReferralSent, **said, sealed=(entry,))
-    )
+    return forger.put(forger.kz, ReferralSent, **said, sealed=(entry,))
 
 
-def releases_a_stopped_key_under_a_new_epoch(forger: Forger) -> set[Broken]:
-    forger.stop()
-    return _r6("stopped_key_released", forger.again(epoch=forger.release.epoch + 1))
+def releases_a_key_again_under_a_new_epoch(forger: Forger) -> set[Broken]:
+    return _r6("key_reused", forger.again(commitments=forger.release.commitments))
 
 
 def releases_a_stopped_epoch(forger: Forger) -> set[Broken]:
-    forger.stop()
-    return _r6("stopped_epoch_released", forger.again(commitments=_others(forger)))
+    epoch = forger.last_epoch + 5
+    forger.stop(epoch=epoch)
+    return _r6("epoch_reused", forger.again(epoch=epoch))
 
 
-def goes_back_to_an_older_epoch(forger: Forger) -> set[Broken]:
-    forger.again(commitments=_others(forger), epoch=forger.release.epoch + 5)
-    return _r6("epoch_went_back", forger.again(commitments=_others(forger)))
+def releases_an_epoch_twice(forger: Forger) -> set[Broken]:
+    return _r6("epoch_reused", forger.again(epoch=forger.last_epoch))
 
 
-def seals_under_a_stopped_key_that_it_released_anew(forger: Forger) -> set[Broken]:
-    again = releases_a_stopped_key_under_a_new_epoch(forger)
-    entry = forger.release.scopes[0]
-    sealed = forger.again(
-        epoch=forger.release.epoch + 1,
-        commitments=_others(forger),
-        sealed=(SealedEntry(scope=entry, box=b"\1\2" + forger.release.commitments[0][:16]),),
-    )
-    return {*again, *_r6("sealed_under_stopped_key", sealed)}
+def seals_a_release_under_keys_of_another(forger: Forger) -> set[Broken]:
+    box = b"\1\2" + forger.release.commitments[0][:16]
+    entry = SealedEntry(scope=forger.release.scopes[0], box=box)
+    return _r6("sealed_under_released_key", forger.again(sealed=(entry,)))
 
 
 def understates_what_is_stopped(forger: Forger) -> set[Broken]:
     return _r6("stop_understated", forger.stop(epoch=forger.release.epoch - 1))
 
 
-def _others(forger: Forger) -> tuple[bytes, ...]:
-    return tuple(uuid4().bytes * 2 for _ in forger.release.scopes)
+def _others(count: int) -> tuple[bytes, ...]:
+    return tuple(uuid4().bytes * 2 for _ in range(count))
 
 
 def reads_what_was_never_released(forger: Forger) -> set[Broken]:
@@ -489,21 +488,9 @@ def reads_what_it_says_is_destroyed(forger: Forger) -> set[Broken]:
 def reads_after_the_stop_and_pretends_not_to_know(forger: Forger) -> set[Broken]:
     before = forger.plane.head
     forger.stop()
-    known = forger.look(basis_id=None, about=None, door="receipt")
+    known = forger.look(basis_id=None)
     assert known.seen != before
     return _r5("after_stop", forger.look(seen=before))
-
-
-def reads_after_the_stop_and_names_no_basis(forger: Forger) -> set[Broken]:
-    """It has nothing of its own in the case, so there is nothing else that it can have seen."""
-    forger.stop()
-    standing = [
-        one
-        for one in forger.plane.releases.values()
-        if one.recipient == forger.kg and one.state in {"released", "claimed"}
-    ]
-    sent = any(one.event.origin == forger.kg and one.event.sealed for one in forger.heard)
-    return set() if standing or sent else _r5("outside_grant", forger.look(basis_id=None))
 
 
 def reads_more_than_was_released(forger: Forger) -> set[Broken]:

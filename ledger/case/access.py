@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -17,13 +17,16 @@ from events.access import (
 from events.codes import DataScope, Purpose, Role
 from events.errors import AccessRefused, BadInput, CodeUnknown, NotAllowedNow, ProtectiveRefusal
 from events.stamp import Event
+from ledger.case.block import is_excluded
 from ledger.case.changing import changed
 from ledger.case.effects import Effect
 from ledger.case.matter import SUPERVISING, Draft, Drafts, Matter
 from ledger.case.national import BrokenGlass
 from ledger.case.personal import PersonalData
 from ledger.case.plane import Plane
+from ledger.case.receiving import purposes_of, standing_grants
 
+Scopes = tuple[DataScope, ...]
 #: How long broken glass lets somebody read, and within what time somebody else looks again.
 GLASS = timedelta(hours=3)
 REVIEW = timedelta(hours=24)
@@ -34,8 +37,21 @@ READING = frozenset({Role.CASEWORKER, Role.SUPERVISOR, Role.FOCAL_POINT, Role.GU
 _BY_OFFICE: Mapping[str, frozenset[str]] = {
     "receipt": frozenset({Role.DATA_PROTECTION_OFFICER, *READING}),
     # The search for what stands in clear (`ledger audit plaintext`): nobody looks at the values.
-    "audit": frozenset({Role.DATA_PROTECTION_OFFICER, Role.AUDITOR}),
+    "audit": frozenset({Role.DATA_PROTECTION_OFFICER}),
 }
+#: Who may break the glass: who works with children or answers for their data, and nobody who may
+#: be a party to the case.
+BREAKING = frozenset(
+    {
+        Role.CASEWORKER,
+        Role.SUPERVISOR,
+        Role.FOCAL_POINT,
+        Role.PROTECTION_OFFICER,
+        Role.DATA_PROTECTION_OFFICER,
+    }
+)
+#: Ways in on which somebody looks at the values, so that the purpose binds.
+_LOOKING = frozenset({"read", "search", "export"})
 DOORS = frozenset({"read", "search", "export", "receipt", "audit", "break_glass"})
 
 
@@ -86,13 +102,14 @@ def access_data(
     scopes: tuple[DataScope, ...],
     purpose: Purpose,
     access_id: UUID | None = None,
-    basis_id: UUID | None = None,
     about: UUID | None = None,
     door: str = "read",
 ) -> Drafts:
     """Record that somebody is about to be shown data; AccessRefused if that may not be.
 
-    The refusal is recorded by whoever asks for this decision (AccessDenied).
+    What it rests on is read from the case, never told: who looks would say what suits him. Where
+    a permission covers a part only, that part is recorded once more, on it. The refusal is
+    recorded by whoever asks for this decision (AccessDenied).
     """
     matter.require_known()
     matter.require_scopes(scopes)
@@ -100,30 +117,86 @@ def access_data(
         raise CodeUnknown("a purpose has to be named", rule="purpose_known")
     if door not in DOORS:
         raise BadInput(f"ways in are {', '.join(sorted(DOORS))}", rule="door_known")
-    _require_right(matter, scopes, door)
-    fields: dict[str, Any] = {
-        "access_id": access_id or matter.new_id(),
-        "scopes": scopes,
-        "purpose": purpose,
-        "basis_id": basis_id,
-        "about": about,
-        "door": door,
-    }
-    return (Draft(PersonalDataAccessed, fields),)
+    _require_right(matter, scopes, door, about)
+    bound = purpose if door in _LOOKING else None
+    rests = _rests_on(matter, scopes, bound, about)
+    said: dict[str, Any] = {"purpose": purpose, "about": about, "door": door}
+    access_id = access_id or matter.new_id()
+    if len(rests) == 1 and rests[0][1] == scopes:
+        return (_accessed(access_id, scopes, rests[0][0], said),)
+    apart = [_accessed(matter.new_id(), part, basis_id, said) for basis_id, part in rests]
+    return (_accessed(access_id, scopes, None, said), *apart)
 
 
-def _require_right(matter: Matter, scopes: tuple[DataScope, ...], door: str) -> None:
-    care, by, case_id = matter.case.national.care, matter.by, matter.case.case_id
-    for who in (by.id, by.organisation):
-        if care.excludes_person(who):
-            raise AccessRefused(f"case {case_id}: not for this person", rule="excluded")
-        if any(who in terms.withheld_from for terms in care.terms.values()):
-            raise AccessRefused(f"case {case_id}: withheld from this person", rule="withheld")
-    if by.role in _BY_OFFICE.get(door, READING):
+def _accessed(
+    access_id: UUID, scopes: Scopes, basis_id: UUID | None, said: dict[str, Any]
+) -> Draft:
+    fields = {"access_id": access_id, "scopes": scopes, "basis_id": basis_id, **said}
+    return Draft(PersonalDataAccessed, fields)
+
+
+def _rests_on(
+    matter: Matter, scopes: Scopes, purpose: Purpose | None, about: UUID | None
+) -> list[tuple[UUID, Scopes]]:
+    """Return on which permissions these scopes of other countries' data are shown, newest first.
+
+    One that covers them all stands alone. An event that is asked for alone is shown on one or on
+    none: whether it says the country's own data is not known here.
+    """
+    standing = list(standing_grants(matter.case, matter.today))
+    given = matter.case.settled.releases.get(about) if about is not None else None
+    if given is not None:
+        standing = [grant for grant in standing if grant == given]
+    found = [grant for grant in standing if not set(scopes).isdisjoint(grant.scopes)]
+    fit = [one for one in found if purpose is None or purpose in purposes_of(matter.case, one)]
+    if found and not fit:
+        raise AccessRefused(
+            f"case {matter.case.case_id}: what another country released is not for this purpose",
+            rule="purpose",
+        )
+    covered: dict[UUID, set[DataScope]] = {}
+    for grant in reversed(fit):
+        covered.setdefault(grant.basis_id, set()).update(grant.scopes)
+    whole = next((one for one, has in covered.items() if has.issuperset(scopes)), None)
+    if whole is not None:
+        return [(whole, scopes)]
+    return [] if about is not None else _parts(scopes, covered)
+
+
+def _parts(
+    scopes: Scopes, covered: Mapping[UUID, Collection[DataScope]]
+) -> list[tuple[UUID, Scopes]]:
+    """Say of each scope, once, on which permission it is shown."""
+    found, left = [], scopes
+    for basis_id, has in covered.items():
+        part = tuple(scope for scope in left if scope in has)
+        left = tuple(scope for scope in left if scope not in has)
+        if part:
+            found.append((basis_id, part))
+    return found
+
+
+def _require_right(matter: Matter, scopes: Scopes, door: str, about: UUID | None) -> None:
+    """Refuse who may not be shown this; in the same words, whether by role, block or wish."""
+    by, withheld = matter.by, _is_withheld(matter)
+    words = f"case {matter.case.case_id}: a {by.role} is not shown this"
+    if is_excluded(matter) or withheld:
+        hidden = "withheld" if withheld and not is_excluded(matter) else "excluded"
+        raise AccessRefused(words, rule="role", recorded_as=hidden)
+    if by.role in _BY_OFFICE.get(door, READING) or _has_broken_glass(matter, scopes):
         return
-    if _has_broken_glass(matter, scopes):
+    # An auditor looks for one thing at a time, never through a whole record.
+    if door == "audit" and by.role == Role.AUDITOR and about is not None:
         return
-    raise AccessRefused(f"case {case_id}: a {by.role} is not shown this", rule="role")
+    raise AccessRefused(words, rule="role")
+
+
+def _is_withheld(matter: Matter) -> bool:
+    """Say whether the child, or who gave permission, wants it kept from who asks."""
+    terms = matter.case.national.care.terms.values()
+    return any(
+        who in one.withheld_from for one in terms for who in (matter.by.id, matter.by.organisation)
+    )
 
 
 def _has_broken_glass(matter: Matter, scopes: tuple[DataScope, ...]) -> bool:
@@ -158,11 +231,11 @@ def break_glass(
     matter.require_known()
     matter.require_scopes(scopes)
     data.require_only({DataScope.NARRATIVE}, "broken glass")
-    care = matter.case.national.care
-    if care.excludes_person(matter.by.id) or care.excludes_person(matter.by.organisation):
-        raise AccessRefused(f"case {matter.case.case_id}: not for this person", rule="excluded")
-    if matter.by.role in {Role.BORDER_OFFICER, Role.CONSULAR_OFFICER, Role.SYSTEM}:
-        raise AccessRefused(f"a {matter.by.role} never breaks the glass", rule="role")
+    words = f"a {matter.by.role} does not break the glass"
+    if is_excluded(matter):
+        raise AccessRefused(words, rule="role", recorded_as="excluded")
+    if matter.by.role not in BREAKING:
+        raise AccessRefused(words, rule="role")
     fields = {
         "access_id": access_id or matter.new_id(),
         "scopes": scopes,

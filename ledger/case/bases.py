@@ -82,15 +82,23 @@ def require_terms(
     matter.require_day_ahead(expires_on, "the last day")
 
 
-def require_review(matter: Matter, recipient: str, scopes: Scopes, given_by: ConsentGiver) -> None:
+def require_review(
+    matter: Matter,
+    recipient: str,
+    scopes: Scopes,
+    given_by: ConsentGiver,
+    giver: str | None = None,
+) -> None:
     """What was refused or taken back is not granted again without a review (design §11).
 
     The child may give again what the child, or an adult, has taken back. What an adult refused
-    may be given again by an adult of the same standing. Everything else, and whatever was taken
-    back by somebody whom this country did not record, needs a supervisor or focal point. So does
-    an override that somebody took back; one that its authority ended is no word of the child's.
+    may be given again by the same person of the same standing. Everything else, and whatever was
+    taken back by somebody whom this country did not record, needs a supervisor or focal point. So
+    does an override that somebody took back; one that its authority ended is no word of the
+    child's.
     """
-    case, ended_by = matter.case, matter.case.national.care.ended_by
+    case, care = matter.case, matter.case.national.care
+    ended_by = care.ended_by
     taken_back = [
         basis_id
         for plane in (case.ahead, case.national)
@@ -101,9 +109,8 @@ def require_review(matter: Matter, recipient: str, scopes: Scopes, given_by: Con
     ]
     if given_by is ConsentGiver.CHILD or not taken_back:
         return
-    unknown = ConsentGiver.UNKNOWN
-    by = {ended_by.get(basis_id, unknown) for basis_id in taken_back}
-    if by <= {given_by} - {unknown}:
+    by = {(ended_by.get(one), care.ended_by_person.get(one)) for one in taken_back}
+    if given_by is not ConsentGiver.UNKNOWN and by == {(given_by, giver)}:
         return
     if matter.by.role not in SUPERVISING:
         raise ProtectiveRefusal(
@@ -172,20 +179,64 @@ def _is_for(basis: Basis | None, handoff: Handoff) -> bool:
     )
 
 
-def waiting_for(matter: Matter, recipient: str, purpose: Purpose, scopes: Scopes) -> UUID | None:
+def waiting_for(
+    matter: Matter,
+    recipient: str,
+    purpose: Purpose,
+    scopes: Scopes,
+    given_by: ConsentGiver = ConsentGiver.UNKNOWN,
+) -> UUID | None:
     """Return what began the handoff that waits for such a basis, because it has lost its own.
 
     A new consent or override is caused by it, so that the receiver may rest its answer on it.
+    A consent of the child's own is waited for as well where others gave the present one: that
+    ends when she comes of age, and what she wants then goes on. It is for one handoff.
+    """
+    plane, today = matter.case.ahead, matter.today
+    open_ones = [
+        handoff
+        for handoffs, purposes in ((plane.referrals, SERVICE), (plane.transfers, TRANSFER))
+        for handoff in (handoffs.values() if purpose in purposes else ())
+        if handoff.open
+        and (handoff.sender, handoff.receiver) == (matter.case.country, recipient)
+        and handoff.basis_id is not None
+        and set(handoff.scopes) <= set(scopes)
+    ]
+    waiting = [one for one in open_ones if not has_basis(plane, one, today)]
+    if given_by is ConsentGiver.CHILD:
+        waiting += [one for one in open_ones if not _has_hers(matter, one)]
+    return waiting[0].began_with if waiting else None
+
+
+def _has_hers(matter: Matter, handoff: Handoff) -> bool:
+    """Say whether a handoff rests on a consent in force that the child herself gave."""
+    plane, terms = matter.case.ahead, matter.case.national.care.terms
+    return any(
+        plane.in_force(basis_id, handoff, matter.today)
+        and basis_id in terms
+        and terms[basis_id].given_by is ConsentGiver.CHILD
+        for basis_id in bases_of(plane, handoff)
+    )
+
+
+def require_decided_again(matter: Matter, recipient: str) -> None:
+    """Refuse a caseworker's consent while an accepted transfer is on hold without its basis.
+
+    The fold asks no purpose, so any consent might let the child be moved (design §11).
     """
     plane = matter.case.ahead
-    for handoffs, purposes in ((plane.referrals, SERVICE), (plane.transfers, TRANSFER)):
-        for handoff in handoffs.values() if purpose in purposes else ():
-            between = (handoff.sender, handoff.receiver) == (matter.case.country, recipient)
-            covered = handoff.basis_id is not None and set(handoff.scopes) <= set(scopes)
-            lost = not has_basis(plane, handoff, matter.today)
-            if handoff.open and between and covered and lost:
-                return handoff.began_with
-    return None
+    held = any(
+        transfer.state == "accepted"
+        and (transfer.sender, transfer.receiver) == (matter.case.country, recipient)
+        and not has_basis(plane, transfer, matter.today)
+        for transfer in plane.transfers.values()
+    )
+    if held and matter.by.role not in SUPERVISING:
+        raise ProtectiveRefusal(
+            f"case {matter.case.case_id}: an accepted transfer to {recipient} has lost its basis"
+            " and is on hold until a supervisor or focal point decides again",
+            rule="on_hold",
+        )
 
 
 def _taken_back(plane: Plane, recipient: str, scopes: Scopes) -> list[UUID]:

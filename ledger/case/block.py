@@ -11,8 +11,8 @@ from uuid import UUID
 
 from events.block import BlockLifted, BlockPlaced
 from events.case import StatusChanged
-from events.codes import DataScope, NeutralStatus
-from events.errors import BadInput, NotAllowedNow, ProtectiveRefusal
+from events.codes import DataScope, NeutralStatus, Role
+from events.errors import AccessRefused, BadInput, NotAllowedNow, ProtectiveRefusal
 from events.stamp import Event
 from ledger.case.changing import changed
 from ledger.case.effects import Effect
@@ -90,6 +90,27 @@ def require_unblocked(matter: Matter, country: str) -> None:
     if matter.case.national.care.excludes_country(country):
         raise ProtectiveRefusal(
             f"case {matter.case.case_id}: a block stands against {country}", rule="blocked"
+        )
+
+
+def is_excluded(matter: Matter) -> bool:
+    """Say whether a block stands against who decides, or against the house he works in.
+
+    A program goes by its own name only: it has to go on stopping what has to stop.
+    """
+    care, by = matter.case.national.care, matter.by
+    names = (by.id,) if by.role == Role.SYSTEM else (by.id, by.organisation)
+    return any(care.excludes_person(name) for name in names)
+
+
+def require_not_excluded(matter: Matter) -> None:
+    """Refuse a person who is excluded from the case as any wrong role is refused.
+
+    He must not learn that a block stands, so why is for the record only.
+    """
+    if is_excluded(matter):
+        raise AccessRefused(
+            f"a {matter.by.role} does not decide this", rule="role", recorded_as="excluded"
         )
 
 

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from uuid import UUID
 
 from events.code_lists import code_list
-from events.codes import AgeBand, Assent, BasisKind, ConsentGiver, DataScope, Purpose
+from events.codes import AgeBand, Assent, BasisKind, ConsentGiver, DataScope, Purpose, Role
 from events.consent import (
     BasisRecorded,
     ConsentGranted,
@@ -17,14 +17,21 @@ from events.consent import (
     OverrideEnded,
     OverrideReviewed,
 )
-from events.errors import ProtectiveRefusal
+from events.errors import ProtectiveRefusal, WrongRole
 from events.stamp import Event
-from ledger.case.bases import meet, require_basis, require_review, require_terms, waiting_for
+from ledger.case.bases import (
+    meet,
+    require_basis,
+    require_decided_again,
+    require_review,
+    require_terms,
+    waiting_for,
+)
 from ledger.case.changing import changed
 from ledger.case.effects import Effect
 from ledger.case.givers import Given
 from ledger.case.identity import stopped
-from ledger.case.matter import Draft, Drafts, Matter
+from ledger.case.matter import SUPERVISING, Draft, Drafts, Matter
 from ledger.case.national import Terms
 from ledger.case.plane import NONE, Basis, Plane
 from ledger.case.steps import step_of
@@ -192,11 +199,12 @@ def grant_consent(
         withheld_from=withheld_from,
     )
     given.require_valid(matter)
-    require_review(matter, recipient, scopes, given_by)
+    require_review(matter, recipient, scopes, given_by, giver)
+    require_decided_again(matter, recipient)
     consent_id = consent_id or matter.new_id()
     granted = {"consent_id": consent_id, **_reach(recipient, scopes, expires_on)}
     terms = _recorded_terms(consent_id, BasisKind.CONSENT, purpose, matter.by.id, given=given)
-    caused_by = waiting_for(matter, recipient, purpose, scopes)
+    caused_by = waiting_for(matter, recipient, purpose, scopes, given_by)
     return (Draft(ConsentGranted, granted, caused_by), terms)
 
 
@@ -232,15 +240,26 @@ def approve_override(
 
 
 def end_override(matter: Matter, /, *, override_id: UUID) -> Drafts:
-    """End an override before its date."""
+    """End an override before its date, as somebody who works with the case.
+
+    Whoever else wants it ended asks (`withdraw_consent`), and a supervisor reviews it.
+    """
+    if matter.by.role not in {Role.CASEWORKER, *SUPERVISING}:
+        raise WrongRole(f"a {matter.by.role} does not end an override")
     require_basis(matter, override_id, override=True)
     return (Draft(OverrideEnded, {"override_id": override_id}),)
 
 
 def review_override(matter: Matter, /, *, override_id: UUID, upheld: bool) -> Drafts:
-    """Look again at an override after the emergency; one that was wrong ends with the review."""
+    """Look again at an override after the emergency; one that was wrong ends with the review.
+
+    Not as the person who asked for it.
+    """
     matter.require_supervising()
     basis = require_basis(matter, override_id, override=True)
+    terms = matter.case.national.care.terms.get(override_id)
+    if terms is not None and terms.requested_by == matter.by.id:
+        raise ProtectiveRefusal("who asked for an override cannot review it", rule="four_eyes")
     review = Draft(OverrideReviewed, {"override_id": override_id, "upheld": upheld})
     if upheld or basis.state != "granted":
         return (review,)

@@ -7,14 +7,14 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from events.codes import DataScope, Role
+from events.codes import DataScope, RetentionGround, Role
 from events.erasure import ErasureApproved, ErasureRequested, HoldEnded, HoldPlaced, KeysErased
 from events.errors import CaseUnknown, NotAllowedNow, ProtectiveRefusal, WrongRole
 from events.stamp import Event
 from ledger.case.case import Case
 from ledger.case.changing import changed
 from ledger.case.effects import Effect
-from ledger.case.matter import Draft, Drafts, Matter
+from ledger.case.matter import SUPERVISING, Draft, Drafts, Matter
 from ledger.case.national import Erasure
 from ledger.case.personal import PersonalData
 from ledger.case.plane import Plane
@@ -61,12 +61,14 @@ EFFECTS: Mapping[type[Event], Effect] = {
 def request_erasure(matter: Matter, /, *, erasure_id: UUID | None = None) -> Drafts:
     """Ask that what this country knows of a closed case be erased."""
     require_erasable(matter.case, matter.today)
+    _require_may_erase(matter)
     return (Draft(ErasureRequested, {"erasure_id": erasure_id or matter.new_id()}),)
 
 
 def approve_erasure(matter: Matter, /, *, erasure_id: UUID) -> Drafts:
     """Approve an erasure: two persons, one of them the data-protection officer."""
     require_erasable(matter.case, matter.today)
+    _require_may_erase(matter)
     erasure = matter.case.national.care.erasures.get(erasure_id)
     if erasure is None or erasure.state != "requested":
         raise NotAllowedNow(
@@ -80,6 +82,12 @@ def approve_erasure(matter: Matter, /, *, erasure_id: UUID) -> Drafts:
     return (Draft(ErasureApproved, {"erasure_id": erasure_id}),)
 
 
+def _require_may_erase(matter: Matter) -> None:
+    """Refuse whoever does not answer for the case or for its data."""
+    if matter.by.role not in {*SUPERVISING, Role.DATA_PROTECTION_OFFICER}:
+        raise WrongRole(f"a {matter.by.role} neither asks for an erasure nor approves it")
+
+
 def record_erased(
     matter: Matter, /, *, erasure_id: UUID, slots: int, replicas: int, method: str
 ) -> Drafts:
@@ -89,6 +97,8 @@ def record_erased(
     that it happened is recorded all the same.
     """
     matter.require_known()
+    if matter.by.role != Role.SYSTEM:
+        raise WrongRole("only the program that saw the keys fail records that they are erased")
     erasure = matter.case.national.care.erasures.get(erasure_id)
     if erasure is None or erasure.state != "approved":
         raise NotAllowedNow(
@@ -157,4 +167,21 @@ def require_erasable(case: Case, on: date) -> None:
     if holds_on(case.national, on):
         raise ProtectiveRefusal(
             f"case {case.case_id}: a hold forbids erasure until it ends", rule="hold"
+        )
+
+
+def require_not_kept(case: Case, grant_id: UUID, on: date) -> None:
+    """Refuse to destroy what was received while a hold or a claim keeps it.
+
+    What is gone may be destroyed again.
+    """
+    grant = case.ahead.releases[grant_id]
+    if grant.state == "destroyed":
+        return
+    if holds_on(case.national, on):
+        raise ProtectiveRefusal(f"grant {grant_id}: a hold keeps its keys", rule="hold")
+    claimed = grant.ground is not RetentionGround.UNKNOWN
+    if claimed and grant.until is not None and on <= grant.until:
+        raise ProtectiveRefusal(
+            f"grant {grant_id}: its keys are kept until {grant.until}", rule="retention"
         )

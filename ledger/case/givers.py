@@ -12,8 +12,9 @@ from uuid import UUID
 
 from events.codes import AgeBand, Assent, ConsentGiver
 from events.errors import BadInput, NotAllowedNow, ProtectiveRefusal
+from ledger.case.block import is_excluded
 from ledger.case.matter import Matter
-from ledger.case.national import Terms
+from ledger.case.national import Care, Terms
 
 _ADULTS = frozenset({ConsentGiver.CAREGIVER, ConsentGiver.GUARDIAN, ConsentGiver.OTHER})
 #: Age band -> who may give consent, and which assent of the child an adult's consent needs.
@@ -89,8 +90,10 @@ def asked_only(
     """Return why a withdrawal does not act at once and is reviewed, or None if it does.
 
     The child's acts at once at any age; an adult's, except on an override in force or from an
-    excluded person (design §11).
+    excluded person (design §11). An excluded person who records it may say that it is the child's.
     """
+    if is_excluded(matter):
+        return "excluded_person"
     if given_by not in _ADULTS:
         return None
     if giver is not None and matter.case.national.care.excludes_person(giver):
@@ -105,6 +108,11 @@ def require_may_withdraw(
 
     In a country that did not record who gave it, whoever works for the child is believed: a
     withdrawal only stops.
+
+    Who the guardian is stands sealed in GuardianAppointed. So a person who is known here as
+    another kind of giver is not believed to be the guardian, and an aunt who is appointed takes
+    back what she gave herself, nothing else. What is left: a stranger's pseudonym is believed, as
+    long as there is a guardian.
     """
     if given_by not in _ADULTS:
         return
@@ -112,13 +120,22 @@ def require_may_withdraw(
         raise BadInput("which adult it is: give a pseudonym", rule="giver_named")
     matter.require_pseudonym("who takes it back", giver)
     known = terms is not None and terms.given_by is not ConsentGiver.UNKNOWN
-    if given_by is ConsentGiver.GUARDIAN and matter.case.national.care.guardians:
+    care = matter.case.national.care
+    if given_by is ConsentGiver.GUARDIAN and care.guardians and not _is_another(care, giver):
         return
     if known and terms is not None and giver != terms.giver:
         raise NotAllowedNow(
             f"{basis_id}: the child, who gave it, or the present guardian takes it back",
             rule="giver_known",
         )
+
+
+def _is_another(care: Care, person: str) -> bool:
+    """Say whether this person is known as another kind of giver than a guardian."""
+    said = {one.given_by for one in care.terms.values() if one.giver == person}
+    said |= {care.ended_by[one] for one, who in care.ended_by_person.items() if who == person}
+    said |= {one.given_by for one in care.withdrawals_asked.values() if one.giver == person}
+    return not said <= {ConsentGiver.GUARDIAN, ConsentGiver.UNKNOWN}
 
 
 def _words(codes: frozenset[ConsentGiver] | frozenset[Assent]) -> str:

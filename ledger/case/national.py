@@ -77,6 +77,8 @@ class Care:
     shared_with: str | None = None
     #: Who refused permission or took it back, where no terms were recorded here.
     ended_by: Mapping[UUID, ConsentGiver] = field(default_factory=dict)
+    #: Which adult that was, by pseudonym.
+    ended_by_person: Mapping[UUID, str] = field(default_factory=dict)
     withdrawals_asked: Mapping[UUID, Asked] = field(default_factory=dict)
     #: Handoffs that go on without further data.
     forgone: tuple[UUID, ...] = ()

@@ -9,15 +9,16 @@ from hashlib import sha256
 from uuid import UUID
 
 from events.access import AccessDenied, BreakGlassUsed, PersonalDataAccessed
-from events.care import CaseShared
+from events.care import CaseShared, RefusalRecorded
 from events.case import CaseOpened
 from events.codes import NEUTRAL_ROLES, DataScope
-from events.consent import ConsentGranted, OverrideApproved
+from events.consent import ConsentGranted, OverrideApproved, WithdrawalAsked
 from events.errors import BasisMissing, DecisionRefused, NotAllowedNow, WrongCountry, WrongRole
 from events.referral import ReferralSent
 from events.registry import NEWEST
 from events.stamp import Actor, Event
 from events.transfer import TransferProposed
+from ledger.case.block import require_not_excluded
 from ledger.case.case import Case, Topic, topic
 from ledger.case.changing import changed
 from ledger.case.fold import effect, judge
@@ -41,6 +42,9 @@ SEALED_WITH: Mapping[type[Event], tuple[DataScope, ...]] = {
 
 #: What is recorded about people who only look.
 _LOOKED_AT = frozenset({PersonalDataAccessed, AccessDenied, BreakGlassUsed})
+#: What is recorded about a person who is excluded from the case: what was refused, and what waits
+#: for somebody else's review. Who is shown data is judged where that is decided.
+_OF_EXCLUDED = _LOOKED_AT | {RefusalRecorded, WithdrawalAsked}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ def record(matter: Matter, drafts: Drafts, *, salt: bytes) -> tuple[Recorded, ..
     `salt` (32 random bytes) is used if this is the first cross-border step.
     """
     matter.require_actor(decides=not all(draft.kind in _LOOKED_AT for draft in drafts))
+    if not all(draft.kind in _OF_EXCLUDED for draft in drafts):
+        require_not_excluded(matter)
     case = matter.case
     recorded: list[Recorded] = []
     for draft in _with_sharing(matter, drafts, salt):

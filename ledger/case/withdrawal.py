@@ -19,6 +19,7 @@ from events.consent import (
 from events.errors import NotAllowedNow, ProtectiveRefusal, WrongRole
 from events.stamp import Event
 from ledger.case.bases import basis_known, consents_met, has_basis, require_basis
+from ledger.case.block import is_excluded
 from ledger.case.changing import changed
 from ledger.case.effects import Effect
 from ledger.case.givers import asked_only, require_giver, require_may_withdraw
@@ -34,9 +35,14 @@ def _care(plane: Plane, **changes: Any) -> Plane:
 
 def _recorded(plane: Plane, event: WithdrawalRecorded) -> Plane:
     """The child's word stays, whatever an adult adds to it; of adults the first one's does."""
-    before = plane.care.ended_by.get(event.basis_id)
-    by = event.given_by if before is None or event.given_by is ConsentGiver.CHILD else before
-    return _care(plane, ended_by={**plane.care.ended_by, event.basis_id: by})
+    care, basis_id = plane.care, event.basis_id
+    if basis_id in care.ended_by and event.given_by is not ConsentGiver.CHILD:
+        return plane
+    persons = {one: who for one, who in care.ended_by_person.items() if one != basis_id}
+    if event.giver is not None:
+        persons[basis_id] = event.giver
+    ended_by = {**care.ended_by, basis_id: event.given_by}
+    return _care(plane, ended_by=ended_by, ended_by_person=persons)
 
 
 def _asked(plane: Plane, event: WithdrawalAsked) -> Plane:
@@ -73,16 +79,20 @@ def refuse_consent(
 ) -> Drafts:
     """Record that permission was asked for and refused.
 
-    It ends consents given before, so an adult refuses only what he could take back, too.
+    It ends consents given before, so an adult refuses only what he could take back, too. What an
+    excluded person records is kept and reviewed.
     """
     matter.require_known()
     matter.require_country(recipient)
     matter.require_scopes(scopes)
+    consent_id = consent_id or matter.new_id()
+    met = consents_met(matter, recipient, scopes)
+    if is_excluded(matter):
+        return tuple(_asks(matter, one, given_by, giver) for one in met or (consent_id,))
     require_giver(matter, given_by, giver)
-    for basis_id in consents_met(matter, recipient, scopes):
+    for basis_id in met:
         terms = matter.case.national.care.terms.get(basis_id)
         require_may_withdraw(matter, basis_id, terms, given_by, giver)
-    consent_id = consent_id or matter.new_id()
     refused = {"consent_id": consent_id, "recipient": recipient, "scopes": scopes}
     return (Draft(ConsentRefused, refused), *_who(consent_id, given_by, giver))
 
@@ -98,7 +108,8 @@ def withdraw_consent(
     """Take a permission back, at any time and without a reason. Stops sharing, never care.
 
     The child may at any age, whoever gave it, and the present guardian. An adult's word does not
-    end an override, and an excluded person's ends nothing: it is kept and reviewed.
+    end an override, and an excluded person's ends nothing, nor what such a person records: it is
+    kept and reviewed.
     """
     matter.require_known()
     basis = basis_known(matter, consent_id)
@@ -108,8 +119,7 @@ def withdraw_consent(
     override = basis.override and basis.state == "granted"
     why = asked_only(matter, given_by, giver, override=override)
     if why is not None:
-        asked = {"basis_id": consent_id, "given_by": given_by, "giver": giver, "why": why}
-        return (Draft(WithdrawalAsked, asked),)
+        return (_asks(matter, consent_id, given_by, giver, why),)
     if basis.override and given_by is not ConsentGiver.CHILD:
         require_basis(matter, consent_id, override=False)
     require_may_withdraw(matter, consent_id, terms, given_by, giver)
@@ -120,19 +130,22 @@ def withdraw_consent(
 
 
 def review_withdrawal(matter: Matter, /, *, consent_id: UUID, upheld: bool) -> Drafts:
-    """Decide on a withdrawal that did not act at once; one that was right ends the permission."""
+    """Decide on a withdrawal that did not act at once; one that was right ends the permission.
+
+    A refusal of what nobody had permitted ends nothing: if it was right, it is recorded anew.
+    """
     matter.require_known()
     matter.require_supervising()
     asked = matter.case.national.care.withdrawals_asked.get(consent_id)
     basis = basis_known(matter, consent_id)
-    if asked is None or basis is None:
+    if asked is None:
         raise NotAllowedNow(
             f"{consent_id}: no withdrawal waits for a review", rule="withdrawal_asked"
         )
     if asked.giver == matter.by.id:
         raise ProtectiveRefusal("who asked for it cannot review it", rule="four_eyes")
     review = Draft(WithdrawalReviewed, {"basis_id": consent_id, "upheld": upheld})
-    if not upheld or basis.state != "granted":
+    if not upheld or basis is None or basis.state != "granted":
         return (review,)
     ended = _ended(consent_id, override=basis.override)
     return (review, ended, *_who(consent_id, asked.given_by, asked.giver))
@@ -162,6 +175,19 @@ def forgo_data(matter: Matter, /, *, handoff_id: UUID) -> Drafts:
     if has_basis(plane, handoff, matter.today):
         raise NotAllowedNow(f"handoff {handoff_id} has its basis", rule="basis_lost")
     return (Draft(DataForgone, {"handoff_id": handoff_id}),)
+
+
+def _asks(
+    matter: Matter,
+    basis_id: UUID,
+    given_by: ConsentGiver,
+    giver: str | None,
+    why: str = "excluded_person",
+) -> Draft:
+    if giver is not None:
+        matter.require_pseudonym("who takes it back", giver)
+    asked = {"basis_id": basis_id, "given_by": given_by, "giver": giver, "why": why}
+    return Draft(WithdrawalAsked, asked)
 
 
 def _ended(basis_id: UUID, *, override: bool) -> Draft:

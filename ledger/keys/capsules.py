@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -39,15 +41,26 @@ class Prepared(NamedTuple):
         return capsule_hash(*split(self.carried))
 
 
-def find(connection: Connection[Any], due: Due, epoch: int) -> Prepared | None:
-    """Return what was prepared for a step, on a basis, in an epoch."""
+@contextmanager
+def preparing(connection: Connection[Any], case_id: UUID) -> Iterator[None]:
+    """Let nobody else prepare a release of a case, until what this one made is kept."""
+    with connection.transaction():
+        connection.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"capsules/{case_id}",)
+        )
+        yield
+
+
+def find(connection: Connection[Any], case_id: UUID, due: Due) -> list[Prepared]:
+    """Return what was prepared for a step on a basis, oldest first, whatever came of it."""
     cursor = connection.cursor(row_factory=tuple_row)
-    row = cursor.execute(
+    rows = cursor.execute(
         f"SELECT {_COLUMNS} FROM keystore.capsule"  # noqa: S608 - our own names
-        " WHERE handoff_id = %s AND preview = %s AND basis_id = %s AND epoch = %s",
-        (due.handoff_id, due.is_preview, due.basis_id, epoch),
-    ).fetchone()
-    return None if row is None else _prepared(row)
+        " WHERE case_id = %s AND handoff_id = %s AND preview = %s AND basis_id = %s"
+        " ORDER BY epoch",
+        (case_id, due.handoff_id, due.is_preview, due.basis_id),
+    ).fetchall()
+    return [_prepared(row) for row in rows]
 
 
 def of_grant(connection: Connection[Any], grant_id: UUID) -> Prepared | None:
@@ -61,10 +74,10 @@ def of_grant(connection: Connection[Any], grant_id: UUID) -> Prepared | None:
 
 
 def keep(connection: Connection[Any], one: Prepared) -> None:
-    """Keep a prepared release; nothing happens if the same step was prepared meanwhile."""
+    """Keep a prepared release."""
     connection.execute(
         f"INSERT INTO keystore.capsule ({_COLUMNS})"  # noqa: S608 - our own names
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             *one[:6],
             [str(scope) for scope in one.scopes],

@@ -8,7 +8,7 @@ tombstone. Whoever is killed in between is finished by the next one who opens th
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import Connection
@@ -25,8 +25,18 @@ from ledger.keys.wrapping import opens
 
 #: Told what has just been done: `condemned`, `overwritten`.
 At = Callable[[str], None]
-#: Every set of the case, those of some kinds, or those of one grant or handoff.
-Only = UUID | Collection[Kind] | None
+
+
+class Only(NamedTuple):
+    """Which sets of a case: those that fit whatever is named; all of them if nothing is."""
+
+    grant: UUID | None = None
+    handoff: UUID | None = None
+    kinds: Collection[Kind] | None = None
+    state: str | None = None
+
+
+ALL = Only()
 
 
 class Eraser:
@@ -46,7 +56,7 @@ class Eraser:
         self._memory = memory
         self._at = at
 
-    def erase(self, case_id: UUID, only: Only = None) -> Evidence:
+    def erase(self, case_id: UUID, only: Only = ALL) -> Evidence:
         """Destroy sets of a case, and return what can be said of them. May be repeated.
 
         KeystoreDamaged if a replica could not be reached or something still opens: then the
@@ -63,7 +73,7 @@ class Eraser:
         self.finish(case_id)
         return self.evidence(case_id, only)
 
-    def evidence(self, case_id: UUID, only: Only = None) -> Evidence:
+    def evidence(self, case_id: UUID, only: Only = ALL) -> Evidence:
         """Return what can be said of sets that were destroyed; NotAllowedNow if one is not."""
         with self._connections.reading() as connection:
             found = _chosen(connection, case_id, only)
@@ -139,6 +149,12 @@ class Eraser:
 
 
 def _chosen(connection: Connection[Any], case_id: UUID, only: Only) -> list[Row]:
-    if only is None or isinstance(only, UUID):
-        return rows.chosen(connection, case_id, of=only)
-    return rows.chosen(connection, case_id, kinds=[Kind(kind).value for kind in only])
+    kinds = None if only.kinds is None else [Kind(kind).value for kind in only.kinds]
+    return rows.chosen(
+        connection,
+        case_id,
+        kinds=kinds,
+        grant=only.grant,
+        handoff=only.handoff,
+        state=only.state,
+    )

@@ -6,43 +6,49 @@ wants; whether that may be is read from the ledger, never from the caller's word
 
 from __future__ import annotations
 
-import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from events.access import PersonalDataAccessed
+from events.agreement import Agreement
 from events.codes import DataScope
 from events.errors import (
     AccessRefused,
     BasisMissing,
+    KeysGone,
     KeyWornOut,
     NotAllowedNow,
     ProtectiveRefusal,
+    ServiceUnavailable,
+    WrongCountry,
 )
 from ledger.case.case import Case
-from ledger.case.erasure import require_erasable
+from ledger.case.erasure import require_erasable, require_not_kept
 from ledger.case.personal import merged
+from ledger.case.sharing import spent_epoch
 from ledger.history import Histories
 from ledger.keys import capsules
 from ledger.keys.capsules import Prepared
-from ledger.keys.keyset import Evidence, Kind
+from ledger.keys.keyset import Evidence, KeySet, Kind
 from ledger.keys.majority import Age, age_of
+from ledger.keys.pinned import Pins
 from ledger.keys.records import Events, events_of, own_record
 from ledger.keys.releasing import Releasing, stage
 from ledger.keys.seal import SCOPE_NUMBER, seal
 from ledger.keys.sealing import Field
 from ledger.keys.showing import Showing, Shown
+from ledger.keys.uses import Uses
 from ledger.keys.vault import Vault
 from ledger.readiness import Readiness
 from ledger.snapshot import CaseReader
 from ledger.store import Store
 
-#: So long after it was recorded an access may be used.
-FRESH = timedelta(seconds=60)
 _HISTORIES = 1_000
+#: So often a case is read again while events of it take their places.
+_LOOKS = 3
 
 
 def _now() -> datetime:
@@ -58,25 +64,25 @@ class Keystore:
         vault: Vault,
         country: str,
         *,
-        partitions: int,
-        zone: str = "UTC",
+        agreement: Agreement,
         clock: Callable[[], datetime] = _now,
     ) -> None:
-        """Judge from a store, opened with the national keys; `partitions` of the agreement.
+        """Judge from a store, opened with the national keys.
 
-        Birthdays are read in `zone`, the country's time zone.
+        `agreement` names the country's time zone, in which birthdays are read, and the log keys
+        of those whose word counts.
         """
         self._store = store
         self._vault = vault
         self.country = country
         self._clock = clock
-        self._zone = ZoneInfo(zone)
-        self._reader = CaseReader(store, Histories(country, most=_HISTORIES))
-        self._readiness = Readiness(store, partitions=partitions)
+        self._zone = ZoneInfo(agreement.countries[country].zone)
+        self._pins = Pins(agreement, country)
+        self._histories = Histories(country, most=_HISTORIES)
+        self._reader = CaseReader(store, self._histories)
+        self._readiness = Readiness(store, partitions=agreement.partitions)
         self._releasing = Releasing(store, vault, country, self._today)
-        self._since = clock()
-        self._used: dict[UUID, datetime] = {}
-        self._lock = threading.Lock()
+        self._uses = Uses(lambda: self._clock())
 
     def close(self) -> None:
         """Forget every key and close every connection."""
@@ -89,7 +95,10 @@ class Keystore:
         return self._vault.replicas
 
     def seal(self, fields: Sequence[Field]) -> list[bytes]:
-        """Return a box for each text, under the newest keys of its case. KeysGone after erasure."""
+        """Return a box for each text, under the newest keys of its case.
+
+        KeysGone after an erasure, until the case is open again.
+        """
         by_case: defaultdict[UUID, list[Field]] = defaultdict(list)
         for one in fields:
             by_case[one.case_id].append(one)
@@ -101,7 +110,17 @@ class Keystore:
         return [boxes[id(one)] for one in fields]
 
     def one_time(self, case_id: UUID, handoff_id: UUID, *, preview: bool) -> bytes:
-        """Return this country's public key for one step of a release; the same each time."""
+        """Return this country's public key for one step of a release; the same each time.
+
+        Only for a handoff to this country, as it knows the case: else a caller could have keys
+        made without end.
+        """
+        case = self._reader.read(case_id).history.case
+        handoff = case.ahead.handoff(handoff_id) or case.national.handoff(handoff_id)
+        if handoff is None:
+            raise NotAllowedNow(f"case {case_id} has no handoff {handoff_id}", rule="handoff_known")
+        if handoff.receiver != self.country:
+            raise WrongCountry(f"handoff {handoff_id}: {handoff.receiver} is its receiver")
         return self._vault.one_time(case_id, handoff_id, stage(preview=preview))
 
     def prepare(self, case_id: UUID, handoff_id: UUID, *, preview: bool) -> Prepared:
@@ -110,15 +129,17 @@ class Keystore:
         The same grant each time, with the record as it is now. BasisMissing.
         """
         case, events = self._look(case_id)
-        prepared = self._releasing.prepare(case, events, handoff_id, preview=preview)
-        self._require_of_age(case, events, prepared.basis_id)
-        return prepared
+        # No consent of others for somebody who has come of age, whatever the topic shows.
+        ended = frozenset(self._age(case, events).ended)
+        return self._releasing.prepare(case, events, handoff_id, preview=preview, without=ended)
 
     def carry(self, case_id: UUID, grant_id: UUID) -> bytes:
         """Return the capsule of a grant that is effective and still permitted. BasisMissing."""
         case, events = self._look(case_id)
         value = self._releasing.carry(case, grant_id)
-        self._require_of_age(case, events, case.settled.releases[grant_id].basis_id)
+        basis_id = case.settled.releases[grant_id].basis_id
+        if basis_id in self._age(case, events).ended:
+            raise BasisMissing(f"{basis_id}: it ended by age; the young person is asked herself")
         return value
 
     def age(self, case_id: UUID) -> Age:
@@ -153,7 +174,8 @@ class Keystore:
     def destroy(self, case_id: UUID, grant_id: UUID) -> Evidence:
         """Destroy the keys of a grant that is shared no longer, and see them fail.
 
-        Once its handoff is over, the one-time keys that open its capsules go with them.
+        Once its handoff is over, the one-time keys that open its capsules go with them. What is
+        kept for a court, or on a ground of this country's own, is kept.
         """
         case, _ = self._look(case_id)
         grant = case.ahead.releases.get(grant_id)
@@ -164,11 +186,12 @@ class Keystore:
                 f"grant {grant_id} is in use: its keys are destroyed when sharing has stopped",
                 rule="grant_in_use",
             )
+        require_not_kept(case, grant_id, self._today())
         handoff = case.settled.handoff(grant.handoff_id)
         if handoff is None or not handoff.open:
-            self._vault.erase_case(case_id, grant.handoff_id)
-        self._vault.erase_case(case_id, grant_id)
-        return self._vault.attest(case_id, grant_id)
+            self._vault.erase_case(case_id, handoff=grant.handoff_id)
+        self._vault.erase_case(case_id, grant=grant_id)
+        return self._vault.attest(case_id, grant=grant_id)
 
     def erase(self, case_id: UUID, erasure_id: UUID) -> Evidence:
         """Destroy every key of a case whose erasure is approved, and see them fail."""
@@ -176,6 +199,9 @@ class Keystore:
         erasure = case.national.care.erasures.get(erasure_id)
         if erasure is None or erasure.state not in {"approved", "erased"}:
             raise NotAllowedNow(f"erasure {erasure_id} is not approved", rule="erasure_approved")
+        if erasure.state == "erased" and case.identity.state == "open":
+            # Open again, it has keys of its own now: of the old ones there is only to be said.
+            return self._vault.attest(case_id, state="erased")
         # What was erased is erased again after a restore: no hold has anything left to keep.
         if erasure.state == "approved" and not self._has_begun(case_id):
             require_erasable(case, self._today())
@@ -190,21 +216,31 @@ class Keystore:
         said = merged([identity.text]) if identity is not None else {}
         return age_of(case, said, self._clock().astimezone(self._zone).date())
 
-    def _require_of_age(self, case: Case, events: Events, basis_id: UUID) -> None:
-        """Use no consent of others for somebody who has come of age, whatever the topic shows."""
-        if basis_id in self._age(case, events).ended:
-            raise BasisMissing(f"{basis_id}: it ended by age; the young person is asked herself")
-
     def _has_begun(self, case_id: UUID) -> bool:
         """Say whether keys of the case were destroyed: no hold brings them back."""
-        sets = self._vault.sets(case_id)
-        return any(one.state != "live" for one in sets if one.kind is Kind.OWN)
+        own = [one for one in self._vault.sets(case_id) if one.kind is Kind.OWN]
+        # After an earlier erasure a case may have been opened again, with newer keys.
+        newest = max(own, key=lambda one: one.epoch or 0, default=None)
+        return newest is not None and newest.state != "live"
 
     def _today(self) -> date:
         return self._clock().date()
 
     def _look(self, case_id: UUID) -> tuple[Case, Events]:
-        """Return a case and its events; NotAllowedNow while one of them is out of sight."""
+        """Return a case and its events; NotAllowedNow while one of them is out of sight.
+
+        KeystoreDamaged if somebody else than its origin put an event of it into the mirror.
+        """
+        for _ in range(_LOOKS):
+            case = self._seen(case_id)
+            events = events_of(self._store, case_id, self._pins)
+            if events.settled == case.settled:
+                return case, events
+            # An event took its place in between; or what was read before is not there any more.
+            self._histories.forget(case_id)
+        raise ServiceUnavailable(f"case {case_id} changes while it is read", rule="changing")
+
+    def _seen(self, case_id: UUID) -> Case:
         seen = self._reader.read(case_id)
         self._readiness.require(seen.incarnation, seen.generation)
         if seen.held or seen.parked:
@@ -212,10 +248,10 @@ class Keystore:
                 f"case {case_id}: an event of it cannot be read here yet, so no key is used",
                 rule="held" if seen.held else "parked",
             )
-        return seen.history.case, events_of(self._store, case_id)
+        return seen.history.case
 
     def _sealed(self, case_id: UUID, fields: Sequence[Field]) -> list[bytes]:
-        keys = self._vault.own(case_id)
+        keys = self._newest(case_id)
         try:
             self._vault.reserve(keys, len(fields))
         except KeyWornOut:
@@ -226,27 +262,28 @@ class Keystore:
             for one in fields
         ]
 
+    def _newest(self, case_id: UUID) -> KeySet:
+        """Return the keys to seal with. A case that is open again after its erasure gets new ones.
+
+        While an erasure is not recorded yet, nothing new is made: it would be destroyed with it.
+        """
+        try:
+            return self._vault.own(case_id)
+        except KeysGone:
+            case = self._reader.read(case_id).history.case
+            erasures = case.national.care.erasures.values()
+            under_way = any(one.state == "approved" for one in erasures)
+            if case.identity.state != "open" or under_way:
+                raise
+        return self._vault.next_epoch(case_id, after=spent_epoch(case), again=True)
+
     def _recorded(self, events: Events, access_id: UUID) -> PersonalDataAccessed:
         for told in reversed(events.own):
             event = told.event
             if isinstance(event, PersonalDataAccessed) and event.access_id == access_id:
-                if not self._use(event):
+                if not self._uses.use(event):
                     break
                 return event
         raise AccessRefused(
             f"access {access_id} is not recorded, or was used: record a new one", rule="recorded"
         )
-
-    def _use(self, access: PersonalDataAccessed) -> bool:
-        """Say whether an access may be used now, for the first time.
-
-        What was used before this process began nobody knows: so that is too old, too.
-        """
-        now = self._clock()
-        with self._lock:
-            self._used = {one: at for one, at in self._used.items() if now - at <= FRESH}
-            late = now - access.recorded_at > FRESH or access.recorded_at < self._since
-            if late or access.access_id in self._used:
-                return False
-            self._used[access.access_id] = access.recorded_at
-            return True

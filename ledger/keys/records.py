@@ -23,12 +23,14 @@ from events.case import CaseOpened
 from events.codec import decode
 from events.codes import DataScope
 from events.data import KeysReleased
+from events.erasure import KeysErased
 from events.stamp import Event, SealedEntry, leaf_hash
 from ledger.case.personal import merged, record_text
-from ledger.case.plane import empty
+from ledger.case.plane import Plane, empty
 from ledger.case.reading import read_on
 from ledger.keys.keyset import Erased
 from ledger.keys.national import opened
+from ledger.keys.pinned import Pins
 from ledger.keys.seal import SCOPE_NUMBER, key_id_of, unseal
 from ledger.keys.sealing import Opened, place_in
 from ledger.keys.vault import Vault
@@ -50,7 +52,7 @@ _OWN = """
 SELECT state FROM ledger.ledger_events WHERE originator_id = %s ORDER BY originator_version
 """
 _SHARED = """
-SELECT origin, version, value FROM mirror.record
+SELECT origin, version, value, log_index, signature FROM mirror.record
 WHERE topic = 'shared' AND case_id = %s AND effect_offset IS NOT NULL
 ORDER BY effect_offset, effect_rank
 """
@@ -70,6 +72,8 @@ class Events(NamedTuple):
     #: Those that took effect on the shared topic, in its order. What is void says nothing here:
     #: else whoever signs events of this case could put his own under somebody else's ids.
     shared: Sequence[Told]
+    #: The case as these shared events make it; None where nobody asked for them.
+    settled: Plane | None = None
 
     def one(self, event_id: UUID) -> Told | None:
         """Return an event by its id, own ones first."""
@@ -77,33 +81,44 @@ class Events(NamedTuple):
         return next(found, None)
 
 
-def events_of(store: Store, case_id: UUID) -> Events:
-    """Return every event of a case; RecordRejected if an own one is not what was written."""
+def events_of(store: Store, case_id: UUID, pins: Pins | None = None) -> Events:
+    """Return every event of a case; RecordRejected if an own one is not what was written.
+
+    With `pins` a shared one that its origin has not signed is refused, too: KeystoreDamaged.
+    """
     keys = store.mapper.keys
     with store.reading() as connection:
         cursor = connection.cursor(row_factory=tuple_row)
         own = cursor.execute(_OWN, (case_id,)).fetchall()
         shared = cursor.execute(_SHARED, (case_id,)).fetchall()
     told = [Told(opened(decode(value), keys), leaf_hash(value)) for (value,) in own]
-    return Events(told, _effective(case_id, shared))
+    return Events(told, *_effective(case_id, shared, pins))
 
 
-def _effective(case_id: UUID, rows: Iterable[tuple[str, int, bytes]]) -> list[Told]:
+def _effective(
+    case_id: UUID, rows: Iterable[tuple[str, int, bytes, int, bytes]], pins: Pins | None
+) -> tuple[list[Told], Plane]:
     plane, found = empty(case_id, shared=True), []
-    for origin, version, value in rows:
+    for origin, version, value, index, signature in rows:
         leaf = leaf_hash(value)
+        if pins is not None:
+            pins.require(case_id, origin, index, leaf, signature)
         plane, verdict, event = read_on(plane, value, leaf, origin=origin, version=version)
         if event is not None and verdict.effective:
             found.append(Told(event, leaf))
-    return found
+    return found, plane
 
 
-def open_entry(vault: Vault, event: Event, entry: SealedEntry) -> Opened:
+def open_entry(
+    vault: Vault, event: Event, entry: SealedEntry, grant_id: UUID | None = None
+) -> Opened:
     """Return what an entry says, or that its key was destroyed. SealBroken if it was tampered with.
 
-    An entry under a key that was never here is as closed as an erased one.
+    It is opened with own keys, or with those of the grant that permits it: what others gave us
+    opens nothing of our own, and no grant opens what another gave. An entry under a key that was
+    never here is as closed as an erased one.
     """
-    keys = vault.by_key_id(event.case_id, key_id_of(entry.box))
+    keys = vault.by_key_id(event.case_id, key_id_of(entry.box), grant_id)
     if keys is None or isinstance(keys, Erased):
         return Opened("erased" if keys is not None else "closed")
     place = place_in(event, entry.scope, keys.epoch)
@@ -113,15 +128,23 @@ def open_entry(vault: Vault, event: Event, entry: SealedEntry) -> Opened:
 def own_record(
     vault: Vault, own: Iterable[Told], scopes: Iterable[DataScope]
 ) -> Mapping[DataScope, Opened]:
-    """Return this country's record of a case by scope, every later text over the earlier ones."""
+    """Return this country's record of a case by scope, every later text over the earlier ones.
+
+    A case that was opened again after an erasure has a new record; the old one reads as erased
+    until there is one.
+    """
     wanted = set(scopes)
+    before: dict[DataScope, Opened] = {}
     found: dict[DataScope, list[Opened]] = {}
     for told in own:
+        if isinstance(told.event, KeysErased):
+            before |= dict.fromkeys(found, Opened("erased"))
+            found = {}
         if type(told.event) in OF_RECORD:
             for entry in told.event.sealed:
                 if entry.scope in wanted:
                     found.setdefault(entry.scope, []).append(open_entry(vault, told.event, entry))
-    return {scope: _together(texts) for scope, texts in found.items()}
+    return before | {scope: _together(texts) for scope, texts in found.items()}
 
 
 def _together(texts: Sequence[Opened]) -> Opened:
@@ -134,7 +157,7 @@ def _together(texts: Sequence[Opened]) -> Opened:
 def entries_of(
     vault: Vault, event: Event, scopes: Iterable[DataScope]
 ) -> Mapping[DataScope, Opened]:
-    """Return what one event says in some scopes."""
+    """Return what one own event says in some scopes."""
     wanted = set(scopes)
     return {
         entry.scope: open_entry(vault, event, entry)

@@ -9,8 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from typing import Any
 from uuid import UUID
 
+import structlog
+from psycopg import Connection
 from uuid_utils.compat import uuid7
 
 from events.codes import DataScope
@@ -24,7 +27,7 @@ from ledger.case.case import Case
 from ledger.case.personal import merged, record_text
 from ledger.case.plane import Handoff
 from ledger.case.plane import Release as Grant
-from ledger.case.sharing import Due, due_of, is_permitted, spent_epoch, stops
+from ledger.case.sharing import Due, due_of, is_made, is_permitted, spent_epoch, stops
 from ledger.keys import capsules
 from ledger.keys.capsule import (
     Key,
@@ -43,6 +46,8 @@ from ledger.keys.seal import SCOPE_NUMBER, commitment, seal, unseal
 from ledger.keys.sealing import RECORD_BYTES, place_of
 from ledger.keys.vault import Vault
 from ledger.store import Store
+
+log = structlog.get_logger()
 
 _SCHEMA = NEWEST["KeysReleased"].canonical_sha256
 _OFFERS_PREVIEW = (ReferralReceived, TransferPreviewed)
@@ -63,29 +68,61 @@ class Releasing:
         self._country = country
         self._today = today
 
-    def prepare(self, case: Case, events: Events, handoff_id: UUID, *, preview: bool) -> Prepared:
-        """Return a release that is due, made once for its step, basis and epoch. BasisMissing."""
-        due = due_of(case, handoff_id, self._today(), preview=preview)
+    def prepare(
+        self,
+        case: Case,
+        events: Events,
+        handoff_id: UUID,
+        *,
+        preview: bool,
+        without: frozenset[UUID] = frozenset(),
+    ) -> Prepared:
+        """Return a release that is due, made once for its step and basis. BasisMissing.
+
+        `without` names bases that ended by age. Every release has keys of its own, so the number
+        of its epoch counts releases, and says nothing of what else was decided about the child.
+        """
+        due = due_of(case, handoff_id, self._today(), preview=preview, without=without)
         handoff = case.settled.handoff(handoff_id)
         if due is None or handoff is None:
-            raise BasisMissing(f"handoff {handoff_id}: nothing permits a release now")
-        keys = self._vault.next_epoch(case.case_id, after=spent_epoch(case, self._today()))
+            why = "; a consent that ended by age permits none" if without else ""
+            raise BasisMissing(f"handoff {handoff_id}: nothing permits a release now{why}")
+        if is_made(case, due):
+            raise NotAllowedNow(f"handoff {handoff_id}: this is released", rule="release_made")
         texts = self._texts(events, due, handoff)
-        with self._store.reading() as connection:
-            found = capsules.find(connection, due, keys.epoch)
-            if found is not None and _was_void(case, events, found):
-                # It has no effect and never will: its event id is used up.
-                capsules.drop(connection, found.grant_id)
-                found = None
-            if found is None:
+        with (
+            self._store.reading() as connection,
+            capsules.preparing(connection, case.case_id),
+        ):
+            found, keys = self._found(connection, case, events, due)
+            if found is None or keys is None:
+                keys = self._vault.for_release(case.case_id, after=spent_epoch(case))
                 made = self._made(case, events, due, handoff, keys, texts)
                 capsules.keep(connection, made)
-                found = capsules.find(connection, due, keys.epoch)
-        assert found is not None, "it was kept, or somebody else's was"
+                return made
         if self._says(found, keys) == texts:
             return found
         # Prepared some time ago and never recorded: the capsule stays, the record is today's.
         return found._replace(sealed=self._boxes(case.case_id, found.grant_id, keys, texts))
+
+    def _found(
+        self, connection: Connection[Any], case: Case, events: Events, due: Due
+    ) -> tuple[Prepared | None, KeySet | None]:
+        """Return what was prepared before and can still be recorded, with its keys.
+
+        What never can be is dropped: its epoch is spent, or its event id used up by a void one.
+        """
+        for one in capsules.find(connection, case.case_id, due):
+            keys = self._vault.own_at(case.case_id, one.epoch)
+            if _is_recorded(case, events, one):
+                raise NotAllowedNow(
+                    f"handoff {due.handoff_id}: its release waits for its place", rule="pending"
+                )
+            void = events.one(one.grant_id) is not None
+            if not void and one.epoch > spent_epoch(case) and isinstance(keys, KeySet):
+                return one, keys
+            capsules.drop(connection, one.grant_id)
+        return None, None
 
     def carry(self, case: Case, grant_id: UUID) -> bytes:
         """Return what goes on the grants topic, once its KeysReleased is effective and stands."""
@@ -127,14 +164,20 @@ class Releasing:
         salt, capsule = split(value)
         if capsule_hash(salt, capsule) != grant.capsule:
             raise SealBroken(f"grant {grant_id}: another capsule than the one recorded")
-        private = self._vault.one_time_private(grant.handoff_id, stage(preview=grant.is_preview))
+        private = self._vault.one_time_private(
+            case.case_id, grant.handoff_id, stage(preview=grant.is_preview)
+        )
         keys = unwrap(capsule, _release(grant_id, grant, case, events), private)
         check_commitments(keys, dict(zip(grant.scopes, grant.commitments, strict=False)))
         if any(key.epoch != grant.epoch for key in keys) or len(keys) != len(grant.scopes):
             raise SealBroken(f"grant {grant_id}: its capsule holds keys of another epoch or scope")
-        self._vault.receive(
-            case.case_id, grant_id, [(SCOPE_NUMBER[one.scope], one.epoch, one.dek) for one in keys]
-        )
+        given = [(SCOPE_NUMBER[one.scope], one.epoch, one.dek) for one in keys]
+        try:
+            self._vault.receive(case.case_id, grant_id, given)
+        except SealBroken as error:
+            said = {"origin": grant.origin, "rule": error.rule}
+            log.warning("keys_are_not_new", case_id=case.case_id, **said)
+            raise
 
     def _made(
         self,
@@ -201,7 +244,7 @@ class Releasing:
         record = own_record(self._vault, events.own, due.scopes)
         texts = {scope: one.text for scope, one in record.items()}
         began = events.one(handoff.began_with)
-        if due.is_preview and began is not None:
+        if due.is_preview and began is not None and began.event.origin == self._country:
             said = entries_of(self._vault, began.event, due.scopes)
             preview = said.get(DataScope.PREVIEW)
             both = [texts.get(DataScope.PREVIEW, b""), b"" if preview is None else preview.text]
@@ -209,10 +252,13 @@ class Releasing:
         return {scope: text for scope, text in texts.items() if text}
 
 
-def _was_void(case: Case, events: Events, prepared: Prepared) -> bool:
-    """Say whether a prepared release was recorded, and the topic's order made nothing of it."""
-    said = events.one(prepared.grant_id) is not None
-    return said and prepared.grant_id not in case.ahead.releases
+def _is_recorded(case: Case, events: Events, prepared: Prepared) -> bool:
+    """Say whether a prepared release was recorded, and has not come to nothing."""
+    told = events.one(prepared.grant_id)
+    if told is None:
+        return False
+    waits = told.event.version > case.settled.versions.get(case.country, 0)
+    return waits or prepared.grant_id in case.settled.releases
 
 
 def _release(grant_id: UUID, grant: Grant, case: Case, events: Events) -> Release:

@@ -23,17 +23,30 @@ _NEWEST_LIVE: LiteralString = (
     " WHERE case_id = %s AND kind = 'own' ORDER BY epoch DESC LIMIT 1"
 )
 _AT: LiteralString = _FROM + "case_id = %s AND kind = 'own' AND epoch = %s"
-# Two grants may have released one key: while one of them is live, the key is.
+# Own sets have no grant: whoever names none gets no key that another country gave.
 _NAMED: LiteralString = (
-    _FROM + "case_id = %s AND %s::bytea = ANY (key_ids)"
-    " ORDER BY state = 'live' DESC, created_at DESC LIMIT 1"
+    _FROM + "case_id = %s AND %s::bytea = ANY (key_ids) AND grant_id IS NOT DISTINCT FROM %s::uuid"
+    " LIMIT 1"
 )
-_GRANTED: LiteralString = _FROM + "grant_id = %s AND epoch = %s AND kind = 'received'"
-_ONE_TIME: LiteralString = _FROM + "handoff_id = %s AND stage = %s AND kind = 'one_time'"
+_TAKEN: LiteralString = """
+SELECT EXISTS (
+    SELECT FROM keystore.key_set
+    WHERE case_id = %s AND key_ids && %s::bytea[] AND grant_id IS DISTINCT FROM %s::uuid
+)
+"""
+_GRANTED: LiteralString = (
+    _FROM + "case_id = %s AND grant_id = %s AND epoch = %s AND kind = 'received'"
+)
+_ONE_TIME: LiteralString = (
+    _FROM + "case_id = %s AND handoff_id = %s AND stage = %s AND kind = 'one_time'"
+)
 _BY_ID: LiteralString = _FROM + "set_id = %s"
 _CHOSEN: LiteralString = (
-    _FROM + "case_id = %s AND (%s::text[] IS NULL OR kind = ANY (%s::text[]))"
-    " AND (%s::uuid IS NULL OR %s::uuid IN (grant_id, handoff_id))"
+    _FROM + "case_id = %(case)s"
+    " AND (%(kinds)s::text[] IS NULL OR kind = ANY (%(kinds)s::text[]))"
+    " AND (%(grant)s::uuid IS NULL OR grant_id = %(grant)s::uuid)"
+    " AND (%(handoff)s::uuid IS NULL OR handoff_id = %(handoff)s::uuid)"
+    " AND (%(state)s::text IS NULL OR state = %(state)s::text)"
     " ORDER BY created_at, epoch, set_id"
 )
 _ERASING: LiteralString = "SELECT DISTINCT case_id FROM keystore.key_set WHERE state = 'erasing'"
@@ -137,19 +150,31 @@ def own_at(connection: Connection[Any], case_id: UUID, epoch: int) -> Row | None
     return _one(connection, _AT, (case_id, epoch))
 
 
-def named(connection: Connection[Any], case_id: UUID, key_id: bytes) -> Row | None:
-    """Return a set of the case that has a key of this name, a live one if there is one."""
-    return _one(connection, _NAMED, (case_id, key_id))
+def named(
+    connection: Connection[Any], case_id: UUID, key_id: bytes, grant_id: UUID | None
+) -> Row | None:
+    """Return the set that has a key of this name: an own one, or what a grant released."""
+    return _one(connection, _NAMED, (case_id, key_id, grant_id))
 
 
-def granted(connection: Connection[Any], grant_id: UUID, epoch: int) -> Row | None:
+def taken(
+    connection: Connection[Any], case_id: UUID, key_ids: Sequence[bytes], grant_id: UUID
+) -> bool:
+    """Say whether a set of the case that is not this grant's has, or had, a key of these names."""
+    found = connection.execute(_TAKEN, (case_id, list(key_ids), grant_id)).fetchone()
+    return found is not None and bool(found[0])
+
+
+def granted(connection: Connection[Any], case_id: UUID, grant_id: UUID, epoch: int) -> Row | None:
     """Return what a grant released, of one epoch."""
-    return _one(connection, _GRANTED, (grant_id, epoch))
+    return _one(connection, _GRANTED, (case_id, grant_id, epoch))
 
 
-def one_time(connection: Connection[Any], handoff_id: UUID, stage: str) -> Row | None:
-    """Return the one-time key of a step of a handoff."""
-    return _one(connection, _ONE_TIME, (handoff_id, stage))
+def one_time(
+    connection: Connection[Any], case_id: UUID, handoff_id: UUID, stage: str
+) -> Row | None:
+    """Return the one-time key of a step of a handoff, as this case knows it."""
+    return _one(connection, _ONE_TIME, (case_id, handoff_id, stage))
 
 
 def by_id(connection: Connection[Any], set_id: UUID) -> Row | None:
@@ -162,12 +187,14 @@ def chosen(
     case_id: UUID,
     *,
     kinds: Sequence[str] | None = None,
-    of: UUID | None = None,
+    grant: UUID | None = None,
+    handoff: UUID | None = None,
+    state: str | None = None,
 ) -> list[Row]:
-    """Return the sets of a case, oldest first: of some kinds, or of one grant or handoff."""
+    """Return the sets of a case, oldest first; those that fit whatever is named."""
     some = None if kinds is None else list(kinds)
-    rows = connection.execute(_CHOSEN, (case_id, some, some, of, of)).fetchall()
-    return [Row(*row) for row in rows]
+    said = {"case": case_id, "kinds": some, "grant": grant, "handoff": handoff, "state": state}
+    return [Row(*row) for row in connection.execute(_CHOSEN, said).fetchall()]
 
 
 def erasing(connection: Connection[Any]) -> list[UUID]:

@@ -14,14 +14,24 @@ from uuid import UUID
 import structlog
 
 from events.access import PersonalDataAccessed
-from events.codes import DataScope, RetentionGround
-from events.errors import SealBroken
-from events.stamp import Event, SealedEntry
+from events.codes import DataScope, RetentionGround, Role
+from events.data import KeysReleased
+from events.errors import AccessRefused, SealBroken
+from events.referral import ReferralSent
+from events.stamp import Actor, Event, SealedEntry
+from events.transfer import TransferProposed
 from ledger.case.case import Case
 from ledger.case.plane import Release
 from ledger.case.sharing import is_permitted
 from ledger.keys.measures import REFUSALS
-from ledger.keys.records import Events, entries_of, open_entry, own_record, released_in
+from ledger.keys.records import (
+    OF_RECORD,
+    Events,
+    entries_of,
+    open_entry,
+    own_record,
+    released_in,
+)
 from ledger.keys.seal import key_id_of
 from ledger.keys.sealing import Opened
 from ledger.keys.vault import Vault
@@ -31,6 +41,10 @@ log = structlog.get_logger()
 #: What is shown: country -> scope -> state and values.
 Shown = Mapping[str, Mapping[DataScope, Opened]]
 _KEY_NAME = 16
+#: Own events whose data everybody may see who works with the child. Why somebody is blocked, why
+#: a permission was overridden or the glass broken: that is for those who answer for it.
+_FOR_ALL = OF_RECORD | {ReferralSent, TransferProposed, KeysReleased}
+_ANSWERING = frozenset({Role.SUPERVISOR, Role.FOCAL_POINT, Role.DATA_PROTECTION_OFFICER})
 
 
 class Showing(NamedTuple):
@@ -43,18 +57,33 @@ class Showing(NamedTuple):
 
     def shown(self, access: PersonalDataAccessed) -> Shown:
         """Return what an access was recorded for; SealBroken if an entry was tampered with."""
+        self._require_right(access)
         if access.about is not None:
-            return self._about(access.about, set(access.scopes))
+            return self._about(access.about, set(access.scopes), access.actor)
         own = own_record(self.vault, self.events.own, access.scopes)
         received = self._received(set(access.scopes))
         return {self.case.country: own, **received} if own else received
 
-    def _about(self, event_id: UUID, scopes: set[DataScope]) -> Shown:
-        """Return what one event says, whoever's it is."""
+    def _require_right(self, access: PersonalDataAccessed) -> None:
+        """Refuse who was recorded to be told something else, or is kept out by now."""
+        case_id, care, by = self.case.case_id, self.case.national.care, access.actor
+        if access.door == "receipt":
+            raise AccessRefused(f"case {case_id}: a receipt opens no data", rule="door")
+        for who in (by.id, by.organisation):
+            if care.excludes_person(who):
+                # In the words for a wrong role: he must not learn that a block stands.
+                raise AccessRefused(f"case {case_id}: a {by.role} is not shown this", rule="role")
+
+    def _about(self, event_id: UUID, scopes: set[DataScope], by: Actor) -> Shown:
+        """Return what one event says, whoever's it is. AccessRefused: not in this role."""
         told = self.events.one(event_id)
         if told is None:
             return {}
         if told.event.origin == self.case.country:
+            if type(told.event) not in _FOR_ALL and by.role not in _ANSWERING:
+                raise AccessRefused(
+                    f"case {self.case.case_id}: a {by.role} is not shown this event", rule="role"
+                )
             return {self.case.country: entries_of(self.vault, told.event, scopes)}
         return {told.event.origin: self._entries(told.event, scopes)}
 
@@ -99,7 +128,7 @@ class Showing(NamedTuple):
         for grant_id, grant in self._grants(event.origin, entry):
             why = self._closed(grant_id, grant)
             if why is None:
-                return open_entry(self.vault, event, entry)
+                return open_entry(self.vault, event, entry, grant_id)
             closed = why
         return Opened(closed)
 

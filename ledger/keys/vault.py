@@ -8,33 +8,25 @@ decided here: the caller judges from the ledger first.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
-from typing import Any, Final, Self
-from uuid import UUID, uuid4
-
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from psycopg import Connection
+from typing import Final, Self
+from uuid import UUID
 
 from events.errors import KeysGone, KeystoreDamaged, RecordRejected
 from ledger.keys import rotating, rows
 from ledger.keys.connections import Connections
-from ledger.keys.counting import BLOCK, SealCounter
+from ledger.keys.counting import SealCounter
 from ledger.keys.erasing import At, Eraser, Only
 from ledger.keys.kek import KekChain
 from ledger.keys.keyset import Erased, Evidence, KeySet, Kind, Line
+from ledger.keys.making import Maker
 from ledger.keys.memory import Memory
 from ledger.keys.opening import Opener
 from ledger.keys.rotating import Rotated
-from ledger.keys.rows import Owner, Row
-from ledger.keys.seal import KEY_BYTES, SCOPE_NUMBER, key_id
+from ledger.keys.rows import Row
 from ledger.keys.slots import Slots
 from ledger.keys.supply import Supply
-from ledger.keys.wrapping import wrap
-
-#: Scopes of an own set: all there are.
-OWN_SCOPES: Final = tuple(number for number in SCOPE_NUMBER.values() if number)
 
 _FIRST_EPOCH: Final = 1
 
@@ -57,6 +49,7 @@ class Vault:
         self._kek = kek
         self._memory = memory
         self._supply = Supply(connections, slots)
+        self._maker = Maker(self._supply, kek)
         self._opener = Opener(connections, slots, kek, memory)
         self._eraser = Eraser(connections, slots, kek, memory, at)
         self._counter = SealCounter(connections)
@@ -114,7 +107,7 @@ class Vault:
     def own(self, case_id: UUID) -> KeySet:
         """Return this country's newest keys of a case: to seal with. Made if there are none.
 
-        KeysGone if they were destroyed: a case whose keys were erased never gets new ones.
+        KeysGone if they were destroyed: new ones are made only for who says `again`.
         """
         with self._connections.reading() as connection:
             live = rows.newest_live(connection, case_id)
@@ -131,36 +124,46 @@ class Vault:
             row = rows.own_at(connection, case_id, epoch)
         return None if row is None else self._opener.key_set(row)
 
-    def by_key_id(self, case_id: UUID, key_id: bytes) -> KeySet | Erased | None:
-        """Return the set, own or received, that has a key of this name; None if there is none."""
+    def by_key_id(
+        self, case_id: UUID, key_id: bytes, grant_id: UUID | None = None
+    ) -> KeySet | Erased | None:
+        """Return the own set that has a key of this name, or what a grant released; else None."""
         with self._connections.reading() as connection:
-            row = rows.named(connection, case_id, key_id)
+            row = rows.named(connection, case_id, key_id, grant_id)
         return None if row is None else self._opener.key_set(row)
 
-    def next_epoch(self, case_id: UUID, *, after: int) -> KeySet:
+    def next_epoch(self, case_id: UUID, *, after: int, again: bool = False) -> KeySet:
         """Return keys newer than an epoch: the newest there are, or new ones of epoch after + 1.
 
         `after` is what the ledger says. So a vault that was restored and knows less never gives
-        out the number of an epoch a second time. KeysGone as for `own`.
+        out the number of an epoch a second time. KeysGone as for `own`; `again` says that the
+        ledger has opened the case again after its keys were destroyed.
         """
         made: list[bytes] = []
         with self._connections.of_case(case_id) as connection:
             row = rows.newest(connection, case_id)
             if row is None or (row.state == "live" and (row.epoch or 0) <= after):
-                made = deks = [os.urandom(KEY_BYTES) for _ in OWN_SCOPES]
-                owner = Owner(
-                    set_id=uuid4(),
-                    kind=Kind.OWN,
-                    case_id=case_id,
-                    epoch=after + 1,
-                    scopes=OWN_SCOPES,
-                    key_ids=[key_id(dek) for dek in deks],
-                )
-                row = self._keep(connection, owner, deks, seals=BLOCK)
-        if made:  # kept for good by now, and a block of seals with it
-            self._counter.began(row.set_id)
-            return self._opener.remember(row, made)
-        return self._live(row)
+                row, made = self._maker.own(connection, case_id, after + 1)
+            elif again and row.state == "erased":
+                row, made = self._maker.own(connection, case_id, max(after, row.epoch or 0) + 1)
+        return self._begun(row, made) if made else self._live(row)
+
+    def for_release(self, case_id: UUID, *, after: int) -> KeySet:
+        """Return keys with which nothing is sealed but one release.
+
+        Newer ones are made with them, for whatever is sealed from now on. So who gets a release
+        gets nothing else with it. `after` is the last epoch released, as the ledger says.
+        """
+        with self._connections.of_case(case_id) as connection:
+            row = rows.newest(connection, case_id)
+            if row is not None and row.state != "live":
+                raise _gone(row)
+            newest = 0 if row is None else row.epoch or 0
+            # After a release at `after` something was sealed at `after` + 1, known here or not.
+            epoch = max(newest, after + 1) + 1
+            made = [self._maker.own(connection, case_id, one) for one in (epoch, epoch + 1)]
+        first, _ = [self._begun(*one) for one in made]
+        return first
 
     def reserve(self, keys: KeySet, count: int) -> None:
         """Count seals before they are made. KeyWornOut: make the next epoch; KeysGone: erased."""
@@ -173,7 +176,8 @@ class Vault:
 
         Keys of a grant that were destroyed here are not brought back: nothing happens. The
         caller has compared them with their commitments. RecordRejected if the grant was kept
-        with other keys, or names a scope twice.
+        with other keys, or names a scope twice; SealBroken if one of them is, or was, an own key
+        or another grant's: nobody gives us that.
         """
         epochs: dict[int, dict[int, bytes]] = {}
         for scope, epoch, dek in keys:
@@ -181,50 +185,24 @@ class Vault:
                 raise RecordRejected(f"grant {grant_id} has two keys of scope {scope}")
         with self._connections.of_case(case_id) as connection:
             for epoch, deks in sorted(epochs.items()):
-                owner = Owner(
-                    set_id=uuid4(),
-                    kind=Kind.RECEIVED,
-                    case_id=case_id,
-                    epoch=epoch,
-                    grant_id=grant_id,
-                    scopes=list(deks),
-                    key_ids=[key_id(dek) for dek in deks.values()],
-                )
-                there = rows.granted(connection, grant_id, epoch)
-                if there is None:
-                    self._keep(connection, owner, list(deks.values()))
-                elif sorted(there.key_ids) != sorted(owner.key_ids) or there.case_id != case_id:
-                    raise RecordRejected(f"grant {grant_id} was kept with other keys before")
+                self._maker.received(connection, case_id, grant_id, epoch, deks)
 
     def one_time(self, case_id: UUID, handoff_id: UUID, stage: str) -> bytes:
         """Return the public X25519 key (32 bytes) of a step of a handoff, made if there is none.
 
-        KeysGone if it was destroyed; RecordRejected if the handoff is another case's.
+        KeysGone if it was destroyed.
         """
         with self._connections.of_case(case_id) as connection:
-            row = rows.one_time(connection, handoff_id, stage)
-            if row is None:
-                private = X25519PrivateKey.generate()
-                owner = Owner(
-                    set_id=uuid4(),
-                    kind=Kind.ONE_TIME,
-                    case_id=case_id,
-                    handoff_id=handoff_id,
-                    stage=stage,
-                    public=private.public_key().public_bytes_raw(),
-                )
-                row = self._keep(connection, owner, [private.private_bytes_raw()])
-        if row.case_id != case_id:
-            raise RecordRejected(f"handoff {handoff_id} is of case {row.case_id}, not {case_id}")
+            row = self._maker.one_time(connection, case_id, handoff_id, stage)
         if row.state != "live":
             raise _gone(row)
         assert row.public is not None, "a one-time key has a public half"
         return row.public
 
-    def one_time_private(self, handoff_id: UUID, stage: str) -> bytes:
+    def one_time_private(self, case_id: UUID, handoff_id: UUID, stage: str) -> bytes:
         """Return the private half (32 bytes); KeysGone if it was destroyed or never made."""
         with self._connections.reading() as connection:
-            row = rows.one_time(connection, handoff_id, stage)
+            row = rows.one_time(connection, case_id, handoff_id, stage)
         if row is None:
             raise KeysGone(f"handoff {handoff_id} never had a one-time key here ({stage!r})")
         keys = self._opener.keys(row) if row.state == "live" else None
@@ -232,25 +210,34 @@ class Vault:
             raise _gone(row)
         return keys[0]
 
-    def erase_case(self, case_id: UUID, only: Only = None) -> Evidence:
+    def erase_case(
+        self,
+        case_id: UUID,
+        *,
+        grant: UUID | None = None,
+        handoff: UUID | None = None,
+        kinds: Collection[Kind] | None = None,
+    ) -> Evidence:
         """Destroy every key of a case; or those of some kinds, or of one grant or handoff.
 
         May be repeated, and then finds what was destroyed before. KeystoreDamaged if a replica
         cannot be reached: then the keys are used no more, but nothing counts as destroyed.
         """
-        found = self._eraser.erase(case_id, only)
+        found = self._eraser.erase(case_id, Only(grant, handoff, kinds))
         for one in found.destroyed:
             self._counter.drop(one.set_id)
         return found
 
-    def attest(self, case_id: UUID, only: Only = None) -> Evidence:
+    def attest(
+        self, case_id: UUID, *, grant: UUID | None = None, state: str | None = None
+    ) -> Evidence:
         """Return what can be said of keys that were destroyed; NotAllowedNow unless all were.
 
         Each of them was seen to fail on every replica after its slot was overwritten. Another
         process forgets what it has in memory within 300 seconds.
         """
         self._eraser.finish(case_id)
-        return self._eraser.evidence(case_id, only)
+        return self._eraser.evidence(case_id, Only(grant=grant, state=state))
 
     def sets(self, case_id: UUID) -> list[Line]:
         """Return what there is of a case and what there was, oldest first; no secrets."""
@@ -281,15 +268,10 @@ class Vault:
             raise _gone(row)
         return found
 
-    def _keep(
-        self, connection: Connection[Any], owner: Owner, keys: Sequence[bytes], *, seals: int = 0
-    ) -> Row:
-        slot, share = self._supply.take(connection)
-        wrapped = wrap(keys, self._kek.current, share, owner.case_id, owner.set_id)
-        rows.add(connection, owner, slot, wrapped, seals=seals)
-        row = rows.by_id(connection, owner.set_id)
-        assert row is not None, "it was added in this transaction"
-        return row
+    def _begun(self, row: Row, deks: Sequence[bytes]) -> KeySet:
+        """Return a set that is kept for good by now, and a block of seals with it."""
+        self._counter.began(row.set_id)
+        return self._opener.remember(row, deks)
 
 
 def _gone(row: Row) -> KeysGone:

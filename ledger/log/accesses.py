@@ -12,15 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from events.access import BreakGlassUsed, PersonalDataAccessed
-from events.codes import DataScope
+from events.access import PersonalDataAccessed
 from events.consent import BasisRecorded, ConsentGranted, OverrideApproved
 from ledger.log.findings import Finding, Heard, found
 from ledger.log.grants import Grant
 from ledger.log.hearing import HeardCase
-
-#: Ways in on which nobody looks at a value: a receipt, and the search for what stands in clear.
-_UNSEEN = frozenset({"receipt", "audit"})
 
 
 @dataclass(slots=True)
@@ -31,15 +27,11 @@ class Accesses:
     _knew: int = -1
     #: Consents and overrides that stand on the national topic: for data of the country's own.
     _domestic: set[UUID] = field(default_factory=set)
-    #: Scopes of which the country has recorded something of its own.
-    _recorded: set[DataScope] = field(default_factory=set)
 
     def look(self, heard: Heard, case: HeardCase, grants: Iterable[Grant]) -> list[Finding]:
         """Take in the next national event of the case; return what it breaks."""
         event: Any = heard.event
         self._knew = max(self._knew, case.place_of(event.seen))
-        if not isinstance(event, BreakGlassUsed):  # why somebody broke it tells nothing of her
-            self._recorded.update(entry.scope for entry in getattr(event, "sealed", ()))
         match event:
             case ConsentGranted():
                 self._domestic.add(event.consent_id)
@@ -50,31 +42,7 @@ class Accesses:
             case PersonalDataAccessed() if self._is_foreign(event, case):
                 mine = [grant for grant in grants if grant.recipient == event.origin]
                 return self._judged(heard, [grant for grant in mine if _names(event, grant)])
-            case PersonalDataAccessed() if self._is_of_others(event, case, grants):
-                return [found("R5", "outside_grant", heard, event.access_id)]
         return []
-
-    def _is_of_others(
-        self, event: PersonalDataAccessed, case: HeardCase, grants: Iterable[Grant]
-    ) -> bool:
-        """Say whether an access that names no basis can be to nothing but what others gave.
-
-        Only while no grant of these scopes may be read, and only where the country has nothing of
-        its own in them: what it recorded, or sent, it may always read.
-        """
-        if event.basis_id is not None or event.about is not None or event.door in _UNSEEN:
-            return False
-        if not self._recorded.isdisjoint(event.scopes) or case.has_sent(event.origin):
-            return False
-        on = event.recorded_at.date()
-        given = [
-            grant
-            for grant in grants
-            if grant.recipient == event.origin
-            and grant.began <= self._knew
-            and not grant.scopes.isdisjoint(event.scopes)
-        ]
-        return bool(given) and not any(grant.may_be_read(self._knew, on) for grant in given)
 
     def _is_foreign(self, event: PersonalDataAccessed, case: HeardCase) -> bool:
         """Say whether an access rests on what another country gave.

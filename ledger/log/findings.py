@@ -31,11 +31,9 @@ WORDS: Mapping[tuple[str, str], str] = {
     ("R5", "no_grant"): "another country's data was shown, and no release permits it",
     ("R5", "after_stop"): "another country's data was shown after its sharing was stopped",
     ("R5", "beyond_grant"): "another country's data was shown of scopes that were not released",
-    ("R5", "outside_grant"): "data was shown that nothing but an ended release can have given",
-    ("R6", "sealed_under_stopped_key"): "data was sealed under keys that were stopped before",
-    ("R6", "stopped_key_released"): "keys were released again that were stopped before",
-    ("R6", "stopped_epoch_released"): "keys were released of an epoch that was stopped before",
-    ("R6", "epoch_went_back"): "keys were released of an epoch older than one released before",
+    ("R6", "sealed_under_released_key"): "data was sealed under keys that somebody has already",
+    ("R6", "key_reused"): "keys were released that were released before",
+    ("R6", "epoch_reused"): "keys were released of an epoch not after all released or stopped",
     ("R6", "stop_understated"): "a stop names an older epoch than the one that was released",
 }
 

@@ -58,33 +58,27 @@ class Grant:
 
 @dataclass(slots=True)
 class Epochs:
-    """What one country has released and stopped in one case."""
+    """What one country has released and stopped in one case, whatever became of it."""
 
     stopped: int = 0
     newest: int = 0
-    #: The epoch under which each key was first released, by its name.
-    keys: dict[bytes, int] = field(default_factory=dict)
+    #: The names of all keys that were released.
+    keys: set[bytes] = field(default_factory=set)
 
     def stop(self, epoch: int) -> None:
-        """Let keys of an epoch, and of all before it, be shared no longer."""
+        """Let keys of an epoch, and of all before it, be released no longer."""
         self.stopped = max(self.stopped, epoch)
 
-    def is_stopped(self, box: bytes) -> bool:
-        """Say whether a box is under a key that is shared no longer."""
-        return self._is_stopped(box[_NAME_IN_BOX])
-
-    def _is_stopped(self, name: bytes) -> bool:
-        return self.keys.get(name, self.stopped + 1) <= self.stopped
+    def opens(self, box: bytes) -> bool:
+        """Say whether somebody was given the key of a box that was sealed only now."""
+        return box[_NAME_IN_BOX] in self.keys
 
     def released(self, event: KeysReleased) -> Iterator[str]:
         """Take in a release; yield the code words of what is wrong with its keys."""
-        names = [commitment[:_NAME_BYTES] for commitment in event.commitments]
-        if any(map(self._is_stopped, names)):
-            yield "stopped_key_released"
-        if event.epoch <= self.stopped:
-            yield "stopped_epoch_released"
-        elif event.epoch < self.newest:
-            yield "epoch_went_back"
+        names = {commitment[:_NAME_BYTES] for commitment in event.commitments}
+        if not names.isdisjoint(self.keys):
+            yield "key_reused"
+        if event.epoch <= max(self.stopped, self.newest):
+            yield "epoch_reused"
         self.newest = max(self.newest, event.epoch)
-        for name in names:
-            self.keys.setdefault(name, event.epoch)
+        self.keys |= names

@@ -107,16 +107,12 @@ class HeardCase:
         """Say whether an event of the case holds data of another country than this one."""
         return self._data.get(event_id, country) != country
 
-    def has_sent(self, country: str) -> bool:
-        """Say whether a country has put data of its own on the topic."""
-        return country in self._data.values()
-
     def had_seen(self, origin: str, word: Word) -> bool:
         """Say whether a country knew of a word, as its own events show."""
         return word.origin == origin or word.at <= self._knew.get(origin, -1)
 
     def unseen(self, event: Any) -> Word | None:
-        """Return another country's newest protective word, if an event's decider had not seen it."""
+        """Return another country's newest protective word, if the decider had not seen it."""
         others = [Word(at, who) for who, at in self._protective.items() if who != event.origin]
         newest = max(others, default=None)
         return newest if newest is not None and newest.at > self.place_of(event.seen) else None

@@ -7,7 +7,7 @@ here asks the ledger's fold, so that a fold that lets a release through is found
   and follows a key that the receiver of its handoff offered for it.
 * R4: after the end of a basis nothing is released on it, and sharing is stopped within a minute.
 * R5: every access to another country's data lies inside a grant (ledger/log/accesses.py).
-* R6: nothing is sealed or released under keys that were stopped; epochs never go back.
+* R6: every release has keys and an epoch of its own, and nothing is sealed under them after it.
 
 Whoever writes a release that breaks R3 has broken it, also where every reader takes the event for
 void. But a capsule leaves only after its release took effect: if the node's verdict is given, the
@@ -90,8 +90,8 @@ class CaseRules:
         """R6: under which keys an event's data is sealed."""
         entries = getattr(heard.event, "sealed", ())
         epochs = self._epochs.get(heard.event.origin)
-        if epochs is not None and any(epochs.is_stopped(entry.box) for entry in entries):
-            yield found("R6", "sealed_under_stopped_key", heard, heard.event.event_id)
+        if epochs is not None and any(epochs.opens(entry.box) for entry in entries):
+            yield found("R6", "sealed_under_released_key", heard, heard.event.event_id)
 
     def _released(self, heard: Heard) -> list[Finding]:
         event: Any = heard.event

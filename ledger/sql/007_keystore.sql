@@ -62,9 +62,9 @@ CREATE TABLE keystore.key_set (
     CHECK (num_nulls(erased_at, replicas) = CASE state WHEN 'erased' THEN 0 ELSE 2 END)
 );
 CREATE UNIQUE INDEX key_set_own_idx ON keystore.key_set (case_id, epoch) WHERE kind = 'own';
-CREATE UNIQUE INDEX key_set_received_idx ON keystore.key_set (grant_id, epoch)
+CREATE UNIQUE INDEX key_set_received_idx ON keystore.key_set (case_id, grant_id, epoch)
 WHERE kind = 'received';
-CREATE UNIQUE INDEX key_set_one_time_idx ON keystore.key_set (handoff_id, stage)
+CREATE UNIQUE INDEX key_set_one_time_idx ON keystore.key_set (case_id, handoff_id, stage)
 WHERE kind = 'one_time';
 CREATE INDEX key_set_case_idx ON keystore.key_set (case_id);
 CREATE INDEX key_set_erasing_idx ON keystore.key_set (case_id) WHERE state = 'erasing';

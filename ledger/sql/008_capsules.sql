@@ -14,6 +14,7 @@ CREATE TABLE keystore.capsule (
     boxes bytea[] NOT NULL,          -- the record, sealed for this very event
     prepared_at timestamptz NOT NULL DEFAULT now()
 );
-CREATE UNIQUE INDEX capsule_step_idx ON keystore.capsule (handoff_id, preview, basis_id, epoch);
+CREATE UNIQUE INDEX capsule_step_idx
+ON keystore.capsule (case_id, handoff_id, preview, basis_id, epoch);
 CREATE INDEX capsule_case_idx ON keystore.capsule (case_id);
 GRANT SELECT, INSERT, DELETE ON keystore.capsule TO ledger_keystore;

@@ -27,6 +27,7 @@ NOUNS: Mapping[str, str] = {
     "erasure": "Destroy the keys of a closed case, so that nobody reads it any more.",
     "care": "The national work with the child; other countries do not see it.",
     "access": "Who could see what about a child, who did see it, and who holds keys of her case.",
+    "task": "What this country's people have to look at, and until when.",
     "import": "Decisions from the rows of a CSV or JSON Lines file.",
     "projections": "Read models: how far they are, build them anew, check them.",
     "mirror": "This country's verified copy of the topic.",

@@ -95,13 +95,18 @@ class Holder:
 class Shown:
     """Somebody in this country was shown data, opened it in an emergency, or was refused."""
 
-    at: datetime
+    #: Year and month (UTC), such as 2026-11.
+    month: str
+    #: None on a receipt for anybody but a data-protection officer, like whatever else is finer.
+    at: datetime | None
+    #: A role; where there is no organisation, a group of roles.
     role: str
-    organisation: str
+    organisation: str | None
     scopes: tuple[str, ...]
     purpose: str | None
     door: str | None
     until: datetime | None
+    reviewed_month: str | None
     reviewed_at: datetime | None
     upheld: bool | None
 
@@ -109,7 +114,9 @@ class Shown:
     def of(cls, row: Row) -> Self:
         """Return what a row of the access ledger says about it."""
         return cls(
+            month=_month(row["at"]),
             at=row["at"],
+            reviewed_month=None if row["reviewed_at"] is None else _month(row["reviewed_at"]),
             role=row["actor_role"],
             organisation=row["actor_organisation"],
             scopes=tuple(row["scopes"]),
@@ -144,7 +151,7 @@ class Facts:
 def facts(rows: Rows, country: str, on: date, *, printing: Collection[UUID] = ()) -> Facts:
     """Return what the rows of a case say on a day (UTC).
 
-    `printing` are the accesses of this very receipt: it tells of them by itself.
+    `printing` are the events of this very receipt: it tells of them by itself.
     """
     (file,) = rows["case_file"]
     permissions = {one.basis_id: one for one in _permissions(rows, on)}
@@ -168,6 +175,10 @@ def facts(rows: Rows, country: str, on: date, *, printing: Collection[UUID] = ()
         unanswered=tuple(sorted({one.country for one in holders} - {country})),
         parties=tuple(file["parties"]) or (country,),
     )
+
+
+def _month(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m}"
 
 
 def scopes_of(rows: Rows) -> tuple[DataScope, ...]:
@@ -257,6 +268,6 @@ def _shown(rows: Rows, kind: str, but: Collection[UUID] = ()) -> tuple[Shown, ..
     found = [
         Shown.of(row)
         for row in rows["access_ledger"]
-        if row["kind"] == kind and row["access_id"] not in but and row["rule"] in {None, _BY_ROLE}
+        if row["kind"] == kind and row["entry_id"] not in but and row["rule"] in {None, _BY_ROLE}
     ]
-    return tuple(sorted(found, key=lambda one: one.at))
+    return tuple(sorted(found, key=lambda one: one.at or _EARLIEST))

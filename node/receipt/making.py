@@ -11,12 +11,13 @@ from zoneinfo import ZoneInfo
 
 from uuid_utils.compat import uuid7
 
-from events.codes import DataScope, Purpose
-from events.errors import ServiceUnavailable
+from events.codes import DataScope, Purpose, Role
+from events.errors import AccessRefused, ServiceUnavailable
 from events.stamp import Actor
-from ledger.case.access import access_data
+from ledger.case.access import access_data, deny_access
 from node.place import Place
 from node.reading import Reader, reader
+from node.receipt.coarse import coarse, group_of
 from node.receipt.facts import READ, Facts, Rows, facts, scopes_of
 from node.receipt.page import Printing
 
@@ -49,23 +50,24 @@ def make(where: Place, ledger: Ledger, case_id: UUID, *, by: Actor, patience_s: 
     recorded: set[DataScope] = set()
     accesses: list[UUID] = []
     while True:
+        _require_told(ledger, case_id, by)
         with reader(where) as found:
             rows = _rows(found, case_id)
         missing = tuple(scope for scope in scopes_of(rows) if scope not in recorded)
         if accesses and not missing:
-            return _made(where, rows, accesses)
+            return _made(where, rows, accesses, by)
         # Again only if another kind of data came up while the record was waited for.
-        accesses.append(_record(ledger, case_id, by, missing, patience_s))
+        accesses += _record(ledger, case_id, by, missing, patience_s)
         recorded.update(missing)
 
 
 def _record(
     ledger: Ledger, case_id: UUID, by: Actor, scopes: tuple[DataScope, ...], patience_s: float
-) -> UUID:
-    access_id = uuid7()
+) -> list[UUID]:
+    """Return the events that record it: one, and one more for each permission it rests on."""
     door = ledger.on(case_id, by=by, retries=_ATTEMPTS)
     receipt = door.decide(
-        access_data, access_id=access_id, scopes=scopes, purpose=_PURPOSE, door=DOOR
+        access_data, access_id=uuid7(), scopes=scopes, purpose=_PURPOSE, door=DOOR
     )
     receipt = ledger.outcome(receipt, patience_s)
     if not receipt.settled:
@@ -75,22 +77,41 @@ def _record(
             rule="pending",
         )
     receipt.require_effective()
-    return access_id
+    return [one.event_id for one in receipt.events]
+
+
+def _require_told(ledger: Ledger, case_id: UUID, by: Actor) -> None:
+    """Refuse a guardian while any block stands, as any wrong role is refused.
+
+    No pseudonym tells one guardian from another here, so a block may be meant for the one who asks
+    or for somebody he lives with. That one stands is for the record only.
+    """
+    case = ledger.case(case_id)
+    if by.role != Role.GUARDIAN or not case.is_known or not case.national.care.blocks:
+        return
+    ledger.on(case_id, by=by, retries=_ATTEMPTS).decide(
+        deny_access, scopes=tuple(DataScope)[1:], purpose=_PURPOSE, rule="block"
+    )
+    raise AccessRefused(
+        f"case {case_id}: a {by.role} is not shown this", rule="role", recorded_as="block"
+    )
 
 
 def _rows(found: Reader, case_id: UUID) -> Rows:
     return {table: found.rows(table, "WHERE case_id = %s", case_id) for table in READ}
 
 
-def _made(where: Place, rows: Rows, accesses: list[UUID]) -> Made:
+def _made(where: Place, rows: Rows, accesses: list[UUID], by: Actor) -> Made:
     told = facts(rows, where.country, datetime.now(UTC).date(), printing=accesses)
-    own = next(row for row in rows["access_ledger"] if row["access_id"] == accesses[-1])
+    own = next(row for row in rows["access_ledger"] if row["entry_id"] == accesses[-1])
+    # Only whose office it is to follow each access gets to know where and when it was.
+    is_full = by.role == Role.DATA_PROTECTION_OFFICER
     return Made(
-        told,
+        told if is_full else coarse(told),
         Printing(
             at=own["at"],
-            role=own["actor_role"],
-            organisation=own["actor_organisation"],
+            role=own["actor_role"] if is_full else group_of(own["actor_role"]),
+            organisation=own["actor_organisation"] if is_full else None,
             zone=zone_of(where.agreement.countries[where.country].zone),
         ),
     )

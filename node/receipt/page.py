@@ -24,7 +24,8 @@ class Printing:
 
     at: datetime
     role: str
-    organisation: str
+    #: None: it does not say where it was made, nor at what time (node/receipt/coarse.py).
+    organisation: str | None
     zone: tzinfo
 
 
@@ -77,7 +78,7 @@ class _Page:
             yield block("div", (tag("p", one) for one in twice), "notice")
         said = (
             (say["case"], str(self._facts.case_id)),
-            (say["printed_on"], self._moment(self._printing.at)),
+            (say["printed_on"], self._made_at()),
             (say["printed_in"], self._texts.country(self._facts.country)),
         )
         yield pairs(said, "head")
@@ -185,9 +186,14 @@ class _Page:
         return section(title, table(columns, rows))
 
     def _entry(self, one: Shown) -> tuple[str, str, str]:
-        role = code_word(self._texts.roles, one.role)
-        who = f"{role}\n{one.organisation}"
-        return self._moment(one.at), who, self._texts.kinds(one.scopes)
+        who = "\n".join(self._who(one.role, one.organisation))
+        at = self._of_month(one.month) if one.at is None else self._moment(one.at)
+        return at, who, self._texts.kinds(one.scopes)
+
+    def _who(self, role: str, organisation: str | None) -> tuple[str, ...]:
+        if organisation is None:
+            return (code_word(self._texts.groups, role),)
+        return code_word(self._texts.roles, role), organisation
 
     def _what_for(self, one: Shown) -> str:
         purpose = code_word(self._texts.purposes, one.purpose)
@@ -204,7 +210,7 @@ class _Page:
             (say["looked_at"], 20),
         )
         rows = [
-            (*self._entry(one), self._moment(one.until), self._looked(one))
+            (*self._entry(one), self._moment(one.until) or "–", self._looked(one))
             for one in self._facts.emergencies
         ]
         if rows:
@@ -212,10 +218,11 @@ class _Page:
             yield section(say["emergency_title"], about, table(columns, rows))
 
     def _looked(self, one: Shown) -> str:
-        if one.reviewed_at is None:
+        if one.reviewed_month is None:
             return self._say["looked_not"]
         word = "looked_right" if one.upheld else "looked_wrong"
-        return self._say[word].format(day=self._day(one.reviewed_at))
+        day = self._day(one.reviewed_at) or self._of_month(one.reviewed_month)
+        return self._say[word].format(day=day)
 
     def _refused(self) -> Iterable[str]:
         say = self._say
@@ -253,8 +260,8 @@ class _Page:
 
     def _foot(self) -> str:
         made = self._printing
-        role = code_word(self._texts.roles, made.role)
-        text = f"{self._say['recorded']}: {self._moment(made.at)}, {role}, {made.organisation}."
+        who = ", ".join(self._who(made.role, made.organisation))
+        text = f"{self._say['recorded']}: {self._made_at()}, {who}."
         return block("footer", (tag("p", text),))
 
     def _list(self, countries: Iterable[str]) -> str:
@@ -264,6 +271,14 @@ class _Page:
         if day is None:
             return self._say[f"{word}_undated"]
         return self._say[word].format(day=self._day(day))
+
+    def _made_at(self) -> str:
+        made = self._printing
+        return self._day(made.at) if made.organisation is None else self._moment(made.at)
+
+    @staticmethod
+    def _of_month(month: str) -> str:
+        return ".".join(reversed(month.split("-")))
 
     def _day(self, when: date | None) -> str:
         """A moment is told by the calendar of this country; a day is the same everywhere."""

@@ -39,6 +39,7 @@ class Texts:
     reasons: Mapping[str, str]
     grounds: Mapping[str, str]
     roles: Mapping[str, str]
+    groups: Mapping[str, str]
     countries: Mapping[str, str]
 
     @property

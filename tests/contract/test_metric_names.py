@@ -40,6 +40,7 @@ REQUIRED = {
     "ledger_relay_oldest_unpublished_seconds": {"origin", "topic"},
     "ledger_outbox_pending_events": {"origin", "topic"},
     "ledger_keystore_replicas": {"country"},
+    "ledger_oldest_unreviewed_access_seconds": {"country"},
     "ledger_keystore_refusals_total": {"country", "rule"},
     "ledger_releases_total": {"country", "outcome"},
     "ledger_release_stop_seconds": {"country"},

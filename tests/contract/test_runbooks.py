@@ -11,7 +11,8 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
-from consumers import measures
+from consumers import measures, release_measures
+from ledger.case.access import REVIEW
 from ledger.keys import measures as keys
 from ledger.relaying.metrics import RelayMetrics
 from node.children import ChildrenWaiting
@@ -46,7 +47,8 @@ def exported() -> dict[str, set[str]]:
     """Return the labels of every metric that a program exports, by its full name."""
     relay = RelayMetrics("KZ", CollectorRegistry())
     found: dict[str, set[str]] = {}
-    for metric in (*vars(measures).values(), *vars(keys).values(), *vars(relay).values()):
+    modules = (measures, release_measures, keys, relay)
+    for metric in (one for module in modules for one in vars(module).values()):
         if hasattr(metric, "_labelnames"):
             (family,) = metric.describe()
             suffix = "_total" if family.type == "counter" else ""
@@ -84,7 +86,24 @@ def test_every_alert_has_its_page(alert):
 
 def test_prometheus_reads_the_alerts():
     assert "keys.rules.yml" in PROMETHEUS["rule_files"]
-    assert set(ALERTS) >= {"SharingGoesOnWithoutPermission", "SlotReplicaLost", "ErasureUnfinished"}
+    assert set(ALERTS) >= {
+        "SharingGoesOnWithoutPermission",
+        "SlotReplicaLost",
+        "ErasureUnfinished",
+        "KeystoreFindsTampering",
+        "CapsuleBroken",
+        "EmergencyAccessUsed",
+        "EmergencyAccessNotReviewed",
+    }
+
+
+def test_whatever_only_somebody_who_tampers_causes_is_an_alarm():
+    """The rules of refusals that a keystore gives for nothing but what was changed or put back."""
+    expression = ALERTS["KeystoreFindsTampering"]["expr"]
+    for rule in ("seal", "slot_replicas", "share_gone", "mirror_signature"):
+        assert expression.count(rule) == 3
+    assert 'outcome="broken"' in ALERTS["CapsuleBroken"]["expr"]
+    assert ALERTS["EmergencyAccessNotReviewed"]["expr"].endswith(f"> {REVIEW.total_seconds():.0f}")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -73,6 +73,8 @@ def test_an_answer_in_ignorance_of_a_withdrawal_is_void_and_says_so(nodes):
     }
     (task,) = nodes.does("case", "show", case, country="KG")["tasks"]
     assert task["event_type"] == "ReferralAccepted"
+    open_tasks = nodes.does("task", "list", "--kind", task["kind"], country="KG")["tasks"]
+    assert [one["subject"] for one in open_tasks if one["case_id"] == case] == [task["subject"]]
     told = nodes("case", "history", case, country="KG").out
     assert "ReferralAccepted" in told
     assert "void" in told

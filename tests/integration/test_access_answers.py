@@ -31,7 +31,7 @@ from events.data import ErasureAttested, KeysDestroyed, KeysReleased, ReleaseSto
 from events.errors import CaseUnknown
 from events.referral import ReferralAccepted, ReferralReceived, ReferralSent
 from ledger.case.access import READING
-from node import access, cases
+from node import access, cases, tasks
 from node.reading import Reader
 from projections import generation
 from projections.folding import fold_in
@@ -223,6 +223,15 @@ def test_a_case_file_shows_grants_blocks_coverage_and_one_task_of_both_topics(re
         lost["kind"], lost["state"], lost["closed_at"].date()
     )  # fmt: skip
     assert ("access_review", "done") == (glass["kind"], glass["state"])
+
+
+def test_open_tasks_of_every_case_are_told_and_what_either_topic_closed_is_not(reads):
+    """One that the shared topic opened and a national decision closed is no task any more."""
+    found = reads(shared())
+    (task,) = tasks.open_tasks(found)
+    assert (task["kind"], task["case_id"]) == ("sharing_lost", CASE)
+    assert tasks.open_tasks(found, "access_review") == []
+    assert tasks.open_tasks(reads(national())) == []
 
 
 @pytest.mark.parametrize("ask", [access.who_did, access.grants_of])

@@ -16,6 +16,7 @@ from tests.readers import events_of, read_all
 
 CHILD = ConsentGiver.CHILD
 UNSTOPPED = "ledger_oldest_unstopped_release_seconds"
+UNREVIEWED = "ledger_oldest_unreviewed_access_seconds"
 UNERASED = "ledger_oldest_unfinished_erasure_seconds"
 
 
@@ -73,3 +74,18 @@ def test_an_erasure_that_is_approved_and_not_attested_is_seen(topics, dsn):
     topics.put(said, topic=Topic.NATIONAL)
     read_all(topics, dsn, len(before) + 2)
     assert {("KZ",): 0} == asked(dsn, UNERASED)
+
+
+def test_an_emergency_access_is_seen_until_somebody_has_looked_again(topics, dsn):
+    history = next(one for one in HISTORIES if one.name == "national_access")
+    events = [entry.event for entry in history.entries]
+    broken, reviewed = (
+        next(at for at, one in enumerate(events, 1) if type(one).__name__ == name)
+        for name in ("BreakGlassUsed", "AccessReviewed")
+    )
+    told = 0
+    for until, is_seen in ((broken - 1, False), (broken, True), (reviewed, False)):
+        topics.put(*events[told:until], topic=Topic.NATIONAL)
+        read_all(topics, dsn, until)
+        told = until
+        assert (asked(dsn, UNREVIEWED)["KZ",] > 0) is is_seen

@@ -1,10 +1,11 @@
 """The keystore judges from the ledger, never by a caller's word: real database and vault."""
 
 import threading
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from events.codec import decode, encode
@@ -14,22 +15,28 @@ from events.errors import (
     AccessRefused,
     BasisMissing,
     KeysGone,
+    KeystoreDamaged,
     NotAllowedNow,
     Overtaken,
     ProtectiveRefusal,
     RecordRejected,
     SealBroken,
     ServiceUnavailable,
+    WrongCountry,
 )
-from events.referral import ReferralAccepted
-from ledger.case import access, block, data, erasure, referral
+from events.referral import ReferralAccepted, ReferralReceived
+from events.stamp import Event, leaf_hash
+from ledger.case import access, block, data, erasure, identity, referral
 from ledger.case.personal import PersonalData
-from ledger.keys.keystore import FRESH
 from ledger.keys.records import Events, Told, open_entry
+from ledger.keys.seal import key_id_of
 from ledger.keys.showing import Showing
+from ledger.keys.uses import FRESH
 from tests.conftest import databases_for_a_while
 from tests.country import Node, Referee, agreement_of, mirror
-from tests.crossing import BRIEF, DPO, PREVIEW, REST, corridor
+from tests.crossing import BRIEF, DPO, PREVIEW, REST, SYSTEM, corridor
+
+STAMP = [one.name for one in fields(Event)]
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +153,7 @@ def test_while_an_event_is_held_no_key_is_used_and_a_stop_is(both):
         with pytest.raises(NotAllowedNow) as refused:
             asked()
         assert refused.value.rule == "held"
-    assert both.kz.keystore.renew(both.case_id, after=0) == 1
+    assert both.kz.keystore.renew(both.case_id, after=2) == 3
 
 
 def test_nothing_is_used_before_the_mirror_has_come_far_enough(both):
@@ -183,6 +190,82 @@ def test_what_was_prepared_and_not_recorded_carries_the_record_of_today(both):
     both.received()
     shown = texts(both.kg.shows(both.case_id, DataScope.HEALTH), "KZ")
     assert shown == {DataScope.HEALTH: b'{"allergy":"nuts","asthma":true}'}
+
+
+def test_what_was_prepared_is_found_again_whatever_keys_came_since(both):
+    both.accepted()
+    first = both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=False)
+    both.kz.keystore._vault.next_epoch(both.case_id, after=first.epoch + 4)
+    assert first == both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=False)
+    assert both.released() == first.grant_id
+    with pytest.raises(NotAllowedNow) as made:  # no caller uses up epochs
+        both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=False)
+    assert made.value.rule == "release_made"
+
+
+def test_what_was_prepared_before_a_later_release_is_made_anew(both):
+    both.accepted()
+    early = both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=True)
+    both.received()
+    later = both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=True)
+    assert (early.epoch, later.epoch) == (2, 6)
+    assert later.grant_id != early.grant_id
+    both.received(preview=True)
+    assert states(both.kg.shows(both.case_id, *PREVIEW), "KZ") == {"open"}
+
+
+def test_of_many_who_prepare_at_once_all_get_the_same(both):
+    both.accepted()
+    start, made = threading.Barrier(4), []
+
+    def prepare():
+        start.wait()
+        made.append(both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=False))
+
+    threads = [threading.Thread(target=prepare) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [one.epoch for one in made] == [2] * 4
+    assert len({one.grant_id for one in made}) == 1
+
+
+def test_every_release_has_keys_that_seal_nothing_else(both):
+    """A recipient opens its own release, and no box that was sealed for anybody else."""
+    both.sent()
+    preview = both.received(preview=True)
+    more = PersonalData({DataScope.HEALTH: {"allergy": "nuts"}})
+    both.kz.did(both.case_id, access.record_data, data=more)
+    both.kg.did(both.case_id, referral.accept_referral, handoff_id=both.handoff_id)
+    both.settle()
+    rest = both.received()
+    _, events = both.kz.keystore._look(both.case_id)
+    sealed_under = {}
+    for told in events.own:
+        for entry in told.event.sealed:
+            sealed_under.setdefault(key_id_of(entry.box), set()).add(told.event.event_id)
+    for grant_id in (preview, rest):
+        given = events.one(grant_id).event.commitments
+        assert [sealed_under[one[:16]] for one in given] == [{grant_id}] * len(given)
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_the_epoch_says_how_many_releases_there_were_and_nothing_else(both, hidden):
+    """A block that came and went is nobody's business across the border."""
+    both.sent()
+    first = both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=True).epoch
+    both.received(preview=True)
+    if hidden:
+        block_id = uuid4()
+        both.kz.did(both.case_id, block.place_block, countries=("KG",), block_id=block_id)
+        with pytest.raises(BasisMissing):
+            both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=False)
+        both.kz.did(both.case_id, block.lift_block, block_id=block_id)
+    both.kg.did(both.case_id, referral.accept_referral, handoff_id=both.handoff_id)
+    both.settle()
+    second = both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=False).epoch
+    assert (first, second) == (2, 4)
 
 
 def test_the_entries_of_a_release_are_all_there_and_of_one_size_whatever_is_released(both):
@@ -256,6 +339,71 @@ def test_a_grant_that_was_stopped_is_not_taken_in_any_more(both):
     both.settle()
     with pytest.raises(NotAllowedNow):
         both.kg.keystore.receive(both.case_id, grant_id, value)
+
+
+def test_no_country_gives_us_keys_of_our_own(both):
+    """Else what was erased here would open again by a release of somebody else."""
+    both.accepted()
+    grant_id = both.received()
+    vault = both.kg.keystore._vault
+    ((epoch, key_ids),) = both.kg.node.database.run(
+        "SELECT epoch, key_ids FROM keystore.key_set WHERE grant_id = %s", grant_id
+    )
+    keys = vault.by_key_id(both.case_id, key_ids[0], grant_id)
+    with pytest.raises(SealBroken) as refused:
+        vault.receive(both.case_id, uuid4(), [(1, epoch, keys.dek(keys.scopes[0]))])
+    assert refused.value.rule == "key_known"
+    assert vault.by_key_id(both.case_id, key_ids[0]) is None
+
+
+def test_a_row_that_its_origin_has_not_signed_releases_nothing(both, caplog):
+    """Whoever writes the mirror's tables could else offer a key of his own."""
+    both.sent()
+    plane = both.kg.case(both.case_id).ahead
+    (received,) = (one for one in told(both) if isinstance(one, ReferralReceived))
+    forged = ReferralAccepted(
+        **{name: getattr(received, name) for name in STAMP},
+        handoff_id=both.handoff_id, basis_id=both.consent_id, grant_key=bytes(range(32)),
+    )  # fmt: skip
+    version = plane.versions["KG"] + 1
+    forged = replace(forged, event_id=uuid4(), version=version, seen=plane.head)
+    value, offset = encode(forged), len(both.referee.topic)
+    with psycopg.connect(both.kz.node.database.as_role("project"), autocommit=True) as database:
+        database.execute(
+            'INSERT INTO mirror.record (topic, partition, "offset", effect_offset, effect_rank,'
+            " case_id, origin, version, event_id, leaf, log_index, signature, ce_type, value)"
+            " VALUES ('shared', 0, %s, %s, 0, %s, 'KG', %s, %s, %s, 9, %s, 'ReferralAccepted', %s)",
+            (offset, offset, both.case_id, version, forged.event_id, leaf_hash(value), bytes(64),
+             value),
+        )  # fmt: skip
+    try:
+        for asked in (
+            lambda: both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=False),
+            lambda: both.kz.keystore.carry(both.case_id, uuid4()),
+            lambda: both.kz.keystore.receive(both.case_id, uuid4(), b""),
+        ):
+            with pytest.raises(KeystoreDamaged) as refused:
+                asked()
+            assert refused.value.rule == "mirror_signature"
+        count = "SELECT count(*) FROM keystore.capsule WHERE case_id = %s"
+        assert both.kz.node.database.run(count, both.case_id) == [(0,)]
+    finally:
+        both.kz.node.database.run("DELETE FROM mirror.record WHERE event_id = %s", forged.event_id)
+    # What was read of it is believed no longer either, though it was folded before.
+    with pytest.raises(BasisMissing):
+        both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=False)
+
+
+def test_a_key_is_made_for_a_handoff_to_this_country_only(both):
+    both.sent()
+    before = both.kg.node.database.run("SELECT count(*) FROM keystore.key_set")
+    for keystore, handoff_id, error in (
+        (both.kz.keystore, both.handoff_id, WrongCountry),
+        (both.kg.keystore, uuid4(), NotAllowedNow),
+    ):
+        with pytest.raises(error):
+            keystore.one_time(both.case_id, handoff_id, preview=True)
+    assert before == both.kg.node.database.run("SELECT count(*) FROM keystore.key_set")
 
 
 # ------------------------------------------------------------------------ showing
@@ -362,7 +510,7 @@ def test_data_recorded_after_a_stop_is_under_keys_that_nobody_else_has(both):
     both.accepted()
     both.received()
     both.withdrawn()
-    assert both.kz.keystore.renew(both.case_id, after=1) == 2
+    assert both.kz.keystore.renew(both.case_id, after=2) == 3
     both.stopped()
     both.settle()
     more = PersonalData({DataScope.HEALTH: {"allergy": "nuts"}})
@@ -372,10 +520,10 @@ def test_data_recorded_after_a_stop_is_under_keys_that_nobody_else_has(both):
         " ORDER BY epoch",
         both.case_id,
     )
-    assert [epoch for epoch, _ in stored] == [1, 2]
+    assert [epoch for epoch, _ in stored] == [1, 2, 3]
     received = both.kg.node.database.run("SELECT key_ids FROM keystore.key_set WHERE kind ="
                                          " 'received'")  # fmt: skip
-    assert not set(stored[1][1]) & {key for (ids,) in received for key in ids}
+    assert not set(stored[2][1]) & {key for (ids,) in received for key in ids}
 
 
 def test_a_caller_cannot_use_up_the_epochs(both):
@@ -412,7 +560,7 @@ def test_a_decision_sealed_before_new_keys_is_overtaken_by_the_stop(both):
     thread = threading.Thread(target=records)
     thread.start()
     assert sealed.wait(20)
-    both.kz.keystore.renew(both.case_id, after=1)
+    both.kz.keystore.renew(both.case_id, after=2)
     both.stopped()
     go_on.set()
     thread.join()
@@ -479,6 +627,29 @@ def test_keys_in_use_are_not_destroyed_and_stopped_ones_are(both):
         both.kg.keystore.receive(both.case_id, grant_id, value)
 
 
+@pytest.mark.parametrize("kept", ["hold", "retention"])
+def test_what_is_kept_for_a_court_or_on_a_ground_is_not_destroyed(both, kept):
+    both.accepted()
+    grant_id = both.received()
+    both.withdrawn()
+    both.stopped()
+    both.settle()
+    hold_id, today = uuid4(), datetime.now(UTC).date()
+    if kept == "hold":
+        both.kg.did(both.case_id, erasure.place_hold, by=DPO, hold_id=hold_id)
+    else:
+        claim = {"grant_id": grant_id, "ground": RetentionGround.MANDATE, "until": today}
+        both.kg.did(both.case_id, data.claim_retention, **claim)
+    with pytest.raises(ProtectiveRefusal) as refused:
+        both.kg.keystore.destroy(both.case_id, grant_id)
+    assert refused.value.rule == kept
+    if kept == "hold":
+        both.kg.did(both.case_id, erasure.end_hold, by=DPO, hold_id=hold_id)
+    else:
+        both.kg.keystore._clock = lambda: datetime.now(UTC) + timedelta(days=1)
+    assert both.kg.keystore.destroy(both.case_id, grant_id).slots == 1
+
+
 def test_once_a_handoff_is_over_its_one_time_keys_go_with_the_keys_that_they_opened(both):
     both.accepted()
     grant_id = both.received()
@@ -504,8 +675,7 @@ def test_an_erasure_needs_its_approval_and_no_hold(both):
         both.kz.keystore.erase(both.case_id, erasure_id)
     both.kz.did(both.case_id, erasure.end_hold, by=DPO, hold_id=hold_id)
     done = both.kz.keystore.erase(both.case_id, erasure_id)
-    assert done.slots == 1
-    assert done.replicas == 2
+    assert (done.slots, done.replicas) == (1, 2)
     both.kz.did(both.case_id, erasure.place_hold, by=DPO, hold_id=uuid4())  # too late
     assert done == both.kz.keystore.erase(both.case_id, erasure_id)
 
@@ -522,6 +692,27 @@ def test_what_is_erased_reads_as_erased_and_nothing_new_is_sealed(both):
         both.kz.did(both.case_id, access.record_data, data=more)
     left = "SELECT count(*) FROM keystore.capsule WHERE case_id = %s"
     assert both.kz.node.database.run(left, both.case_id) == [(0,)]
+
+
+def test_a_case_that_is_open_again_has_a_new_record_and_the_old_one_stays_erased(both):
+    both.accepted()
+    both.received()
+    both.closed()
+    erasure_id = both.erasure_approved()
+    done = both.kz.keystore.erase(both.case_id, erasure_id)
+    more = PersonalData({DataScope.HEALTH: {"allergy": "nuts"}})
+    both.kz.did(both.case_id, identity.reopen_case)
+    with pytest.raises(KeysGone):  # it would be destroyed with the rest
+        both.kz.did(both.case_id, access.record_data, data=more)
+    facts = {"slots": done.slots, "replicas": done.replicas, "method": done.method}
+    both.kz.did(both.case_id, erasure.record_erased, by=SYSTEM, erasure_id=erasure_id, **facts)
+
+    both.kz.did(both.case_id, access.record_data, data=more)
+    shown = both.kz.shows(both.case_id)["KZ"]
+    assert shown[DataScope.HEALTH].text == b'{"allergy":"nuts"}'
+    assert shown[DataScope.IDENTITY].state == "erased"
+    assert done == both.kz.keystore.erase(both.case_id, erasure_id)
+    assert both.kz.shows(both.case_id)["KZ"] == shown, "nothing of the new record was destroyed"
 
 
 # ------------------------------------------------------------------------ what others write
@@ -589,4 +780,4 @@ def test_a_grant_kept_with_other_keys_before_is_not_replaced(both):
     both.accepted()
     grant_id = both.received()
     with pytest.raises(RecordRejected):
-        both.kg.keystore._vault.receive(both.case_id, grant_id, [(1, 1, bytes(32))])
+        both.kg.keystore._vault.receive(both.case_id, grant_id, [(1, 2, bytes(32))])

@@ -16,6 +16,7 @@ from events.errors import (
     Misconfigured,
     NotAllowedNow,
     RecordRejected,
+    SealBroken,
     ServiceUnavailable,
 )
 from ledger.keys.counting import BLOCK, MOST_SEALS
@@ -99,7 +100,9 @@ def test_received_keys_are_kept_by_grant_and_epoch(vault):
     vault.receive(case, grant, keys)
     assert [(4, (1, 2)), (5, (1,))] == [(one.epoch, one.scopes) for one in vault.sets(case)]
     for scope, epoch, dek in keys:
-        found = vault.by_key_id(case, key_id(dek))
+        assert vault.by_key_id(case, key_id(dek)) is None, "no own key"
+        assert vault.by_key_id(case, key_id(dek), uuid4()) is None, "of no other grant"
+        found = vault.by_key_id(case, key_id(dek), grant)
         assert (found.kind, found.epoch, found.dek(scope)) == (Kind.RECEIVED, epoch, dek)
     with pytest.raises(RecordRejected, match="kept with other keys"):
         vault.receive(case, grant, [(1, 4, os.urandom(32))])
@@ -112,17 +115,73 @@ def test_a_one_time_key_is_the_same_until_it_is_destroyed(vault):
     public = vault.one_time(case, handoff, "preview")
     assert public == vault.one_time(case, handoff, "preview")
     assert public != vault.one_time(case, handoff, "accepted")
-    private = vault.one_time_private(handoff, "preview")
+    private = vault.one_time_private(case, handoff, "preview")
     opened = X25519PrivateKey.from_private_bytes(private)
     assert opened.public_key().public_bytes_raw() == public
-    with pytest.raises(RecordRejected, match="is of case"):
-        vault.one_time(uuid4(), handoff, "preview")
-    vault.erase_case(case, handoff)
-    for ask in (vault.one_time_private, lambda *of: vault.one_time(case, *of)):
+    assert vault.erase_case(case, grant=handoff).slots == 0, "a handoff is no grant"
+    assert vault.erase_case(case, handoff=handoff).slots == 2
+    for ask in (vault.one_time_private, vault.one_time):
         with pytest.raises(KeysGone, match="were destroyed"):
-            ask(handoff, "preview")
+            ask(case, handoff, "preview")
     with pytest.raises(KeysGone, match="never had"):
-        vault.one_time_private(uuid4(), "preview")
+        vault.one_time_private(case, uuid4(), "preview")
+
+
+def test_an_id_that_another_case_used_first_blocks_nothing(vault):
+    """Handoff and grant ids are chosen by other countries, too."""
+    first, second, theirs = uuid4(), uuid4(), uuid4()
+    public = vault.one_time(first, theirs, "preview")
+    assert vault.one_time(second, theirs, "preview") != public
+    private = [vault.one_time_private(case, theirs, "preview") for case in (first, second)]
+    assert len(set(private)) == 2
+    for case in (first, second):
+        dek = os.urandom(32)
+        vault.receive(case, theirs, [(1, 4, dek)])
+        assert vault.by_key_id(case, key_id(dek), theirs).dek(1) == dek
+    vault.erase_case(first)
+    assert vault.one_time(second, theirs, "preview")
+
+
+def test_nobody_gives_us_a_key_that_we_have_or_had(vault):
+    """Else an erased key would open again, or one grant what another was stopped for."""
+    case, grant, dek = uuid4(), uuid4(), os.urandom(32)
+    own = vault.own(case)
+    vault.receive(case, grant, [(1, 4, dek)])
+    for _ in range(2):
+        for known in (own.dek(3), dek):
+            with pytest.raises(SealBroken) as refused:
+                vault.receive(case, uuid4(), [(3, 1, known)])
+            assert refused.value.rule == "key_known"
+        vault.erase_case(case)
+    assert isinstance(vault.by_key_id(case, own.key_ids[3]), Erased)
+
+
+def test_a_release_has_keys_of_its_own(vault):
+    """What is sealed before and after is under others, and numbers are counted on."""
+    case = uuid4()
+    before = vault.own(case)
+    one = vault.for_release(case, after=0)
+    between = vault.own(case)
+    two = vault.for_release(case, after=one.epoch)
+    assert [one.epoch, between.epoch, two.epoch, vault.own(case).epoch] == [2, 3, 4, 5]
+    assert len({keys.dek(1) for keys in (before, one, between, two, vault.own(case))}) == 5
+    assert vault.next_epoch(case, after=two.epoch).epoch == 5
+    assert vault.for_release(uuid4(), after=0).epoch == 2, "whether anything was sealed or not"
+    assert vault.for_release(uuid4(), after=6).epoch == 8, "after a restore"
+    vault.erase_case(case)
+    with pytest.raises(KeysGone):
+        vault.for_release(case, after=4)
+
+
+def test_a_case_that_is_open_again_begins_after_its_tombstones(vault):
+    case = uuid4()
+    keys = vault.own(case)
+    vault.erase_case(case)
+    assert vault.next_epoch(case, after=0, again=True).epoch == 2
+    assert vault.next_epoch(case, after=0, again=True).epoch == 2
+    assert vault.own(case).epoch == 2
+    assert isinstance(vault.by_key_id(case, keys.key_ids[3]), Erased)
+    assert vault.attest(case, state="erased").slots == 1
 
 
 def test_seals_are_counted_before_they_are_made(vault, keystore):
@@ -171,16 +230,17 @@ def test_an_erased_case_has_no_keys_and_gets_none(vault):
 
 def test_only_what_was_named_is_destroyed(vault):
     case, grant, other = uuid4(), uuid4(), uuid4()
-    own, dek = vault.own(case), os.urandom(32)
+    own, dek, another = vault.own(case), os.urandom(32), os.urandom(32)
     vault.receive(case, grant, [(1, 1, dek)])
-    vault.receive(case, other, [(1, 1, dek)])
+    vault.receive(case, other, [(1, 1, another)])
     vault.one_time(case, uuid4(), "preview")
-    vault.erase_case(case, grant)
-    assert vault.by_key_id(case, key_id(dek)).dek(1) == dek, "another grant gave the same key"
-    vault.erase_case(case, {Kind.RECEIVED})
-    assert isinstance(vault.by_key_id(case, key_id(dek)), Erased)
+    vault.erase_case(case, grant=grant)
+    assert isinstance(vault.by_key_id(case, key_id(dek), grant), Erased)
+    assert vault.by_key_id(case, key_id(another), other).dek(1) == another
+    vault.erase_case(case, kinds={Kind.RECEIVED})
+    assert isinstance(vault.by_key_id(case, key_id(another), other), Erased)
     vault.receive(case, grant, [(1, 1, dek)])
-    assert isinstance(vault.by_key_id(case, key_id(dek)), Erased), "a second delivery"
+    assert isinstance(vault.by_key_id(case, key_id(dek), grant), Erased), "a second delivery"
     assert vault.own(case).dek(1) == own.dek(1)
     states = {line.kind: line.state for line in vault.sets(case)}
     assert states == {Kind.OWN: "live", Kind.RECEIVED: "erased", Kind.ONE_TIME: "live"}

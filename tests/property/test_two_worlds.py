@@ -28,11 +28,11 @@ from ledger.case.personal import PersonalData
 from tests.given import NOON, Story, new_id, opened
 from tests.reacting import ALL, granted, react, referred, transferred, with_key
 
-BOTH = ("KZ", "KG")
+#: KZ knows what the others must not learn. Nothing is kept from UZ, which is told of no block.
+COUNTRIES = ("KZ", "KG", "UZ")
 DUE_ON = NOON.date() + timedelta(days=3)
-TERMS: Mapping[str, Any] = {
-    "scopes": ALL, "expires_on": NOON.date() + timedelta(days=60), "recipient": "KG",
-}  # fmt: skip
+LATE = NOON.date() + timedelta(days=30)
+TERMS: Mapping[str, Any] = {"scopes": ALL, "expires_on": NOON.date() + timedelta(days=60)}
 CAUSES = tuple(
     PersonalData({DataScope.PROTECTION: {"cause": cause, "note": "x" * len(cause) ** 2}})
     for cause in ("asylum procedure", "trafficking", "illness", "travel", "no guardian")
@@ -52,23 +52,31 @@ ANSWERS: tuple[Choice, ...] = (
 )
 #: What KZ does when it wants the child to go to KG.
 OFFERS: tuple[Choice, ...] = (
-    (consent.grant_consent, "", {**TERMS, "purpose": Purpose.TRANSFER}),
+    (consent.grant_consent, "", {**TERMS, "recipient": "KG", "purpose": Purpose.TRANSFER}),
     (identity.change_status, "", {"status": NeutralStatus.READY}),
     (identity.change_status, "", {"status": NeutralStatus.READY}),
     (identity.change_status, "", {"status": NeutralStatus.NOT_READY}),
-    (transfer.propose_transfer, "basis_id",
-     {"recipient": "KG", "scopes": ALL, "due_on": NOON.date() + timedelta(days=30)}),
+    (transfer.propose_transfer, "basis_id", {"recipient": "KG", "scopes": ALL, "due_on": LATE}),
     (transfer.revoke_transfer, "handoff_id", {}),
-)  # fmt: skip
-REFERRALS: tuple[Choice, ...] = (
-    (consent.grant_consent, "", {**TERMS, "purpose": Purpose.SERVICE}),
-    (referral.send_referral, "basis_id",
-     {"recipient": "KG", "scopes": ALL, "due_on": NOON.date() + timedelta(days=30)}),
+)
+
+
+def referrals_to(country: str) -> tuple[Choice, ...]:
+    """What KZ does when it seeks a service in a country."""
+    permission = {**TERMS, "recipient": country, "purpose": Purpose.SERVICE}
+    sent = {"recipient": country, "scopes": ALL, "due_on": LATE}
+    return (
+        (consent.grant_consent, "", permission),
+        (referral.send_referral, "basis_id", sent),
+    )
+
+
+REFERRED: tuple[Choice, ...] = (
     (with_key(referral.receive_referral), "handoff_id", {}),
     (with_key(referral.accept_referral), "handoff_id", {}),
     (referral.start_referral, "handoff_id", {}),
     (referral.complete_referral, "handoff_id", {"outcome": Outcome.FULFILLED}),
-)  # fmt: skip
+)
 
 Actions = list[tuple[Any, ...]]
 #: What the other country sees of an event.
@@ -88,11 +96,12 @@ class World:
     hidden: list[UUID] = field(default_factory=list)
 
     def play(self, actions: Actions, *, quiet: bool = False) -> None:
-        """Play a schedule; in a quiet one KZ answers, and offers nothing."""
+        """Play a schedule; in a quiet one KZ answers KG, and offers it nothing."""
         for kind, country, luck in actions:
             match kind:
                 case "decide":
-                    self._decide(country, luck, ANSWERS if quiet else self.choices)
+                    choices = (*ANSWERS, *referrals_to("UZ")) if quiet else self.choices
+                    self._decide(country, luck, REFERRED if country == "UZ" else choices)
                 case "publish":
                     self.story.publish(country, luck % 3 + 1)
                 case "deliver":
@@ -120,19 +129,26 @@ class World:
 
     @property
     def seen(self) -> list[Seen]:
-        """What KG can learn from the topic, in order."""
+        """What KG and UZ can learn from the topic, in order."""
         leaves = {leaf: place for place, (_, leaf) in enumerate(self.story.topic)}
         found: list[Seen] = []
         for event, _ in self.story.topic:
             clear = tuple(
                 (one.name, value)
                 for one in fields(event)
-                if not isinstance(value := getattr(event, one.name), UUID | bytes)
+                if not isinstance(value := _told(getattr(event, one.name)), UUID | bytes)
             )
             void = self.story.verdict(event).void
             size = len(encode(event))
             found.append((type(event).__name__, size, leaves.get(event.seen), void, clear))
         return found
+
+
+def _told(value: object) -> object:
+    """Return what a value tells: of several keys, how many."""
+    if isinstance(value, tuple) and any(isinstance(one, bytes) for one in value):
+        return len(value)
+    return value
 
 
 def _stands(world: World) -> bool:
@@ -169,6 +185,19 @@ def fallen_ill(world: World) -> None:
         )
 
 
+def shared_elsewhere(world: World) -> None:
+    """Let UZ take on what it was sent, and KZ release to it: the number of the keys is clear."""
+    story, handoffs = world.story, world.story["UZ"].settled.referrals.items()
+    story.settle()
+    for handoff_id in [one for one, handoff in handoffs if handoff.receiver == "UZ"]:
+        with suppress(DecisionRefused):
+            answer = with_key(referral.accept_referral)
+            story["UZ"].decide(answer, handoff_id=handoff_id, at=world.at)
+    story.settle()
+    react(story, "KZ", world.at)
+    story.settle()
+
+
 def nothing(_world: World) -> None:
     """Let nothing happen."""
 
@@ -183,18 +212,19 @@ def blinked(world: World) -> None:
 def _world(
     hide: Callable[[World], None], unhide: Callable[[World], None], choices: tuple[Choice, ...]
 ) -> World:
-    story = opened(*BOTH)
+    story = opened(*COUNTRIES)
+    referred(story, granted(story, to="UZ"), "received", to="UZ")
     if choices is not OFFERS_ONLY:
         referred(story, granted(story), "received")
     transferred(story, granted(story, purpose=Purpose.TRANSFER), "previewed")
     return World(story, hide, unhide, choices)
 
 
-EVERYTHING = (*ANSWERS, *OFFERS, *REFERRALS)
-OFFERS_ONLY = (*ANSWERS, *OFFERS)
+EVERYTHING = (*ANSWERS, *OFFERS, *referrals_to("KG"), *referrals_to("UZ"), *REFERRED)
+OFFERS_ONLY = (*ANSWERS, *OFFERS, *referrals_to("UZ"))
 
 luck = st.integers(0, 2**32)
-country = st.sampled_from(BOTH)
+country = st.sampled_from(COUNTRIES)
 acted = st.tuples(st.sampled_from(["decide", "decide", "decide", "react"]), country, luck)
 carried = st.tuples(st.sampled_from(["publish", "deliver"]), country, luck)
 nights = st.tuples(st.just("night"), st.just("KZ"), luck)
@@ -235,6 +265,7 @@ def test_a_block_looks_like_an_illness(before: Actions, meanwhile: Actions, afte
             return  # KG answers for the child already, and KZ has nothing to keep from it
         world.hide(world)
         world.play(meanwhile, quiet=True)
+        shared_elsewhere(world)
         world.unhide(world)
         world.play(after)
         world.story.settle()
@@ -251,7 +282,7 @@ def test_a_block_that_came_and_went_has_never_been(actions: Actions) -> None:
     for hide in (blinked, nothing):
         world = _world(hide, nothing, EVERYTHING)
         world.play(actions)
-        world.story.settle()
+        shared_elsewhere(world)
         worlds.append(world)
 
     assert worlds[0].seen == worlds[1].seen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,8 +11,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from events.case import StatusChanged
-from events.codes import DataScope, NeutralStatus, Purpose
+from events.codes import ConsentGiver, DataScope, NeutralStatus, Purpose
 from events.errors import (
+    AccessRefused,
     BadInput,
     CodeUnknown,
     DecisionRefused,
@@ -20,9 +22,20 @@ from events.errors import (
     WrongRole,
 )
 from events.stamp import Actor
-from ledger.case import block, identity, referral, transfer
+from ledger.case import (
+    access,
+    block,
+    care,
+    consent,
+    identity,
+    referral,
+    transfer,
+    withdrawal,
+)
 from ledger.case.block import require_may_be_ready
 from ledger.case.personal import PersonalData
+from ledger.commands import kept_of
+from ledger.request import Request, decision
 from tests.given import CASEWORKER, DUE, SOON, Story, consented, matter, opened, proposed, ready
 from tests.reacting import (
     ALL,
@@ -37,6 +50,9 @@ from tests.reacting import (
 )
 
 WHY = PersonalData({DataScope.PROTECTION: {"cause": "asylum"}})
+TERMS: dict[str, Any] = {
+    "recipient": "KG", "purpose": Purpose.SERVICE, "scopes": ALL, "expires_on": SOON,
+}  # fmt: skip
 BORDER = Actor(id="b-1", role="border_officer", organisation="border")
 
 
@@ -240,9 +256,9 @@ def test_the_country_that_took_her_over_sends_her_back_to_no_excluded_country() 
     story.did("KG", transfer.move_responsibility, handoff_id=transfer_id)
     terms = {"recipient": "KZ", "basis_id": uuid4(), "scopes": ALL, "due_on": SOON}
 
-    for decision in (referral.send_referral, transfer.propose_transfer):
+    for sending in (referral.send_referral, transfer.propose_transfer):
         with pytest.raises(ProtectiveRefusal) as refusal:
-            story["KG"].decide(decision, **terms)
+            story["KG"].decide(sending, **terms)
         assert refusal.value.rule == "blocked"
 
 
@@ -315,3 +331,114 @@ def test_no_transfer_to_a_blocked_country_comes_off_its_hold():
     with pytest.raises(ProtectiveRefusal) as refused:
         ready(story)
     assert refused.value.rule == "blocked"
+
+
+OUT = Actor(id="uncle-1", role="supervisor", organisation="cps-almaty")
+HOUSE = Actor(id="sup-7", role="supervisor", organisation="house-1")
+
+
+def _keeps_out(story: Story) -> Story:
+    story.did("KZ", block.place_block, persons=(OUT.id, HOUSE.organisation))
+    return story
+
+
+@pytest.mark.parametrize("by", [OUT, HOUSE], ids=["person", "house"])
+def test_who_is_excluded_decides_nothing_and_is_not_told_why(by: Actor) -> None:
+    """Not even to lift the block; told as a wrong role is told, recorded as what it is."""
+    story = _keeps_out(opened())
+    block_id = next(iter(story["KZ"].national.care.blocks))
+    tries: list[tuple[Callable[..., Any], dict[str, Any]]] = [
+        (identity.change_status, {"status": NeutralStatus.READY}),
+        (care.appoint_guardian, {}),
+        (consent.grant_consent, {**TERMS, "given_by": ConsentGiver.UNKNOWN}),
+        (block.lift_block, {"block_id": block_id}),
+    ]
+    for take, words in tries:
+        with pytest.raises(AccessRefused) as refusal:
+            story["KZ"].decide(take, by=by, **words)
+        assert str(refusal.value) == "a supervisor does not decide this"
+        assert (refusal.value.rule, refusal.value.recorded_as) == ("role", "excluded")
+        story.did("KZ", take, **words)
+
+
+def test_what_is_refused_to_an_excluded_person_is_kept_with_its_true_rule() -> None:
+    """By whoever asks for the decision; the person may be recorded, and decides nothing."""
+    story = _keeps_out(opened())
+    kept = {"decision": "lift_block", "rule": "excluded"}
+    story.did("KZ", care.record_refusal, by=OUT, **kept)
+    request = Request(by=OUT, decisions=(decision(care.appoint_guardian),), case_id=story.case_id)
+    refusal = AccessRefused(
+        "a supervisor does not decide this", rule="role", recorded_as="excluded"
+    )
+
+    assert kept_of(request, refusal).arguments == {
+        "decision": "appoint_guardian", "rule": "excluded",
+    }  # fmt: skip
+    looks = decision(access.access_data, scopes=ALL, purpose=Purpose.SERVICE)
+    assert kept_of(replace(request, decisions=(looks,)), refusal).arguments == {
+        "scopes": ALL, "purpose": Purpose.SERVICE, "rule": "excluded",
+    }  # fmt: skip
+
+
+def test_a_program_goes_on_in_a_house_that_is_excluded() -> None:
+    """It has to stop what has to stop; by its own name it is excluded as anybody is."""
+    story = _keeps_out(opened())
+    program = Actor(id="reactor", role="system", organisation=HOUSE.organisation)
+    story.did("KZ", care.seek_own_consent, by=program)
+
+    with pytest.raises(AccessRefused):
+        story["KZ"].decide(care.seek_own_consent, by=replace(program, id=OUT.id))
+
+
+@pytest.mark.parametrize("by", [OUT, HOUSE], ids=["person", "house"])
+@pytest.mark.parametrize(("upheld", "ends"), [(True, True), (False, False)])
+@pytest.mark.parametrize("refuses", [True, False], ids=["refusal", "withdrawal"])
+def test_what_an_excluded_person_records_of_a_withdrawal_is_reviewed(
+    refuses: bool, upheld: bool, ends: bool, by: Actor
+) -> None:
+    """Whoever's word he says it is: it ends nothing before somebody else has looked at it."""
+    story = opened()
+    basis = granted(story)
+    referral_id = referred(story, basis, "accepted")
+    _keeps_out(story)
+    child = {"given_by": ConsentGiver.CHILD, "by": by}
+    if refuses:
+        story.did("KZ", withdrawal.refuse_consent, recipient="KG", scopes=ALL[:1], **child)
+    else:
+        story.did("KZ", withdrawal.withdraw_consent, consent_id=basis, **child)
+
+    assert story["KZ"].national.care.withdrawals_asked[basis].why == "excluded_person"
+    assert reacted(story) == []
+    with pytest.raises(AccessRefused):
+        story["KZ"].decide(withdrawal.review_withdrawal, consent_id=basis, upheld=False, by=by)
+    story.did("KZ", withdrawal.review_withdrawal, consent_id=basis, upheld=upheld)
+    reacted(story)
+    assert (handoff(story, referral_id).state, bool(due(story))) == ("accepted", False)
+    assert ({one.state for one in grants(story)} == {"stopped"}) is ends
+
+
+def test_a_refusal_of_what_nobody_permitted_is_kept_and_reviewed_too() -> None:
+    """Said by an excluded person, it blocks nothing; the review closes it."""
+    story = _keeps_out(opened())
+    refused = uuid4()
+    story.did(
+        "KZ", withdrawal.refuse_consent, recipient="KG", scopes=ALL, consent_id=refused, by=OUT
+    )
+
+    assert set(story["KZ"].national.care.withdrawals_asked) == {refused}
+    granted(story)
+    story.did("KZ", withdrawal.review_withdrawal, consent_id=refused, upheld=True)
+    assert story["KZ"].national.care.withdrawals_asked == {}
+
+
+def test_what_waits_for_a_review_names_nobody() -> None:
+    """A name where a pseudonym belongs is refused here, too."""
+    story = opened()
+    basis = granted(story)
+    _keeps_out(story)
+
+    with pytest.raises(CodeUnknown):
+        story["KZ"].decide(
+            withdrawal.withdraw_consent, consent_id=basis, by=OUT,
+            given_by=ConsentGiver.CAREGIVER, giver="Aigul Bekova",
+        )  # fmt: skip

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from events.codes import DataScope, NeutralStatus, Purpose, Role
+from events.codes import AgeBand, ConsentGiver, DataScope, NeutralStatus, Purpose, Role
 from events.errors import (
     BasisMissing,
     CodeUnknown,
@@ -360,3 +360,70 @@ def test_what_is_typed_in_place_of_a_country_is_not_repeated() -> None:
     assert "Aigul" not in str(refusal.value)
     with pytest.raises(CodeUnknown, match="country XX is not part of this agreement"):
         story["KZ"].decide(consent.grant_consent, recipient="XX", **terms)
+
+
+def _overridden(story: Story) -> UUID:
+    override_id = uuid4()
+    story.did(
+        "KZ", consent.approve_override, recipient="KG", purpose=Purpose.SERVICE, scopes=SCOPES,
+        expires_on=SOON, requested_by="sup-2", override_id=override_id,
+    )  # fmt: skip
+    return override_id
+
+
+def test_who_asked_for_an_override_does_not_review_it() -> None:
+    """Four eyes again: who approved it may, and anybody else who supervises."""
+    story = opened()
+    override_id = _overridden(story)
+    asker = Actor(id="sup-2", role="supervisor", organisation="cps-osh")
+
+    with pytest.raises(ProtectiveRefusal) as refusal:
+        story["KZ"].decide(consent.review_override, override_id=override_id, upheld=True, by=asker)
+    assert refusal.value.rule == "four_eyes"
+    story.did("KZ", consent.review_override, override_id=override_id, upheld=True)
+
+
+@pytest.mark.parametrize("role", sorted(Role))
+def test_who_works_with_the_case_ends_an_override(role: str) -> None:
+    """Others ask for its end, and a supervisor decides."""
+    story = opened()
+    override_id = _overridden(story)
+    if role in {Role.CASEWORKER, Role.SUPERVISOR, Role.FOCAL_POINT}:
+        story.did("KZ", consent.end_override, override_id=override_id, by=_actor(role))
+        return
+    with pytest.raises(WrongRole):
+        story["KZ"].decide(consent.end_override, override_id=override_id, by=_actor(role))
+
+
+@pytest.mark.parametrize("ends", ["withdrawn", "expired"])
+def test_an_accepted_transfer_comes_off_its_hold_by_a_supervisors_consent_only(ends: str) -> None:
+    """On hold until a supervisor decides again, whoever gives the new consent."""
+    story = opened("KZ", "KG", "UZ")
+    basis = consented(story, days=1)
+    ready(story)
+    handoff = proposed(story, basis)
+    story.did("KG", transfer.accept_transfer, handoff_id=handoff)
+    terms = {"purpose": Purpose.TRANSFER, "scopes": SCOPES, "expires_on": SOON}
+    hers = {"given_by": ConsentGiver.CHILD, "age_band": AgeBand.FROM_15_TO_17}
+    at = NOON
+    story.did("KZ", consent.grant_consent, recipient="KG", by=CASEWORKER, **terms | hers)
+    if ends == "withdrawn":
+        for one in list(story["KZ"].settled.consents):
+            story.did("KZ", withdrawal.withdraw_consent, consent_id=one)
+    else:
+        at = DUE + timedelta(days=1)
+        terms = {**terms, "expires_on": at.date()}
+
+    for said in (hers, {}):
+        with pytest.raises(ProtectiveRefusal):
+            story["KZ"].decide(
+                consent.grant_consent, recipient="KG", by=CASEWORKER, at=at, **terms | said
+            )
+    with pytest.raises(ProtectiveRefusal) as refusal:
+        story["KZ"].decide(
+            consent.grant_consent, recipient="KG", by=CASEWORKER, at=at, **terms | hers
+        )
+    assert refusal.value.rule == "on_hold"
+    story.did("KZ", consent.grant_consent, recipient="UZ", by=CASEWORKER, at=at, **terms | hers)
+    story.did("KZ", consent.grant_consent, recipient="KG", at=at, **terms | hers)
+    story.did("KZ", consent.grant_consent, recipient="KG", by=CASEWORKER, at=at, **terms | hers)

@@ -263,3 +263,29 @@ def test_a_completed_service_is_all_that_closing_waits_for() -> None:
     _closed(story)
 
     require_erasable(story["KZ"].case, TODAY)
+
+
+@pytest.mark.parametrize("role", ["caseworker", "guardian", "provider", "auditor", "system"])
+def test_both_persons_of_an_erasure_answer_for_the_case_or_its_data(role: str) -> None:
+    """A supervisor, a focal point or the data-protection officer; nobody else asks or approves."""
+    story = _closed()
+    by = Actor(id="a-1", role=role, organisation="office-1")
+    erasure_id = _requested(story, by=DPO)
+
+    with pytest.raises(WrongRole):
+        story["KZ"].decide(erasure.request_erasure, by=by)
+    with pytest.raises(WrongRole):
+        story["KZ"].decide(erasure.approve_erasure, erasure_id=erasure_id, by=by)
+    point = Actor(id="fp-1", role="focal_point", organisation="cps")
+    story.did("KZ", erasure.approve_erasure, erasure_id=erasure_id, by=point)
+
+
+@pytest.mark.parametrize("by", [SUPERVISOR, DPO], ids=["supervisor", "officer"])
+def test_no_person_says_that_keys_are_gone(by: Actor) -> None:
+    """Only the program that saw them fail."""
+    story = _closed()
+    erasure_id = _approved(story)
+
+    with pytest.raises(WrongRole):
+        story["KZ"].decide(erasure.record_erased, erasure_id=erasure_id, by=by, **DONE)
+    story.did("KZ", erasure.record_erased, erasure_id=erasure_id, by=SYSTEM, **DONE)

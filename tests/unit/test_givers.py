@@ -9,7 +9,7 @@ import pytest
 
 from events.codes import AgeBand, Assent, ConsentGiver, Purpose
 from events.errors import BadInput, CodeUnknown, NotAllowedNow, ProtectiveRefusal
-from ledger.case import block, consent, withdrawal
+from ledger.case import block, care, consent, withdrawal
 from tests.given import CASEWORKER, SOON, Story, consented, new_id, opened
 from tests.reacting import ALL, AUNT, granted, overridden, referred
 
@@ -224,3 +224,58 @@ def test_nobody_takes_back_what_nobody_gave() -> None:
     with pytest.raises(NotAllowedNow) as refusal:
         story["KZ"].decide(withdrawal.withdraw_consent, consent_id=overridden(story))
     assert refusal.value.rule == "basis_known"
+
+
+def test_another_adult_of_the_same_kind_does_not_give_what_one_took_back() -> None:
+    """Persons count, not kinds: the uncle is a caregiver, too, and it was not his to take back."""
+    story = opened()
+    _take_back(story, _grant(story), CAREGIVER)
+
+    with pytest.raises(ProtectiveRefusal) as refusal:
+        _grant(story, giver="uncle-1")
+    assert refusal.value.rule == "taken_back"
+    assert set(story["KZ"].national.care.ended_by_person.values()) == {AUNT}
+    granted(story, giver="uncle-1")  # after a review, by a supervisor
+    _grant(story)
+
+
+def test_what_two_adults_took_back_neither_gives_alone() -> None:
+    """Each of them speaks for himself."""
+    story = opened()
+    _take_back(story, _grant(story, giver=AUNT), CAREGIVER)
+    refused = {"recipient": "KG", "scopes": ALL, "given_by": CAREGIVER, "giver": "uncle-1"}
+    story.did("KZ", withdrawal.refuse_consent, **refused)
+
+    for giver in (AUNT, "uncle-1"):
+        with pytest.raises(ProtectiveRefusal):
+            _grant(story, giver=giver)
+
+
+@pytest.mark.parametrize("known_by", ["grant", "refusal"])
+def test_who_is_known_as_another_is_not_believed_to_be_the_guardian(known_by: str) -> None:
+    """The uncle does not end what the aunt gave by calling himself guardian."""
+    story = opened("KZ", "KG", "UZ")
+    basis = _grant(story)
+    story.did("KZ", care.appoint_guardian)
+    if known_by == "grant":
+        _grant(story, recipient="UZ", giver="uncle-1")
+    else:
+        uncle = {"given_by": OTHER, "giver": "uncle-1"}
+        story.did("KZ", withdrawal.refuse_consent, recipient="UZ", scopes=ALL, **uncle)
+    withdraw = {"consent_id": basis, "given_by": GUARDIAN}
+
+    with pytest.raises(NotAllowedNow) as refusal:
+        story["KZ"].decide(withdrawal.withdraw_consent, giver="uncle-1", **withdraw)
+    assert refusal.value.rule == "giver_known"
+    story.did("KZ", withdrawal.withdraw_consent, giver="guardian-1", **withdraw)
+    assert story["KZ"].national.consents[basis].state == "withdrawn"
+
+
+def test_a_giver_who_was_appointed_takes_back_what_she_gave() -> None:
+    """As the giver she may, whatever she is called since."""
+    story = opened()
+    basis = _grant(story)
+    story.did("KZ", care.appoint_guardian)
+    _take_back(story, basis, GUARDIAN)
+
+    assert story["KZ"].national.consents[basis].state == "withdrawn"

@@ -12,6 +12,7 @@ from events.stamp import Actor
 from ledger.case import consent, withdrawal
 from ledger.keys.majority import Age, age_of, majority_on
 from tests.given import NOON, SCOPES, new_id, opened
+from tests.reacting import ALL, due, granted, grants, handoff, reacted, referred, transferred
 
 REACTOR = Actor(id="reactor-KZ", role="system", organisation="reactor-KZ")
 TODAY = NOON.date()
@@ -81,3 +82,38 @@ def test_only_the_reactor_ends_a_consent_by_age():
     assert story["KZ"].national.consents[basis].state == "withdrawn"
     with pytest.raises(NotAllowedNow):
         story["KZ"].decide(withdrawal.end_by_age, consent_id=basis, by=REACTOR)
+
+
+@pytest.mark.parametrize("take", [referred, transferred])
+def test_what_she_gives_herself_goes_on_when_what_others_gave_has_ended(take):
+    """Asked ninety days before, she says yes; at majority nothing stops for want of asking."""
+    story = opened()
+    purpose = Purpose.SERVICE if take is referred else Purpose.TRANSFER
+    aunts = granted(story, purpose=purpose)
+    handoff_id = take(story, aunts, "accepted")
+    hers = granted(story, purpose=purpose, by=ConsentGiver.CHILD)
+    given_for = story["KG"].settled.consents[hers].given_for
+    assert given_for == handoff(story, handoff_id).began_with
+    assert reacted(story) == []
+
+    story.did("KZ", withdrawal.end_by_age, consent_id=aunts, by=REACTOR)
+    assert not story["KZ"].case.national.care.ended_by
+    assert due(story) == []  # what went out on the aunt's word is stopped first
+    reacted(story)
+    assert {one.basis_id for one in grants(story) if one.state == "released"} == {hers}
+
+
+def test_her_own_is_given_for_what_she_has_not_given_yet():
+    """For what has no basis first; then for what others gave; and not twice for the same."""
+    story = opened("KZ", "KG", "UZ")
+    first = referred(story, granted(story), "accepted")
+    second = referred(story, granted(story), "accepted")
+    own = [granted(story, by=ConsentGiver.CHILD) for _ in range(3)]
+    elsewhere = granted(story, to="UZ", by=ConsentGiver.CHILD)
+    less = granted(story, by=ConsentGiver.CHILD, scopes=ALL[:1])
+    adults = granted(story)
+    began = [handoff(story, one).began_with for one in (first, second)]
+    bases = story["KG"].settled.consents
+
+    assert [bases[one].given_for for one in (*own, less, adults)] == [*began, None, None, None]
+    assert story["KZ"].case.national.consents.get(elsewhere, bases.get(elsewhere)).given_for is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from html.parser import HTMLParser
 from string import Formatter
@@ -13,6 +14,7 @@ import pytest
 from events.code_lists import code_list
 from events.codes import ConsentGiver, DataScope, Purpose, RetentionGround, Role
 from events.errors import CodeUnknown
+from node.receipt.coarse import coarse, group_of
 from node.receipt.facts import READ, facts, scopes_of
 from node.receipt.making import zone_of
 from node.receipt.page import Printing, page, write
@@ -88,6 +90,13 @@ def written(language: str = "en", *, country: str = "KZ", **models) -> str:
     return page(found, texts(language), PRINTING)
 
 
+def told_coarsely(language: str = "en", **models) -> str:
+    """The page for anybody but a data-protection officer, as the words on it."""
+    found = coarse(facts(rows(**models), "KZ", TODAY, printing=(MINE,)))
+    made = replace(PRINTING, role=group_of("caseworker"), organisation=None)
+    return words_on(page(found, texts(language), made))
+
+
 class _Words(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
@@ -124,6 +133,7 @@ def said_in(language: str) -> dict[str, str]:
         "reasons",
         "grounds",
         "roles",
+        "groups",
     )
     found = texts(language)
     return {f"{part}.{key}": text for part in parts for key, text in getattr(found, part).items()}
@@ -310,13 +320,41 @@ def test_who_was_shown_what_is_told_by_role_and_never_by_name():
     page_words = told(
         access_ledger=[
             access(actor_id="aigerim", access_id=GRANT),
-            access(access_id=MINE, door="receipt", actor_organisation="the-one-that-prints"),
+            access(entry_id=MINE, door="receipt", actor_organisation="the-one-that-prints"),
         ]
     )
     assert "24.11.2026 17:00\ncaseworker\nshelter-7\nyour photo\nto look after you" in page_words
     assert "aigerim" not in page_words
     assert "the-one-that-prints" not in page_words
     assert "recorded: 24.11.2026 17:00, caseworker, cps-almaty." in page_words
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_others_are_told_a_group_and_a_month_and_neither_a_house_nor_a_time(language):
+    """A shelter's code tells a father where she is; a time, when; how often, that she may go."""
+    glass = {"until": NOON, "purpose": None, "door": None, "reviewed_at": NOON, "upheld": True}
+    entries = [
+        access(entry_id=GRANT),
+        access(entry_id=BASIS, actor_role="supervisor", at=NOON.replace(day=3, hour=9)),
+        access("broke_glass", entry_id=HANDOFF, **glass),
+        access("denied", entry_id=CASE, actor_role="border_officer", rule="role"),
+    ]
+    words = told_coarsely(language, access_ledger=entries)
+    groups = texts(language).groups
+    assert words.count(f"11.2026\n{groups['works_with_you']}") == 2  # shown, and in an emergency
+    assert f"11.2026\n{groups['at_the_border']}" in words
+    for told_not in ("shelter-7", "cps-almaty", "17:00", "14:00"):
+        assert told_not not in words
+    codes = repr(coarse(facts(rows(access_ledger=entries), "KZ", TODAY)).shown)
+    assert "2026-11" in codes
+    for told_not in ("shelter-7", "datetime", "supervisor"):
+        assert told_not not in codes
+
+
+def test_every_role_is_in_a_group():
+    groups = {group_of(role) for role in Role}
+    assert groups | {"UNKNOWN"} == set(texts(SOURCE).groups)
+    assert group_of("newer than this program") == "UNKNOWN"
 
 
 @pytest.mark.parametrize(

@@ -211,21 +211,6 @@ def test_every_word_of_a_finding_is_met_by_a_forgery():
     assert met == set(WORDS)
 
 
-def test_what_a_country_has_recorded_itself_it_reads_without_any_grant():
-    """After the stop, too; and a receipt or a search for texts in clear shows nothing to anybody."""
-    forger = next(forgers(stories()[0]))
-    forger.stop()
-    forger.look(basis_id=None, door="receipt")
-    forger.look(basis_id=None, door="audit")
-    assert [] == judged(forger)
-    breach = forger.look(basis_id=None)
-    forger.record(*forger.release.scopes)
-    forger.look(basis_id=None)
-    assert [("outside_grant", breach.event_id)] == [
-        (one.what, one.event_id) for one in judged(forger)
-    ]
-
-
 def test_the_rules_ask_nothing_of_the_fold():
     """What they say has to be worth something to whoever does not believe it."""
     for name in ("rules", "findings", "hearing", "saying", "grants", "accesses"):

@@ -131,7 +131,8 @@ def test_a_board_of_thousands_of_grants_costs_milliseconds():
     given = {
         UUID(int=number): Release(
             state="released", origin="KZ", recipient="KG", handoff_id=UUID(int=1), epoch=1,
-            basis_id=UUID(int=2), scopes=PREVIEW, capsule=b"", commitments=(number.to_bytes(16) + bytes(16),),
+            basis_id=UUID(int=2), scopes=PREVIEW, capsule=b"",
+            commitments=(number.to_bytes(16) + bytes(16),),
         )
         for number in range(2_000)
     }  # fmt: skip

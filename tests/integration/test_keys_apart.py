@@ -1,0 +1,287 @@
+"""What one country gets opens nothing else, and tells nothing: whole journeys, key by key."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from events.codec import decode
+from events.codes import DataScope
+from events.data import KeysReleased
+from events.errors import AccessRefused, KeysGone, KeystoreDamaged, ProtectiveRefusal, SealBroken
+from events.stamp import leaf_hash
+from ledger.case import access, block, care, data, erasure, identity, referral
+from ledger.case.personal import PersonalData
+from ledger.keys.national import opened
+from ledger.keys.seal import key_id, key_id_of
+from tests.conftest import databases_for_a_while
+from tests.country import SUPERVISOR, Node, Referee, agreement_of
+from tests.country import CASEWORKER
+from tests.crossing import BRIEF, DPO, PREVIEW, REST, SYSTEM, corridor, soon
+
+ALLERGY = PersonalData({DataScope.HEALTH: {"allergy": "nuts"}})
+WHY = PersonalData({DataScope.PROTECTION: {"why": "the uncle waits there"}})
+
+
+@pytest.fixture(scope="module")
+def countries(postgres, template, tmp_path_factory):
+    """KZ and KG with a database each for the whole module; every test has a case of its own."""
+    folder = tmp_path_factory.mktemp("keys")
+    keys = {code: folder / f"{code}.key" for code in ("KZ", "KG")}
+    agreement = agreement_of("apart", keys)
+    with databases_for_a_while(postgres, template) as make:
+        nodes = [Node(code, agreement, make(), keys[code], folder=folder) for code in keys]
+        for node in nodes:
+            node.mirrored()
+        yield Referee(*nodes)
+
+
+@pytest.fixture
+def both(countries):
+    """KZ and KG, each with a keystore; nothing has happened to this case."""
+    with corridor(countries) as found:
+        yield found
+
+
+def events_of(both):
+    """Return every event of this case that KZ recorded."""
+    keys = both.kz.node.national_keys
+    stored = both.kz.node.stored()
+    return [opened(decode(value), keys) for case, _, _, value in stored if case == both.case_id]
+
+
+def again(both):
+    """Let KZ refer the case once more, on a permission of its own, and KG take it on."""
+    both.handoff_id = uuid4()
+    both.granted()
+    both.kz.did(
+        both.case_id, referral.send_referral, recipient="KG", basis_id=both.consent_id,
+        scopes=PREVIEW + REST, due_on=soon(), handoff_id=both.handoff_id, data=BRIEF,
+    )  # fmt: skip
+    both.settle()
+    both.kg.did(both.case_id, referral.receive_referral, handoff_id=both.handoff_id)
+    both.kg.did(both.case_id, referral.accept_referral, handoff_id=both.handoff_id)
+    both.settle()
+
+
+def journey(both, meanwhile=lambda: None):
+    """Let everything be released once in two steps, and once more for another referral."""
+    both.sent()
+    meanwhile()
+    both.received(preview=True)
+    meanwhile()
+    both.kg.did(both.case_id, referral.accept_referral, handoff_id=both.handoff_id)
+    both.settle()
+    both.received()
+    meanwhile()
+    again(both)
+    both.received()
+    return [one.epoch for one in events_of(both) if isinstance(one, KeysReleased)]
+
+
+def test_no_key_that_is_released_opens_anything_but_its_release(both):
+    """Not the preview of another referral, not the national record, not another release."""
+    journey(both)
+    both.kz.did(both.case_id, access.record_data, data=ALLERGY)
+    names = [(one, {key_id_of(entry.box) for entry in one.sealed}) for one in events_of(both)]
+    sealed = [(one, found) for one, found in names if found]
+    assert len([one for one, _ in sealed if isinstance(one, KeysReleased)]) == 3
+    for one, found in sealed:
+        if isinstance(one, KeysReleased):
+            others = [more for other, more in sealed if other is not one]
+            assert not found & set().union(*others)
+
+
+def test_a_block_leaves_no_trace_in_the_epochs(both):
+    """Placed and lifted at home between two steps: the topic looks like any other."""
+
+    def blocked():
+        block_id = uuid4()
+        both.kz.did(both.case_id, block.place_block, countries=("KG",), block_id=block_id)
+        both.kz.keystore.renew(both.case_id, after=2**31)
+        both.kz.did(both.case_id, access.record_data, data=ALLERGY)
+        both.kz.did(both.case_id, block.lift_block, block_id=block_id)
+
+    plain = journey(both)
+    assert journey(both, blocked) == plain
+
+
+def test_a_key_of_our_own_comes_back_as_nobodys_grant(both):
+    """Live or erased: else who releases it to us again opens what we have erased."""
+    both.accepted()
+    both.received()
+    vault = both.kz.keystore._vault
+    own = vault.own(both.case_id)
+    given = [(scope, 9, own.dek(scope)) for scope in (1, 2)]
+    with pytest.raises(SealBroken):
+        vault.receive(both.case_id, uuid4(), given)
+    vault.erase_case(both.case_id)
+    with pytest.raises(SealBroken):
+        vault.receive(both.case_id, uuid4(), given)
+    name = key_id(given[0][2])
+    kept = "SELECT state FROM keystore.key_set WHERE case_id = %s AND %s = ANY (key_ids)"
+    assert both.kz.node.database.run(kept, both.case_id, name) == [("erased",)]
+
+
+# ------------------------------------------------------------------------ a mirror that was written
+
+
+def forged(both, value, origin):
+    """Let somebody with the login of a worker say that an origin's event stands on the topic."""
+    event = decode(value)
+    with psycopg.connect(both.kz.node.database.as_role("project"), autocommit=True) as connection:
+        connection.execute(
+            'INSERT INTO mirror.record (topic, partition, "offset", effect_offset, effect_rank,'
+            " case_id, origin, version, event_id, leaf, log_index, signature, ce_type, value)"
+            " VALUES ('shared', 3, 900000, 900000, 0, %s, %s, %s, %s, %s, 900000, %s, %s, %s)",
+            (
+                event.case_id, origin, event.version, event.event_id, leaf_hash(value), bytes(64),
+                type(event).__name__, value,
+            ),
+        )  # fmt: skip
+
+
+def acceptance(both):
+    """Return the bytes of an acceptance that KG recorded and nobody has ordered yet."""
+    both.kg.did(both.case_id, referral.accept_referral, handoff_id=both.handoff_id)
+    return both.kg.node.stored()[-1][3]
+
+
+def test_a_row_that_nobody_signed_releases_nothing(both):
+    both.sent()
+    forged(both, acceptance(both), "KG")
+    try:
+        for asked in (
+            lambda: both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=False),
+            lambda: both.kz.keystore.carry(both.case_id, uuid4()),
+            lambda: both.kz.keystore.receive(both.case_id, uuid4(), b""),
+        ):
+            with pytest.raises(KeystoreDamaged) as refused:
+                asked()
+            assert refused.value.rule == "mirror_signature"
+        left = "SELECT count(*) FROM keystore.capsule WHERE case_id = %s"
+        assert both.kz.node.database.run(left, both.case_id) == [(0,)]
+    finally:
+        both.kz.node.database.run('DELETE FROM mirror.record WHERE "offset" = 900000')
+
+
+def test_a_row_that_is_taken_away_again_is_not_remembered(both):
+    """The case is folded bit by bit: a look at the forged row must not outlive it."""
+    both.sent()
+    forged(both, acceptance(both), "KG")
+    with pytest.raises(KeystoreDamaged):
+        both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=False)
+    both.kz.node.database.run('DELETE FROM mirror.record WHERE "offset" = 900000')
+    with pytest.raises(Exception, match="nothing permits a release"):
+        both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=False)
+
+
+# ------------------------------------------------------------------------ who is shown what
+
+
+def test_who_is_kept_out_after_he_asked_is_refused_in_words_that_tell_nothing(both):
+    both.opened()
+    access_id = both.access(both.kz)
+    who = events_of(both)[-1].actor
+    both.kz.did(both.case_id, block.place_block, persons=(who.id,))
+    with pytest.raises(AccessRefused) as refused:
+        both.kz.keystore.show(both.case_id, access_id)
+    assert refused.value.rule == "role"
+    assert "block" not in str(refused.value)
+    assert "exclu" not in str(refused.value)
+
+
+def test_why_a_block_was_placed_is_for_those_who_answer_for_it(both):
+    both.opened()
+    done = both.kz.did(both.case_id, block.place_block, countries=("KG",), data=WHY)
+    event_id = done.events[-1].event_id
+    asked = {"about": event_id}
+    with pytest.raises(AccessRefused) as refused:
+        both.kz.shows(both.case_id, DataScope.PROTECTION, **asked)
+    assert refused.value.rule == "role"
+    for by in (SUPERVISOR,):
+        shown = both.kz.shows(both.case_id, DataScope.PROTECTION, by=by, **asked)
+        assert shown["KZ"][DataScope.PROTECTION].state == "open"
+
+
+# ------------------------------------------------------------------------ after an erasure
+
+
+def erased(both):
+    """Let everything that KZ knows of the case be destroyed, and recorded as destroyed."""
+    both.closed()
+    erasure_id = both.erasure_approved()
+    done = both.kz.keystore.erase(both.case_id, erasure_id)
+    facts = {"slots": done.slots, "replicas": done.replicas, "method": done.method}
+
+    both.kz.did(both.case_id, erasure.record_erased, by=SYSTEM, erasure_id=erasure_id, **facts)
+    return erasure_id
+
+
+def test_a_case_that_is_open_again_is_worked_on_with_new_keys(both):
+    both.accepted()
+    both.received()
+    erasure_id = erased(both)
+    with pytest.raises(KeysGone):
+        both.kz.did(both.case_id, access.record_data, data=ALLERGY)
+    both.kz.did(both.case_id, identity.reopen_case)
+    both.settle()
+    both.kz.did(both.case_id, access.record_data, data=ALLERGY)
+    shown = both.kz.shows(both.case_id, DataScope.HEALTH)["KZ"][DataScope.HEALTH]
+    assert (shown.state, shown.text) == ("open", b'{"allergy":"nuts"}')
+    before = max(one.epoch for one in events_of(both) if isinstance(one, KeysReleased))
+    again(both)
+    both.received()
+    assert events_of(both)[-1].epoch > before
+    shown = both.kg.shows(both.case_id, DataScope.HEALTH)["KZ"][DataScope.HEALTH]
+    assert (shown.state, shown.text) == ("open", b'{"allergy":"nuts"}')
+    # Said again, as after a restore: what was made since stays.
+    both.kz.keystore.erase(both.case_id, erasure_id)
+    assert both.kz.shows(both.case_id, DataScope.HEALTH)["KZ"][DataScope.HEALTH].state == "open"
+
+
+def test_a_second_erasure_is_stopped_by_a_hold_as_the_first(both):
+    """That keys of the case were destroyed once says nothing of the new ones."""
+    both.accepted()
+    erased(both)
+    both.kz.did(both.case_id, identity.reopen_case)
+    both.settle()
+    both.kz.did(both.case_id, access.record_data, data=ALLERGY)
+    both.kz.did(both.case_id, care.request_closure, by=CASEWORKER)
+    both.kz.did(both.case_id, identity.close_case)
+    both.settle()
+    erasure_id, hold_id = both.erasure_approved(), uuid4()
+    both.kz.did(both.case_id, erasure.place_hold, by=DPO, hold_id=hold_id)
+    with pytest.raises(ProtectiveRefusal):
+        both.kz.keystore.erase(both.case_id, erasure_id)
+    both.kz.did(both.case_id, erasure.end_hold, by=DPO, hold_id=hold_id)
+    assert both.kz.keystore.erase(both.case_id, erasure_id).slots >= 2
+    with pytest.raises(KeysGone):
+        both.kz.keystore._vault.own(both.case_id)
+
+
+def test_what_a_hold_or_a_claim_keeps_is_not_destroyed(both):
+    from events.codes import RetentionGround
+
+    both.accepted()
+    grant_id = both.received()
+    today = datetime.now(UTC).date()
+    claim = {"grant_id": grant_id, "ground": RetentionGround.MANDATE, "until": today}
+    both.kg.did(both.case_id, data.claim_retention, **claim)
+    both.withdrawn()
+    both.stopped()
+    both.settle()
+    with pytest.raises(ProtectiveRefusal) as refused:
+        both.kg.keystore.destroy(both.case_id, grant_id)
+    assert refused.value.rule == "retention"
+    both.kg.keystore._clock = lambda: datetime.now(UTC) + timedelta(days=1)
+    hold_id = uuid4()
+    both.kg.did(both.case_id, erasure.place_hold, by=DPO, hold_id=hold_id)
+    with pytest.raises(ProtectiveRefusal) as refused:
+        both.kg.keystore.destroy(both.case_id, grant_id)
+    assert refused.value.rule == "hold"
+    both.kg.did(both.case_id, erasure.end_hold, by=DPO, hold_id=hold_id)
+    assert both.kg.keystore.destroy(both.case_id, grant_id).slots == 1
