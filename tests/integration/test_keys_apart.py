@@ -18,8 +18,7 @@ from ledger.case.personal import PersonalData
 from ledger.keys.national import opened
 from ledger.keys.seal import key_id, key_id_of
 from tests.conftest import databases_for_a_while
-from tests.country import SUPERVISOR, Node, Referee, agreement_of
-from tests.country import CASEWORKER
+from tests.country import CASEWORKER, SUPERVISOR, Node, Referee, agreement_of
 from tests.crossing import BRIEF, DPO, PREVIEW, REST, SYSTEM, corridor, soon
 
 ALLERGY = PersonalData({DataScope.HEALTH: {"allergy": "nuts"}})
