@@ -82,7 +82,7 @@ class Keystore:
         self._reader = CaseReader(store, self._histories)
         self._readiness = Readiness(store, partitions=agreement.partitions)
         self._releasing = Releasing(store, vault, country, self._today)
-        self._uses = Uses(lambda: self._clock())
+        self._uses = Uses(since=clock())
 
     def close(self) -> None:
         """Forget every key and close every connection."""
@@ -281,7 +281,7 @@ class Keystore:
         for told in reversed(events.own):
             event = told.event
             if isinstance(event, PersonalDataAccessed) and event.access_id == access_id:
-                if not self._uses.use(event):
+                if not self._uses.use(event, self._clock()):
                     break
                 return event
         raise AccessRefused(

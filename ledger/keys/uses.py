@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -17,16 +16,14 @@ FRESH: Final = timedelta(seconds=60)
 class Uses:
     """What was used in the last minute; may be asked from many threads."""
 
-    def __init__(self, clock: Callable[[], datetime]) -> None:
-        """What was used before this process began nobody knows: so that is too old, too."""
-        self._clock = clock
-        self._since = clock()
+    def __init__(self, *, since: datetime) -> None:
+        """Begin. What was used before, nobody knows: so that is too old, too."""
+        self._since = since
         self._used: dict[UUID, datetime] = {}
         self._lock = threading.Lock()
 
-    def use(self, access: PersonalDataAccessed) -> bool:
+    def use(self, access: PersonalDataAccessed, now: datetime) -> bool:
         """Say whether an access may be used now, for the first time."""
-        now = self._clock()
         with self._lock:
             self._used = {one: at for one, at in self._used.items() if now - at <= FRESH}
             late = now - access.recorded_at > FRESH or access.recorded_at < self._since
