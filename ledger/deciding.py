@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 from events.errors import NotAllowedNow, Overtaken
 from events.stamp import leaf_hash
 from ledger.case.matter import Matter
-from ledger.case.recording import Recorded, record
+from ledger.case.recording import Recorded, decided, record
 from ledger.case.steps import Kind, step_of
 from ledger.history import History, Own
 from ledger.keys.sealing import Sealer, sealed
@@ -71,7 +71,7 @@ class Decider:
                 new_id=uuid7,
                 one_time=partial(self._one_time, case_id),
             )
-            drafted = record(matter, decision.drafts(matter), salt=os.urandom(32))
+            drafted = record(matter, decided(matter, decision.drafts), salt=os.urandom(32))
             recorded = sealed(drafted, self._sealer)
             fresh = list(zip(recorded, self._store.rows(recorded), strict=True))
             history = history.add([_own(one, row) for one, row in fresh])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -21,7 +22,7 @@ from ledger.case.case import Case, Topic
 from ledger.case.fold import fold
 from ledger.case.matter import Drafts, Matter
 from ledger.case.plane import Plane, Verdict, empty
-from ledger.case.recording import Recorded, record
+from ledger.case.recording import Recorded, decided, record
 
 COUNTRIES = frozenset({"KZ", "KG", "UZ"})
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -86,7 +87,7 @@ class Node:
         by = arguments.pop("by", SUPERVISOR)
         at = arguments.pop("at", NOON)
         before = matter(self.case, by=by, at=at)
-        drafts = decision(before, **arguments)
+        drafts = decided(before, partial(decision, **arguments))
         return [
             entry.event for entry in record(before, drafts, salt=bytes(32)) if self._keep(entry)
         ]

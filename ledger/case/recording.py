@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -13,7 +13,15 @@ from events.care import CaseShared, RefusalRecorded
 from events.case import CaseOpened
 from events.codes import NEUTRAL_ROLES, DataScope
 from events.consent import ConsentGranted, OverrideApproved, WithdrawalAsked
-from events.errors import BasisMissing, DecisionRefused, NotAllowedNow, WrongCountry, WrongRole
+from events.errors import (
+    AccessRefused,
+    BasisMissing,
+    CodeUnknown,
+    DecisionRefused,
+    NotAllowedNow,
+    WrongCountry,
+    WrongRole,
+)
 from events.referral import ReferralSent
 from events.registry import NEWEST
 from events.stamp import Actor, Event
@@ -56,6 +64,17 @@ class Recorded:
     event: Event
     #: Data about the child that is to be sealed into it by scope; what is empty is sealed, too.
     data: Mapping[DataScope, bytes] = field(default_factory=dict, repr=False)
+
+
+def decided(matter: Matter, take: Callable[[Matter], Drafts]) -> Drafts:
+    """Decide. Who is excluded hears no other reason: each would tell him something of the case."""
+    try:
+        return take(matter)
+    except (AccessRefused, CodeUnknown):  # of which the latter tells only what was typed
+        raise
+    except DecisionRefused:
+        require_not_excluded(matter)
+        raise
 
 
 def record(matter: Matter, drafts: Drafts, *, salt: bytes) -> tuple[Recorded, ...]:

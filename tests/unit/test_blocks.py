@@ -361,6 +361,26 @@ def test_who_is_excluded_decides_nothing_and_is_not_told_why(by: Actor) -> None:
         story.did("KZ", take, **words)
 
 
+@pytest.mark.parametrize("by", [OUT, HOUSE], ids=["person", "house"])
+def test_what_else_forbids_it_is_not_told_to_who_is_excluded(by: Actor) -> None:
+    """That a block stands against a country, that an erasure is open, whom the child refused."""
+    story = _keeps_out(opened())
+    _block(story, "KG")
+    basis = granted(story)
+    sent = {"recipient": "KG", "basis_id": basis, "scopes": ALL, "due_on": SOON}
+    tries: list[tuple[Callable[..., Any], dict[str, Any]]] = [
+        (referral.send_referral, sent),
+        (identity.close_case, {}),
+        (block.lift_block, {"block_id": uuid4()}),
+    ]
+    for take, words in tries:
+        with pytest.raises(DecisionRefused):
+            story["KZ"].decide(take, **words)
+        with pytest.raises(AccessRefused) as refusal:
+            story["KZ"].decide(take, by=by, **words)
+        assert str(refusal.value) == "a supervisor does not decide this"
+
+
 def test_what_is_refused_to_an_excluded_person_is_kept_with_its_true_rule() -> None:
     """By whoever asks for the decision; the person may be recorded, and decides nothing."""
     story = _keeps_out(opened())
