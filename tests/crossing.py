@@ -26,6 +26,7 @@ from tests.country import CASEWORKER, SUPERVISOR, Node, Referee
 PREVIEW = (DataScope.PREVIEW,)
 REST = (DataScope.IDENTITY, DataScope.HEALTH)
 DPO = Actor(id="dpo-1", role="data_protection_officer", organisation="cps-1")
+AUDITOR = Actor(id="auditor-1", role="auditor", organisation="audit-1")
 SYSTEM = Actor(id="reactor", role="system", organisation="reactor")
 SAID = PersonalData({DataScope.IDENTITY: {"name": "Aizada"}, DataScope.HEALTH: {"asthma": True}})
 BRIEF = PersonalData({DataScope.PREVIEW: {"service": "shelter"}})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import psycopg
@@ -13,7 +12,7 @@ from events.codes import DataScope
 from events.data import KeysReleased
 from events.errors import AccessRefused, KeysGone, KeystoreDamaged, ProtectiveRefusal, SealBroken
 from events.stamp import leaf_hash
-from ledger.case import access, block, care, data, erasure, identity, referral
+from ledger.case import access, block, care, erasure, identity, referral
 from ledger.case.personal import PersonalData
 from ledger.keys.national import opened
 from ledger.keys.seal import key_id, key_id_of
@@ -260,27 +259,3 @@ def test_a_second_erasure_is_stopped_by_a_hold_as_the_first(both):
     assert both.kz.keystore.erase(both.case_id, erasure_id).slots >= 2
     with pytest.raises(KeysGone):
         both.kz.keystore._vault.own(both.case_id)
-
-
-def test_what_a_hold_or_a_claim_keeps_is_not_destroyed(both):
-    from events.codes import RetentionGround
-
-    both.accepted()
-    grant_id = both.received()
-    today = datetime.now(UTC).date()
-    claim = {"grant_id": grant_id, "ground": RetentionGround.MANDATE, "until": today}
-    both.kg.did(both.case_id, data.claim_retention, **claim)
-    both.withdrawn()
-    both.stopped()
-    both.settle()
-    with pytest.raises(ProtectiveRefusal) as refused:
-        both.kg.keystore.destroy(both.case_id, grant_id)
-    assert refused.value.rule == "retention"
-    both.kg.keystore._clock = lambda: datetime.now(UTC) + timedelta(days=1)
-    hold_id = uuid4()
-    both.kg.did(both.case_id, erasure.place_hold, by=DPO, hold_id=hold_id)
-    with pytest.raises(ProtectiveRefusal) as refused:
-        both.kg.keystore.destroy(both.case_id, grant_id)
-    assert refused.value.rule == "hold"
-    both.kg.did(both.case_id, erasure.end_hold, by=DPO, hold_id=hold_id)
-    assert both.kg.keystore.destroy(both.case_id, grant_id).slots == 1

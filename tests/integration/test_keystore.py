@@ -5,7 +5,6 @@ from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
-import psycopg
 import pytest
 
 from events.codec import decode, encode
@@ -15,7 +14,6 @@ from events.errors import (
     AccessRefused,
     BasisMissing,
     KeysGone,
-    KeystoreDamaged,
     NotAllowedNow,
     Overtaken,
     ProtectiveRefusal,
@@ -24,17 +22,16 @@ from events.errors import (
     ServiceUnavailable,
     WrongCountry,
 )
-from events.referral import ReferralAccepted, ReferralReceived
-from events.stamp import Event, leaf_hash
+from events.referral import ReferralAccepted
+from events.stamp import Event
 from ledger.case import access, block, data, erasure, identity, referral
 from ledger.case.personal import PersonalData
 from ledger.keys.records import Events, Told, open_entry
-from ledger.keys.seal import key_id_of
 from ledger.keys.showing import Showing
 from ledger.keys.uses import FRESH
 from tests.conftest import databases_for_a_while
 from tests.country import Node, Referee, agreement_of, mirror
-from tests.crossing import BRIEF, DPO, PREVIEW, REST, SYSTEM, corridor
+from tests.crossing import AUDITOR, BRIEF, DPO, PREVIEW, REST, SYSTEM, corridor
 
 STAMP = [one.name for one in fields(Event)]
 
@@ -231,43 +228,6 @@ def test_of_many_who_prepare_at_once_all_get_the_same(both):
     assert len({one.grant_id for one in made}) == 1
 
 
-def test_every_release_has_keys_that_seal_nothing_else(both):
-    """A recipient opens its own release, and no box that was sealed for anybody else."""
-    both.sent()
-    preview = both.received(preview=True)
-    more = PersonalData({DataScope.HEALTH: {"allergy": "nuts"}})
-    both.kz.did(both.case_id, access.record_data, data=more)
-    both.kg.did(both.case_id, referral.accept_referral, handoff_id=both.handoff_id)
-    both.settle()
-    rest = both.received()
-    _, events = both.kz.keystore._look(both.case_id)
-    sealed_under = {}
-    for told in events.own:
-        for entry in told.event.sealed:
-            sealed_under.setdefault(key_id_of(entry.box), set()).add(told.event.event_id)
-    for grant_id in (preview, rest):
-        given = events.one(grant_id).event.commitments
-        assert [sealed_under[one[:16]] for one in given] == [{grant_id}] * len(given)
-
-
-@pytest.mark.parametrize("hidden", [False, True])
-def test_the_epoch_says_how_many_releases_there_were_and_nothing_else(both, hidden):
-    """A block that came and went is nobody's business across the border."""
-    both.sent()
-    first = both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=True).epoch
-    both.received(preview=True)
-    if hidden:
-        block_id = uuid4()
-        both.kz.did(both.case_id, block.place_block, countries=("KG",), block_id=block_id)
-        with pytest.raises(BasisMissing):
-            both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=False)
-        both.kz.did(both.case_id, block.lift_block, block_id=block_id)
-    both.kg.did(both.case_id, referral.accept_referral, handoff_id=both.handoff_id)
-    both.settle()
-    second = both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=False).epoch
-    assert (first, second) == (2, 4)
-
-
 def test_the_entries_of_a_release_are_all_there_and_of_one_size_whatever_is_released(both):
     both.sent()
     preview = both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=True)
@@ -341,8 +301,8 @@ def test_a_grant_that_was_stopped_is_not_taken_in_any_more(both):
         both.kg.keystore.receive(both.case_id, grant_id, value)
 
 
-def test_no_country_gives_us_keys_of_our_own(both):
-    """Else what was erased here would open again by a release of somebody else."""
+def test_no_grant_brings_the_keys_of_another_one(both):
+    """Else what was destroyed here would open again by a release of somebody else."""
     both.accepted()
     grant_id = both.received()
     vault = both.kg.keystore._vault
@@ -354,44 +314,6 @@ def test_no_country_gives_us_keys_of_our_own(both):
         vault.receive(both.case_id, uuid4(), [(1, epoch, keys.dek(keys.scopes[0]))])
     assert refused.value.rule == "key_known"
     assert vault.by_key_id(both.case_id, key_ids[0]) is None
-
-
-def test_a_row_that_its_origin_has_not_signed_releases_nothing(both, caplog):
-    """Whoever writes the mirror's tables could else offer a key of his own."""
-    both.sent()
-    plane = both.kg.case(both.case_id).ahead
-    (received,) = (one for one in told(both) if isinstance(one, ReferralReceived))
-    forged = ReferralAccepted(
-        **{name: getattr(received, name) for name in STAMP},
-        handoff_id=both.handoff_id, basis_id=both.consent_id, grant_key=bytes(range(32)),
-    )  # fmt: skip
-    version = plane.versions["KG"] + 1
-    forged = replace(forged, event_id=uuid4(), version=version, seen=plane.head)
-    value, offset = encode(forged), len(both.referee.topic)
-    with psycopg.connect(both.kz.node.database.as_role("project"), autocommit=True) as database:
-        database.execute(
-            'INSERT INTO mirror.record (topic, partition, "offset", effect_offset, effect_rank,'
-            " case_id, origin, version, event_id, leaf, log_index, signature, ce_type, value)"
-            " VALUES ('shared', 0, %s, %s, 0, %s, 'KG', %s, %s, %s, 9, %s, 'ReferralAccepted', %s)",
-            (offset, offset, both.case_id, version, forged.event_id, leaf_hash(value), bytes(64),
-             value),
-        )  # fmt: skip
-    try:
-        for asked in (
-            lambda: both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=False),
-            lambda: both.kz.keystore.carry(both.case_id, uuid4()),
-            lambda: both.kz.keystore.receive(both.case_id, uuid4(), b""),
-        ):
-            with pytest.raises(KeystoreDamaged) as refused:
-                asked()
-            assert refused.value.rule == "mirror_signature"
-        count = "SELECT count(*) FROM keystore.capsule WHERE case_id = %s"
-        assert both.kz.node.database.run(count, both.case_id) == [(0,)]
-    finally:
-        both.kz.node.database.run("DELETE FROM mirror.record WHERE event_id = %s", forged.event_id)
-    # What was read of it is believed no longer either, though it was folded before.
-    with pytest.raises(BasisMissing):
-        both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=False)
 
 
 def test_a_key_is_made_for_a_handoff_to_this_country_only(both):
@@ -468,9 +390,12 @@ def test_an_auditor_gets_one_event_and_not_the_case(both):
     both.opened()
     more = PersonalData({DataScope.HEALTH: {"allergy": "nuts"}})
     event_id = both.kz.did(both.case_id, access.record_data, data=more).events[-1].event_id
-    shown = both.kz.shows(both.case_id, DataScope.HEALTH, about=event_id)
+    audit = {"by": AUDITOR, "door": "audit"}
+    shown = both.kz.shows(both.case_id, DataScope.HEALTH, about=event_id, **audit)
     assert texts(shown, "KZ") == {DataScope.HEALTH: b'{"allergy":"nuts"}'}
-    assert both.kz.shows(both.case_id, DataScope.HEALTH, about=uuid4()) == {}
+    assert both.kz.shows(both.case_id, DataScope.HEALTH, about=uuid4(), **audit) == {}
+    with pytest.raises(AccessRefused):
+        both.kz.shows(both.case_id, DataScope.HEALTH, **audit)
 
 
 @pytest.mark.parametrize("about", [False, True])
