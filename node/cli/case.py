@@ -32,6 +32,8 @@ _PARTS = (
     "tasks",
     "pending",
 )
+#: Public one-time keys are for keystores; a screen is not wide enough for them.
+_NOT_TABLED = frozenset({"preview_key", "key"})
 #: So many cases fit on a few screens; more have to be asked for.
 _PAGE = 50
 
@@ -68,7 +70,9 @@ def _show(
     output.table(("", ""), plain.items())
     for name in _PARTS:
         if file.get(name):
-            output.table(tuple(file[name][0]), [row.values() for row in file[name]], title=name)
+            columns = tuple(one for one in file[name][0] if one not in _NOT_TABLED)
+            rows = [[row[one] for one in columns] for row in file[name]]
+            output.table(columns, rows, title=name)
 
 
 @app.command("list")

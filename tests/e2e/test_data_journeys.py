@@ -122,7 +122,10 @@ def test_who_may_not_see_it_is_refused_and_the_refusal_stands_in_the_trail(nodes
 
 def test_an_emergency_opens_it_once_and_another_person_looks_again(nodes, typed):
     case = nodes.does("case", "open", "--wait", *typed(SAID))["case_id"]
-    why, doctor = typed({"narrative": {"why": "surgery"}}), ("--by", "auditor:doctor-1@clinic")
+    why, doctor = (
+        typed({"narrative": {"why": "surgery"}}),
+        ("--by", "protection_officer:doctor-1@clinic"),
+    )
     nodes.does("access", "break-glass", case, "--scopes", "health", *why, *doctor)
     shown = nodes.does("data", "read", case, "--scopes", "health", *READ, *doctor)
     assert shown["data"]["KZ"]["health"]["values"] == {"asthma": True}

@@ -9,9 +9,12 @@ import pytest
 SCOPES = "preview,health"
 
 
-def printed(nodes, case, country="KZ"):
+DPO = ("--by", "data_protection_officer:dpo-1@ministry")
+
+
+def printed(nodes, case, country="KZ", by=()):
     """What the page says, as codes."""
-    asked = ("access", "receipt", case, "--language", "en")
+    asked = ("access", "receipt", case, "--language", "en", *by)
     return nodes.does(*asked, country=country)["receipt"]
 
 
@@ -70,18 +73,21 @@ def test_the_other_country_tells_what_only_it_knows(nodes, case):
     assert told["unanswered"] == ["KZ"]
     assert {one["permission"]["given_by"] for one in told["given"]} == {None}
     (shown,) = [one for one in told["shown"] if one["door"] == "read"]
-    assert (shown["organisation"], shown["scopes"]) == ("clinic-3", ["health"])
-    assert "clinic-3" not in json.dumps(printed(nodes, case, "KZ"))
+    assert (shown["role"], shown["at"], shown["scopes"]) == ("works_with_you", None, ["health"])
+    assert "clinic-3" not in json.dumps(told)
+    (shown,) = [one for one in printed(nodes, case, "KG", DPO)["shown"] if one["door"] == "read"]
+    assert (shown["role"], shown["organisation"]) == ("caseworker", "clinic-3")
+    assert "clinic-3" not in json.dumps(printed(nodes, case, "KZ", DPO))
 
 
 def test_a_page_is_an_access_that_the_next_page_tells(nodes, case):
     """And not itself, beside the line that says so."""
-    by = ("--by", "data_protection_officer:dpo-1@ministry")
+    by = ("--by", "data_protection_officer:dpo-2@office-9")
     page = nodes("access", "receipt", case, "--language", "kk", *by).out
     assert page.startswith("<!DOCTYPE html>")
-    assert page.count("ministry") == 1
-    shown = printed(nodes, case)["shown"]
-    mine = [one for one in shown if one["organisation"] == "ministry"]
+    assert page.count("office-9") == 1
+    shown = printed(nodes, case, by=DPO)["shown"]
+    mine = [one for one in shown if one["organisation"] == "office-9"]
     assert [(one["door"], one["scopes"]) for one in mine] == [("receipt", ["health", "preview"])]
 
 
@@ -94,21 +100,27 @@ def test_it_is_written_for_its_owner_only(nodes, case, tmp_path):
 
 
 def test_who_may_not_know_is_refused_and_the_page_tells_only_what_is_safe(nodes, case):
-    """A border officer is named; a person whom a block keeps out is nowhere."""
+    """A border officer is told of by his office; a person whom a block keeps out is nowhere."""
     asked = ("access", "receipt", case, "--language", "en", "--json", "--by")
     officer = nodes(*asked, "border_officer:b-1@border-7")
     assert (officer.code, officer.out, officer.error["rule"]) == (3, "", "role")
     before = printed(nodes, case)
     nodes.does("block", "place", case, "--persons", "father-1", "--wait")
     excluded = nodes(*asked, "caseworker:father-1@street-9")
-    assert (excluded.code, excluded.out, excluded.error["rule"]) == (3, "", "excluded")
+    assert (excluded.code, excluded.out, excluded.error["rule"]) == (3, "", "role")
+    guardian = nodes(*asked, "guardian:aunt-1@home")
+    assert (guardian.code, guardian.out, guardian.error["rule"]) == (3, "", "role")
 
     told = printed(nodes, case)
-    assert [one["organisation"] for one in told["refused"]] == ["border-7"]
+    assert [one["role"] for one in told["refused"]] == ["at_the_border"]
+    refused = printed(nodes, case, by=DPO)["refused"]
+    assert [one["organisation"] for one in refused] == ["border-7"]
     del before["shown"], told["shown"]  # by each page one more
     assert before == told
     listed = nodes.does("access", "list", case)["accesses"]
-    assert {"role", "excluded"} == {one["rule"] for one in listed if one["kind"] == "denied"}
+    assert {"role", "excluded", "block"} == {
+        one["rule"] for one in listed if one["kind"] == "denied"
+    }
 
 
 def test_what_nobody_can_be_told_leaves_no_page(nodes, case):
