@@ -15,10 +15,9 @@ from ledger.case.recording import Recorded
 from ledger.keys.national import NationalKeys, opened
 
 
-def topic_name(recorded: Recorded) -> str:
-    """Return what the store calls this event: `shared/<type>`, or `national/NationalEvent`."""
-    kind = type(recorded.event).__name__
-    return f"{recorded.topic}/{kind if recorded.topic is Topic.SHARED else NATIONAL_EVENT}"
+def topic_name(topic: Topic, event: Event) -> str:
+    """Return what the store calls an event: `shared/<type>`, or `national/NationalEvent`."""
+    return f"{topic}/{type(event).__name__ if topic is Topic.SHARED else NATIONAL_EVENT}"
 
 
 class AvroMapper(Mapper[UUID]):
@@ -37,7 +36,7 @@ class AvroMapper(Mapper[UUID]):
         return StoredEvent(
             originator_id=recorded.event.case_id,
             originator_version=recorded.number,
-            topic=topic_name(recorded),
+            topic=topic_name(recorded.topic, recorded.event),
             state=encode(self._carried(recorded)),
         )
 

@@ -23,6 +23,7 @@ from events.codec import decode
 from events.errors import RecordRejected, ServiceUnavailable
 from events.stamp import Event
 from ledger.case.case import Topic
+from ledger.mapper import topic_name
 from ledger.recorder import Append
 from ledger.relaying.own_log import OwnLog
 from ledger.relaying.source import Source
@@ -73,8 +74,7 @@ def _rows(chunk: Sequence[Absent], source: Source) -> list[StoredEvent]:
     rows = []
     for plane, event, value in chunk:
         number = numbers[event.case_id] = numbers.get(event.case_id, 0) + 1
-        topic = f"{plane}/{type(event).__name__}"
-        rows.append(StoredEvent(event.case_id, number, topic, value))
+        rows.append(StoredEvent(event.case_id, number, topic_name(plane, event), value))
     return rows
 
 

@@ -109,7 +109,7 @@ def test_what_was_forged_is_found_at_its_place_with_its_verdict(node, capsys):
     assert code == 3
     assert said["rules"] == dict.fromkeys(("R3", "R4", "R5", "R6"), "broken")
     found = {one["what"]: one for one in said["breaches"]}
-    assert set(found) >= {"no_basis", "stop_missing", "after_stop", "stopped_epoch_released"}
+    assert set(found) >= {"no_basis", "stop_missing", "after_stop", "epoch_reused"}
     last = first + len(histories[0].heard) - 1
     assert found["no_basis"]["position"] == f"shared/0@{last}"
     assert found["no_basis"]["void"] is True
