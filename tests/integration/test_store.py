@@ -350,7 +350,7 @@ def test_the_librarys_event_store_works_on_recorder_and_mapper(store):
     events.put(recorded)
     (notification,) = store.recorder.select_notifications(start=1, limit=10)
     assert encode(recorded[0].event) == notification.state
-    assert notification.topic == "national/CaseOpened"
+    assert notification.topic == "national/NationalEvent"
     assert list(recorded) == list(events.get(before.case.case_id))
 
 
