@@ -161,6 +161,7 @@ def test_a_child_who_waits_is_seen(topics, dsn):
         ("consent_expiring_cases", "KZ", "30d"): 1,
         ("consent_expiring_cases", "KZ", "90d"): 1,
         ("oldest_unfinished_erasure_seconds", "KZ"): 0,
+        ("oldest_unreviewed_access_seconds", "KZ"): 0,
     } == found
 
 
