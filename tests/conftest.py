@@ -159,3 +159,19 @@ def kz(new_node) -> Node:
     node = new_node("KZ")
     node.mirrored()
     return node
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process of `make test` run a whole file, whose fixtures then are made once.
+
+    One runs all the end-to-end tests: the nodes of several countries are enough for a machine.
+    """
+    for item in items:
+        group = "e2e" if "e2e" in item.path.parts else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name no test by bytes: keys are drawn anew, and every process has to find the same tests."""
+    return argname if isinstance(val, bytes) else None

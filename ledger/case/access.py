@@ -24,7 +24,7 @@ from ledger.case.matter import SUPERVISING, Draft, Drafts, Matter
 from ledger.case.national import BrokenGlass
 from ledger.case.personal import PersonalData
 from ledger.case.plane import Plane
-from ledger.case.receiving import purposes_of, standing_grants
+from ledger.case.receiving import is_for, standing_grants
 
 Scopes = tuple[DataScope, ...]
 #: How long broken glass lets somebody read, and within what time somebody else looks again.
@@ -50,8 +50,6 @@ BREAKING = frozenset(
         Role.DATA_PROTECTION_OFFICER,
     }
 )
-#: Ways in on which somebody looks at the values, so that the purpose binds.
-_LOOKING = frozenset({"read", "search", "export"})
 DOORS = frozenset({"read", "search", "export", "receipt", "audit", "break_glass"})
 
 
@@ -118,9 +116,8 @@ def access_data(
     if door not in DOORS:
         raise BadInput(f"ways in are {', '.join(sorted(DOORS))}", rule="door_known")
     _require_right(matter, scopes, door, about)
-    bound = purpose if door in _LOOKING else None
-    rests = _rests_on(matter, scopes, bound, about)
     said: dict[str, Any] = {"purpose": purpose, "about": about, "door": door}
+    rests = _rests_on(matter, scopes, **said)
     access_id = access_id or matter.new_id()
     if len(rests) == 1 and rests[0][1] == scopes:
         return (_accessed(access_id, scopes, rests[0][0], said),)
@@ -136,7 +133,7 @@ def _accessed(
 
 
 def _rests_on(
-    matter: Matter, scopes: Scopes, purpose: Purpose | None, about: UUID | None
+    matter: Matter, scopes: Scopes, purpose: Purpose, about: UUID | None, door: str
 ) -> list[tuple[UUID, Scopes]]:
     """Return on which permissions these scopes of other countries' data are shown, newest first.
 
@@ -148,7 +145,7 @@ def _rests_on(
     if given is not None:
         standing = [grant for grant in standing if grant == given]
     found = [grant for grant in standing if not set(scopes).isdisjoint(grant.scopes)]
-    fit = [one for one in found if purpose is None or purpose in purposes_of(matter.case, one)]
+    fit = [one for one in found if is_for(matter.case, one, purpose, door)]
     if found and not fit:
         raise AccessRefused(
             f"case {matter.case.case_id}: what another country released is not for this purpose",

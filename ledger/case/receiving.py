@@ -13,6 +13,8 @@ from ledger.case.plane import Release
 #: given for tracing, too, is known where it was given only; that comes with tracing.
 FOR_REFERRAL = frozenset({Purpose.SERVICE, Purpose.CASE_MANAGEMENT})
 FOR_TRANSFER = frozenset({Purpose.TRANSFER, Purpose.CASE_MANAGEMENT})
+#: Ways in on which somebody looks at the values.
+LOOKING = frozenset({"read", "search", "export"})
 
 
 def standing_grants(case: Case, on: date) -> Iterator[Release]:
@@ -27,9 +29,15 @@ def standing_grants(case: Case, on: date) -> Iterator[Release]:
             yield grant
 
 
-def purposes_of(case: Case, grant: Release) -> frozenset[Purpose]:
-    """Return what the data of a grant may be used for."""
-    return FOR_TRANSFER if grant.handoff_id in case.settled.transfers else FOR_REFERRAL
+def is_for(case: Case, grant: Release, purpose: Purpose, door: str) -> bool:
+    """Say whether what a grant gave may be used for a purpose, by a way in.
+
+    Where nobody looks at a value, the purpose does not bind.
+    """
+    if door not in LOOKING:
+        return True
+    is_transfer = grant.handoff_id in case.settled.transfers
+    return purpose in (FOR_TRANSFER if is_transfer else FOR_REFERRAL)
 
 
 def _stands(grant: Release, on: date) -> bool:

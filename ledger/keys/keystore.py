@@ -169,7 +169,7 @@ class Keystore:
         """
         case, events = self._look(case_id)
         access = self._recorded(events, access_id)
-        return Showing(self._vault, case, events, self._today()).shown(access)
+        return Showing(self._vault, case, events, self._today(), access).shown()
 
     def destroy(self, case_id: UUID, grant_id: UUID) -> Evidence:
         """Destroy the keys of a grant that is shared no longer, and see them fail.

@@ -18,10 +18,11 @@ from events.codes import DataScope, RetentionGround, Role
 from events.data import KeysReleased
 from events.errors import AccessRefused, SealBroken
 from events.referral import ReferralSent
-from events.stamp import Actor, Event, SealedEntry
+from events.stamp import Event, SealedEntry
 from events.transfer import TransferProposed
 from ledger.case.case import Case
 from ledger.case.plane import Release
+from ledger.case.receiving import is_for
 from ledger.case.sharing import is_permitted
 from ledger.keys.measures import REFUSALS
 from ledger.keys.records import (
@@ -54,29 +55,31 @@ class Showing(NamedTuple):
     case: Case
     events: Events
     today: date
+    access: PersonalDataAccessed
 
-    def shown(self, access: PersonalDataAccessed) -> Shown:
-        """Return what an access was recorded for; SealBroken if an entry was tampered with."""
-        self._require_right(access)
+    def shown(self) -> Shown:
+        """Return what the access was recorded for; SealBroken if an entry was tampered with."""
+        access = self.access
+        self._require_right()
         if access.about is not None:
-            return self._about(access.about, set(access.scopes), access.actor)
+            return self._about(access.about, set(access.scopes))
         own = own_record(self.vault, self.events.own, access.scopes)
         received = self._received(set(access.scopes))
         return {self.case.country: own, **received} if own else received
 
-    def _require_right(self, access: PersonalDataAccessed) -> None:
+    def _require_right(self) -> None:
         """Refuse who was recorded to be told something else, or is kept out by now."""
-        case_id, care, by = self.case.case_id, self.case.national.care, access.actor
-        if access.door == "receipt":
+        case_id, care, by = self.case.case_id, self.case.national.care, self.access.actor
+        if self.access.door == "receipt":
             raise AccessRefused(f"case {case_id}: a receipt opens no data", rule="door")
         for who in (by.id, by.organisation):
             if care.excludes_person(who):
                 # In the words for a wrong role: he must not learn that a block stands.
                 raise AccessRefused(f"case {case_id}: a {by.role} is not shown this", rule="role")
 
-    def _about(self, event_id: UUID, scopes: set[DataScope], by: Actor) -> Shown:
+    def _about(self, event_id: UUID, scopes: set[DataScope]) -> Shown:
         """Return what one event says, whoever's it is. AccessRefused: not in this role."""
-        told = self.events.one(event_id)
+        told, by = self.events.one(event_id), self.access.actor
         if told is None:
             return {}
         if told.event.origin == self.case.country:
@@ -142,7 +145,12 @@ class Showing(NamedTuple):
                     yield grant_id, grant
 
     def _closed(self, grant_id: UUID, grant: Release) -> str | None:
-        """Say why a grant opens nothing; what this country has only decided closes it, too."""
+        """Say why a grant opens nothing; what this country has only decided closes it, too.
+
+        Of what was asked together, each part opens for the purpose that it was given for.
+        """
+        if not is_for(self.case, grant, self.access.purpose, self.access.door):
+            return "closed"
         ahead = self.case.ahead.releases.get(grant_id, grant)
         return self._state(grant) or self._state(ahead)
 

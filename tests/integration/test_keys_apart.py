@@ -8,11 +8,11 @@ import psycopg
 import pytest
 
 from events.codec import decode
-from events.codes import DataScope
+from events.codes import AgeBand, ConsentGiver, DataScope, NeutralStatus, Purpose
 from events.data import KeysReleased
 from events.errors import AccessRefused, KeysGone, KeystoreDamaged, ProtectiveRefusal, SealBroken
 from events.stamp import leaf_hash
-from ledger.case import access, block, care, erasure, identity, referral
+from ledger.case import access, block, care, consent, erasure, identity, referral, transfer
 from ledger.case.personal import PersonalData
 from ledger.keys.national import opened
 from ledger.keys.seal import key_id, key_id_of
@@ -203,6 +203,41 @@ def test_why_a_block_was_placed_is_for_those_who_answer_for_it(both):
     for by in (SUPERVISOR,):
         shown = both.kz.shows(both.case_id, DataScope.PROTECTION, by=by, **asked)
         assert shown["KZ"][DataScope.PROTECTION].state == "open"
+
+
+def test_each_part_of_what_is_asked_opens_for_what_it_was_given_for(both):
+    """Health came with a transfer: no service is told of it because identity came with one."""
+    both.opened()
+    both.kz.did(both.case_id, identity.change_status, status=NeutralStatus.READY)
+    for kind in (Purpose.SERVICE, Purpose.TRANSFER):
+        is_transfer = kind is Purpose.TRANSFER
+        scopes = REST if is_transfer else (DataScope.IDENTITY,)
+        terms = {"recipient": "KG", "scopes": scopes}
+        both.consent_id, both.handoff_id = uuid4(), uuid4()
+        both.kz.did(
+            both.case_id, consent.grant_consent, **terms, purpose=kind, expires_on=soon(),
+            given_by=ConsentGiver.CHILD, age_band=AgeBand.FROM_15_TO_17, consent_id=both.consent_id,
+        )  # fmt: skip
+        send = transfer.propose_transfer if is_transfer else referral.send_referral
+        both.kz.did(
+            both.case_id, send, **terms, basis_id=both.consent_id, due_on=soon(),
+            handoff_id=both.handoff_id,
+        )  # fmt: skip
+        both.settle()
+        look = transfer.preview_transfer if is_transfer else referral.receive_referral
+        take = transfer.accept_transfer if is_transfer else referral.accept_referral
+        for answer in (look, take):
+            both.kg.did(both.case_id, answer, handoff_id=both.handoff_id)
+            both.settle()
+        both.received()
+
+    def states(purpose):
+        shown = both.kg.shows(both.case_id, *REST, purpose=purpose)["KZ"]
+        return {scope: one.state for scope, one in shown.items()}
+
+    whole = dict.fromkeys(REST, "open")
+    assert states(Purpose.SERVICE) == {**whole, DataScope.HEALTH: "closed"}
+    assert states(Purpose.TRANSFER) == states(Purpose.CASE_MANAGEMENT) == whole
 
 
 # ------------------------------------------------------------------------ after an erasure

@@ -510,9 +510,9 @@ def test_a_box_that_was_moved_or_cut_is_named_and_nothing_is_shown(both):
         (replace(one, box=one.box[:20]), two),
     ):
         own = [Told(replace(opened, sealed=boxes), bytes(32))]
-        showing = Showing(keystore._vault, case, Events(own, ()), keystore._today())
+        showing = Showing(keystore._vault, case, Events(own, ()), keystore._today(), asked)
         with pytest.raises(SealBroken):
-            showing.shown(asked)
+            showing.shown()
 
 
 def test_a_box_of_another_case_does_not_open(both):

@@ -146,7 +146,6 @@ def test_what_is_in_it_has_to_be_a_list_of_keys(text):
         (2**255 - 19).to_bytes(32, "little"),
         (2**255 - 18).to_bytes(32, "little"),
     ],
-    ids=bytes.hex,
 )
 def test_no_key_is_wrapped_to_what_is_no_public_key(public):
     """Points of small order give a secret that everybody knows: the capsule would be in clear."""
