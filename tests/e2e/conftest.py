@@ -168,7 +168,7 @@ class Nodes:
         raise AssertionError(f"{country} never heard of {event_id}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def nodes(tmp_path_factory, kafka, postgres) -> Iterator[Nodes]:
     home = tmp_path_factory.mktemp("nodes")
     env = environment(LEDGER_KAFKA=kafka, LEDGER_PG=postgres)
