@@ -15,8 +15,9 @@ help:
 demo: venv
 	@$(BIN)/ledger demo
 
+# Two processes: one has the end-to-end tests, the other begins with the rest.
 test: venv
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 soak: venv
 	@$(BIN)/python -m pytest -m soak

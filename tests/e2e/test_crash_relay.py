@@ -73,6 +73,7 @@ def supervised(node, choose=dict) -> Iterator[list[int]]:
         thread.join()
 
 
+@pytest.mark.soak
 def test_a_kill_between_any_two_steps_repeats_and_loses_nothing(kz):
     """Crash-only is a promise about every place where a process can end."""
     for step in FIRST + ROUND:
@@ -82,6 +83,7 @@ def test_a_kill_between_any_two_steps_repeats_and_loses_nothing(kz):
     require_published(kz)
 
 
+@pytest.mark.soak
 def test_a_kill_within_a_later_transaction_repeats_and_loses_nothing(kz):
     """With records of earlier transactions on the topic, and a hint that is behind them."""
     for step in ("sent", "acknowledged", "committed"):

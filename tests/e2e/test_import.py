@@ -128,6 +128,7 @@ def test_rows_may_be_about_cases_that_exist(nodes, tmp_path):
     assert (views["actor_id"], views["actor_organisation"]) == ("cw-104", "shelter")
 
 
+@pytest.mark.soak
 def test_a_killed_import_goes_on_where_it_was(nodes, tmp_path):
     """After kill -9 the same command brings in the rest, and nothing twice."""
     file, count = tmp_path / "many.csv", 2000

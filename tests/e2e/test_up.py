@@ -113,6 +113,7 @@ def test_a_node_without_a_folder_is_prepared_and_run_by_settings_alone(tmp_path,
     assert [program.wait(PATIENCE) for program in programs] == [0, 0]
 
 
+@pytest.mark.soak
 def test_up_survives_its_own_death_and_leaves_nothing_behind(tmp_path):
     """kill -9, then again on the same folder: the orphans are taken over, the data are there."""
     env = environment(LEDGER_DIR=str(tmp_path), LEDGER_COUNTRY="KZ")

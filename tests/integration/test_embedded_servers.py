@@ -187,6 +187,7 @@ def test_postgres_starts_beside_a_stranger_with_the_pid_of_the_killed_server(tmp
         stranger.kill()
 
 
+@pytest.mark.soak
 def test_kafka_keeps_its_records_and_its_port_over_kill_9(tmp_path):
     server = EmbeddedKafka(tmp_path / "kafka")
     with running(server):
@@ -210,6 +211,7 @@ def test_two_runs_never_share_a_folder(tmp_path, kind):
         assert started(told["pid"]) is not None, "the refused run stopped the other's server"
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("kind", SERVERS)
 def test_the_server_of_a_killed_run_does_not_stay_and_its_folder_is_taken_over(tmp_path, kind):
     with another_run(kind, tmp_path / "one") as (run, told):

@@ -159,6 +159,7 @@ def test_two_workers_share_the_partitions_and_one_takes_over(topics, database, d
     assert (len(events), len(events)) == row
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     "step", ["polled", "swapped", "mirrored", "written", "committed", "notified"]
 )
