@@ -23,6 +23,7 @@ from consumers.withdrawn import withdrawn_at
 from events.errors import DecisionRefused, LedgerError, SealBroken
 from ledger.case import care, data, erasure, withdrawal
 from ledger.case.case import Case
+from ledger.case.erasure import unfinished
 from ledger.case.gone import names_of
 from ledger.case.plane import Release
 from ledger.case.sharing import Due, releases_due, stops
@@ -97,7 +98,7 @@ class Reactions:
                 step(database, self._seen(case_id), today)
         if daily:
             with self._failures.apart():
-                self._put_again(self._seen(case_id))
+                self._put_again(database, self._seen(case_id))
         return self._failures.taken()
 
     def _seen(self, case_id: UUID) -> Case:
@@ -117,9 +118,6 @@ class Reactions:
     def _stop_one(
         self, database: Connection[Any], case: Case, handoff_id: UUID, epoch: int
     ) -> None:
-        # New keys first: whatever was sealed before loses the race for the decision number.
-        self.keys.renew(case.case_id, after=epoch)
-        self.at("renewed")
         key = f"stop/{handoff_id}/{epoch}"
         self._decide(case, data.stop_release, {"handoff_id": handoff_id}, key)
         self._count("stopped")
@@ -178,20 +176,23 @@ class Reactions:
                     self._notes.keep(database, grant_id, "sent")
                     self._count("carried")
 
-    def _put_again(self, case: Case) -> None:
-        """Put capsules again whose handoff goes on: a stranger's tombstone takes them away."""
-        for grant_id, one in self._grants(
-            case, lambda one: one.origin == self.country, released=True
-        ).items():
-            handoff = case.settled.handoff(one.handoff_id)
-            if handoff is not None and handoff.open:
-                with self._failures.apart():
-                    self._put(case, grant_id)
+    def _put_again(self, database: Connection[Any], case: Case) -> None:
+        """Put capsules again that were on the topic: a stranger's tombstone takes them away.
 
-    def _put(self, case: Case, grant_id: UUID) -> bool:
+        As long as their handoff goes on, and whatever was decided since: else it would show.
+        """
+        own = self._grants(case, lambda one: one.origin == self.country, released=True)
+        never = {grant_id for grant_id, _ in self._notes.missing(database, "sent", own)}
+        for grant_id, one in own.items():
+            handoff = case.settled.handoff(one.handoff_id)
+            if grant_id not in never and handoff is not None and handoff.open:
+                with self._failures.apart():
+                    self._put(case, grant_id, again=True)
+
+    def _put(self, case: Case, grant_id: UUID, *, again: bool = False) -> bool:
         """Put a capsule on the topic; say whether anything permits that still."""
         try:
-            value = self.keys.carry(case.case_id, grant_id)
+            value = self.keys.carry(case.case_id, grant_id, again=again)
         except DecisionRefused as refusal:  # withdrawn, or blocked, since
             self._count("refused")
             log.warning("capsule_stays", case_id=case.case_id, rule=refusal.rule)
@@ -255,24 +256,22 @@ class Reactions:
 
     def _erase(self, _database: Connection[Any], case: Case, today: date) -> None:
         """Carry out what was approved: destroy, record, attest."""
-        attested = case.ahead.attested if case.is_shared else case.national.attested
-        said = attested.get(self.country)
-        for erasure_id, one in case.national.care.erasures.items():
-            if one.state not in {"approved", "erased"}:
-                continue
-            if said is not None and said.erasure_id == erasure_id:
-                continue
-            done = self.keys.erase(case.case_id, erasure_id)
-            self.at("erased")
-            if one.state == "approved":
-                facts = {"slots": done.slots, "replicas": done.replicas, "method": done.method}
-                asked = {"erasure_id": erasure_id, **facts}
-                self._decide(case, erasure.record_erased, asked, f"erased/{erasure_id}")
-                self.at("recorded")
-            last, keys = today + self.backups, self._named(case, done.keys)
-            asked = {"erasure_id": erasure_id, "keys": keys, "backups_expire_on": last}
-            self._decide(case, data.attest_erasure, asked, f"attested/{erasure_id}")
-            self.at("attested")
+        for erasure_id, one in unfinished(case):
+            with self._failures.apart():
+                self._erase_one(case, erasure_id, one.state, today)
+
+    def _erase_one(self, case: Case, erasure_id: UUID, state: str, today: date) -> None:
+        done = self.keys.erase(case.case_id, erasure_id)
+        self.at("erased")
+        if state == "approved":
+            facts = {"slots": done.slots, "replicas": done.replicas, "method": done.method}
+            asked = {"erasure_id": erasure_id, **facts}
+            self._decide(case, erasure.record_erased, asked, f"erased/{erasure_id}")
+            self.at("recorded")
+        last, keys = today + self.backups, self._named(case, done.keys)
+        asked = {"erasure_id": erasure_id, "keys": keys, "backups_expire_on": last}
+        self._decide(case, data.attest_erasure, asked, f"attested/{erasure_id}")
+        self.at("attested")
 
     def _named(self, case: Case, destroyed: Collection[bytes]) -> tuple[bytes, ...]:
         """Return the names of the keys that an attestation is about: given away, and destroyed.

@@ -176,7 +176,9 @@ class Stream:
             _log.warning(outcome, topic=topic, reason=reason, origin=origin, count=count)
         for stop in applied.folded.stops:
             record = stop.record
-            _log.error("case_parked", case_id=record.case_id, topic=record.topic, why=stop.reason)
+            _log.error(
+                "case_parked", case_id=record.case_id, topic=record.topic, parked_why=stop.reason
+            )
 
     def _look(self, database: Connection[Any], number: int) -> None:
         """Every few seconds: is this still the generation, and which cases wait."""

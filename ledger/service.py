@@ -116,6 +116,10 @@ class Ledger:
         """Decide and record. DecisionRefused, Overtaken, ServiceUnavailable, RecordRejected."""
         return self._commands.record(request, retries=retries)
 
+    def require(self, request: Request) -> None:
+        """Raise what keeps these decisions from being taken now, as `record` would."""
+        self._commands.plan(request, self._commands.look(request))
+
     def record_many(self, requests: Iterable[Request]) -> Iterator[Answer]:
         """Decide and record many requests, some hundreds per transaction; one answer for each.
 
@@ -172,6 +176,12 @@ class Door:
     ledger: Ledger
     asked: Request
     retries: int
+
+    def require(
+        self, take: Callable[Concatenate[Matter, P], Drafts], /, *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        """Refuse what this decision would refuse; nothing is recorded but a refusal."""
+        self.ledger.require(replace(self.asked, decisions=(decision(take, *args, **kwargs),)))
 
     def decide(
         self, take: Callable[Concatenate[Matter, P], Drafts], /, *args: P.args, **kwargs: P.kwargs

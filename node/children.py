@@ -42,11 +42,12 @@ GROUP BY 1 ORDER BY 1
 # What is released goes on being released until the sender's reactor has said that it stops. A
 # refusal has an id of its own and may end several permissions.
 _UNSTOPPED = """
-SELECT one.origin, one.recipient, extract(epoch FROM max(now() - ended.at))::float8
+SELECT one.origin, one.recipient,
+    extract(epoch FROM max(now() - coalesce(ended.at, basis.expires_on + 1)))::float8
 FROM {schema}.releases AS one
 JOIN {schema}.consents AS basis
     ON basis.case_id = one.case_id AND basis.topic = one.topic AND basis.basis_id = one.basis_id
-    AND basis.state <> 'granted'
+    AND (basis.state <> 'granted' OR basis.expires_on < current_date)
 JOIN LATERAL (
     SELECT max(trail.recorded_at) AS at FROM {schema}.audit_trail AS trail
     WHERE trail.case_id = one.case_id AND trail.topic = one.topic AND trail.effective AND (

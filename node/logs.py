@@ -36,7 +36,7 @@ FACTS: Mapping[str, re.Pattern[str]] = {
     "origin": _COUNTRY,
     "reason": _WORD,
     "rule": _WORD,
-    "why": _NAME,
+    "parked_why": _NAME,
     "error": _NAME,
     "exception": _NAME,
     "where": _NAME,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,7 @@ from events.codes import DataScope, Purpose, Role
 from events.errors import AccessRefused, BadInput, CodeUnknown, NotAllowedNow, ProtectiveRefusal
 from events.stamp import Event
 from ledger.case.block import is_excluded
+from ledger.case.case import Case
 from ledger.case.changing import changed
 from ledger.case.effects import Effect
 from ledger.case.matter import SUPERVISING, Draft, Drafts, Matter
@@ -137,8 +138,8 @@ def _rests_on(
 ) -> list[tuple[UUID, Scopes]]:
     """Return on which permissions these scopes of other countries' data are shown, newest first.
 
-    One that covers them all stands alone. An event that is asked for alone is shown on one or on
-    none: whether it says the country's own data is not known here.
+    Of each country and scope the newest grant is shown, and is what counts. An event that is asked
+    for alone is shown on one or on none: whether it says the country's own data is not known here.
     """
     standing = list(standing_grants(matter.case, matter.today))
     given = matter.case.settled.releases.get(about) if about is not None else None
@@ -151,26 +152,18 @@ def _rests_on(
             f"case {matter.case.case_id}: what another country released is not for this purpose",
             rule="purpose",
         )
-    covered: dict[UUID, set[DataScope]] = {}
-    for grant in reversed(fit):
-        covered.setdefault(grant.basis_id, set()).update(grant.scopes)
-    whole = next((one for one, has in covered.items() if has.issuperset(scopes)), None)
-    if whole is not None:
-        return [(whole, scopes)]
-    return [] if about is not None else _parts(scopes, covered)
+    newest = {(grant.origin, scope): grant.basis_id for grant in fit for scope in grant.scopes}
+    bases = dict.fromkeys(grant.basis_id for grant in reversed(fit))
+    rests = [(basis_id, _on(basis_id, newest, scopes)) for basis_id in bases]
+    if about is not None:
+        rests = [one for one in rests if one[1] == scopes][:1]
+    return [one for one in rests if one[1]]
 
 
-def _parts(
-    scopes: Scopes, covered: Mapping[UUID, Collection[DataScope]]
-) -> list[tuple[UUID, Scopes]]:
-    """Say of each scope, once, on which permission it is shown."""
-    found, left = [], scopes
-    for basis_id, has in covered.items():
-        part = tuple(scope for scope in left if scope in has)
-        left = tuple(scope for scope in left if scope not in has)
-        if part:
-            found.append((basis_id, part))
-    return found
+def _on(basis_id: UUID, newest: Mapping[tuple[str, DataScope], UUID], scopes: Scopes) -> Scopes:
+    """Return the scopes of which something is shown on a permission."""
+    has = {scope for (_, scope), one in newest.items() if one == basis_id}
+    return tuple(scope for scope in scopes if scope in has)
 
 
 def _require_right(matter: Matter, scopes: Scopes, door: str, about: UUID | None) -> None:
@@ -180,12 +173,26 @@ def _require_right(matter: Matter, scopes: Scopes, door: str, about: UUID | None
     if is_excluded(matter) or withheld:
         hidden = "withheld" if withheld and not is_excluded(matter) else "excluded"
         raise AccessRefused(words, rule="role", recorded_as=hidden)
-    if by.role in _BY_OFFICE.get(door, READING) or _has_broken_glass(matter, scopes):
+    if by.role == Role.GUARDIAN and not may_guardian_look(matter.case):
+        raise AccessRefused(words, rule="role", recorded_as="guardian")
+    # Broken glass is a way in of its own, for whoever has broken it.
+    allowed = frozenset[str]() if door == "break_glass" else _BY_OFFICE.get(door, READING)
+    if by.role in allowed or _has_broken_glass(matter, scopes):
         return
     # An auditor looks for one thing at a time, never through a whole record.
     if door == "audit" and by.role == Role.AUDITOR and about is not None:
         return
     raise AccessRefused(words, rule="role")
+
+
+def may_guardian_look(case: Case) -> bool:
+    """Say whether a guardian may be shown anything of a case, or told who was.
+
+    No pseudonym tells one guardian from another here. So there has to be one, and no block: it
+    may be meant for the one who asks, or for somebody he lives with.
+    """
+    care = case.national.care
+    return bool(care.guardians) and not care.blocks
 
 
 def _is_withheld(matter: Matter) -> bool:

@@ -24,6 +24,17 @@ def basis_known(matter: Matter, basis_id: UUID) -> Basis | None:
     return case.ahead.consents.get(basis_id) or case.national.consents.get(basis_id)
 
 
+def require_new_basis(matter: Matter, basis_id: UUID | None) -> None:
+    """Refuse an id that a permission has, here or on the topic: what that was for would change."""
+    if basis_id is None:
+        return
+    if basis_known(matter, basis_id) or basis_id in matter.case.national.care.terms:
+        raise NotAllowedNow(
+            f"case {matter.case.case_id}: a permission {basis_id} is there already",
+            rule="basis_new",
+        )
+
+
 def bases_of(plane: Plane, handoff: Handoff) -> Iterator[UUID]:
     """Yield the basis of a handoff, and those that its sender gave for it since."""
     if handoff.basis_id is not None:
@@ -71,10 +82,16 @@ def require_basis(matter: Matter, basis_id: UUID, *, override: bool) -> Basis:
 
 
 def require_terms(
-    matter: Matter, recipient: str, purpose: Purpose, scopes: Scopes, expires_on: date
+    matter: Matter,
+    basis_id: UUID | None,
+    recipient: str,
+    purpose: Purpose,
+    scopes: Scopes,
+    expires_on: date,
 ) -> None:
-    """Refuse a basis for nobody, for nothing, or for ever."""
+    """Refuse a basis for nobody, for nothing, for ever, or under an id that another has."""
     matter.require_known()
+    require_new_basis(matter, basis_id)
     matter.require_country(recipient)
     matter.require_scopes(scopes)
     if purpose is Purpose.UNKNOWN:

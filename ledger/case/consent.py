@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from uuid import UUID
 
 from events.code_lists import code_list
-from events.codes import AgeBand, Assent, BasisKind, ConsentGiver, DataScope, Purpose, Role
+from events.codes import AgeBand, Assent, BasisKind, ConsentGiver, DataScope, Purpose
 from events.consent import (
     BasisRecorded,
     ConsentGranted,
@@ -17,7 +17,7 @@ from events.consent import (
     OverrideEnded,
     OverrideReviewed,
 )
-from events.errors import ProtectiveRefusal, WrongRole
+from events.errors import ProtectiveRefusal
 from events.stamp import Event
 from ledger.case.bases import (
     meet,
@@ -31,7 +31,7 @@ from ledger.case.changing import changed
 from ledger.case.effects import Effect
 from ledger.case.givers import Given
 from ledger.case.identity import stopped
-from ledger.case.matter import SUPERVISING, Draft, Drafts, Matter
+from ledger.case.matter import Draft, Drafts, Matter
 from ledger.case.national import Terms
 from ledger.case.plane import NONE, Basis, Plane
 from ledger.case.steps import step_of
@@ -131,6 +131,9 @@ def _reviewed(plane: Plane, _event: OverrideReviewed) -> Plane:
 
 
 def _terms(plane: Plane, event: BasisRecorded) -> Plane:
+    """What a permission was given for is written once; what comes under its id changes nothing."""
+    if event.basis_id in plane.care.terms:
+        return plane
     terms = Terms(
         kind=event.kind,
         purpose=event.purpose,
@@ -187,8 +190,8 @@ def grant_consent(
     consent_id: UUID | None = None,
 ) -> Drafts:
     """Record that data scopes of this case may go to a country for a purpose until a day."""
-    matter.require_care()
-    require_terms(matter, recipient, purpose, scopes, expires_on)
+    matter.require_working()  # a guardian could else say that it was the child
+    require_terms(matter, consent_id, recipient, purpose, scopes, expires_on)
     given = Given(
         given_by=given_by,
         giver=giver,
@@ -229,7 +232,7 @@ def approve_override(
         raise ProtectiveRefusal("who asked for an override cannot approve it", rule="four_eyes")
     matter.require_supervising()
     matter.require_pseudonym("who asked for it", requested_by)
-    require_terms(matter, recipient, purpose, scopes, expires_on)
+    require_terms(matter, override_id, recipient, purpose, scopes, expires_on)
     _require_reason(matter, reason, expires_on)
     override_id = override_id or matter.new_id()
     approved = {"override_id": override_id, **_reach(recipient, scopes, expires_on)}
@@ -244,8 +247,7 @@ def end_override(matter: Matter, /, *, override_id: UUID) -> Drafts:
 
     Whoever else wants it ended asks (`withdraw_consent`), and a supervisor reviews it.
     """
-    if matter.by.role not in {Role.CASEWORKER, *SUPERVISING}:
-        raise WrongRole(f"a {matter.by.role} does not end an override")
+    matter.require_working()
     require_basis(matter, override_id, override=True)
     return (Draft(OverrideEnded, {"override_id": override_id}),)
 

@@ -183,7 +183,11 @@ def _held(matter: Matter, grant_id: UUID) -> Release:
 
 
 def destroy_keys(matter: Matter, /, *, grant_id: UUID) -> Drafts:
-    """Say that this country has destroyed the keys of a grant that it held."""
+    """Say that this country has destroyed the keys of a grant that it held.
+
+    Who answers for the case says so, before anything is destroyed: it may be evidence.
+    """
+    matter.require_supervising()
     _held(matter, grant_id)
     return (Draft(KeysDestroyed, {"grant_id": grant_id}),)
 

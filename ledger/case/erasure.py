@@ -36,8 +36,18 @@ def _moved(plane: Plane, erasure_id: UUID, state: str) -> Plane:
 
 
 def _requested(plane: Plane, event: ErasureRequested) -> Plane:
-    asked = Erasure(state="requested", requested_by=event.actor.id, requester_role=event.actor.role)
-    return _care(plane, erasures={**plane.care.erasures, event.erasure_id: asked})
+    """What was asked for before and not carried out is about an older record."""
+    asked = Erasure(
+        state="requested",
+        requested_by=event.actor.id,
+        requester_role=event.actor.role,
+        closures=plane.care.closure_requested,
+    )
+    before = {
+        erasure_id: one if one.state == "erased" else changed(one, state="lapsed")
+        for erasure_id, one in plane.care.erasures.items()
+    }
+    return _care(plane, erasures={**before, event.erasure_id: asked})
 
 
 def _held(plane: Plane, event: HoldPlaced) -> Plane:
@@ -75,6 +85,7 @@ def approve_erasure(matter: Matter, /, *, erasure_id: UUID) -> Drafts:
             f"case {matter.case.case_id}: no erasure {erasure_id} waits for approval",
             rule="erasure_requested",
         )
+    require_of_this_record(matter.case, erasure_id)
     if erasure.requested_by == matter.by.id:
         raise ProtectiveRefusal("who asked for an erasure cannot approve it", rule="four_eyes")
     if Role.DATA_PROTECTION_OFFICER not in {erasure.requester_role, matter.by.role}:
@@ -167,6 +178,39 @@ def require_erasable(case: Case, on: date) -> None:
     if holds_on(case.national, on):
         raise ProtectiveRefusal(
             f"case {case.case_id}: a hold forbids erasure until it ends", rule="hold"
+        )
+
+
+def is_of_this_record(case: Case, erasure_id: UUID) -> bool:
+    """Say whether the case has not been opened and closed again since an erasure was asked for."""
+    care = case.national.care
+    return care.erasures[erasure_id].closures == care.closure_requested
+
+
+def unfinished(case: Case) -> list[tuple[UUID, Erasure]]:
+    """Return the erasures that are approved and not attested, nor made idle by a later one.
+
+    An approval of an earlier record of the case, which was opened and closed again, is none.
+    """
+    said = [plane.attested.get(case.country) for plane in (case.ahead, case.national)]
+    attested = {one.erasure_id for one in said if one is not None}
+    left: list[tuple[UUID, Erasure]] = []
+    for erasure_id, one in case.national.care.erasures.items():
+        if erasure_id in attested:
+            left = []
+        elif one.state == "erased" or (
+            one.state == "approved" and is_of_this_record(case, erasure_id)
+        ):
+            left.append((erasure_id, one))
+    return left
+
+
+def require_of_this_record(case: Case, erasure_id: UUID) -> None:
+    """Refuse an erasure that two people approved of another record than the one there is now."""
+    if not is_of_this_record(case, erasure_id):
+        raise ProtectiveRefusal(
+            f"erasure {erasure_id} is about an earlier record of the case: ask for a new one",
+            rule="erasure_record",
         )
 
 

@@ -124,7 +124,7 @@ def open_case(
 def change_status(matter: Matter, /, *, status: NeutralStatus) -> Drafts:
     """Say that the case may be handed over, or that it may not; never why."""
     matter.require_known()
-    matter.require_care()
+    matter.require_working()
     if status is NeutralStatus.UNKNOWN:
         raise CodeUnknown("the neutral status is ready or not_ready", rule="status_known")
     matter.require_responsible()

@@ -25,6 +25,8 @@ from ledger.case.personal import PersonalData
 
 #: Roles that may approve what another person asked for.
 SUPERVISING = frozenset({Role.SUPERVISOR, Role.FOCAL_POINT})
+#: Who works with the case, and answers for it. A guardian or a provider may be a party to it.
+WORKING = frozenset({Role.CASEWORKER, *SUPERVISING})
 #: Roles that only look. An auditor who decides would have to audit himself.
 _LOOKING = frozenset({Role.AUDITOR})
 #: A pseudonym or a code; no spaces and no other alphabet, so that it is hard to type a name.
@@ -141,6 +143,11 @@ class Matter:
     def require_care(self) -> None:
         """Refuse whoever does not work for the child: a border officer asks for no consent."""
         if self.by.role not in NEUTRAL_ROLES:
+            raise WrongRole(f"a {self.by.role} does not decide this")
+
+    def require_working(self) -> None:
+        """Refuse whoever is not in charge of the case, before anything of it is told."""
+        if self.by.role not in WORKING:
             raise WrongRole(f"a {self.by.role} does not decide this")
 
     def require_supervising(self) -> None:

@@ -55,11 +55,13 @@ class BrokenGlass:
 
 @dataclass(frozen=True, kw_only=True)
 class Erasure:
-    """An erasure on its way: requested, approved, erased."""
+    """An erasure on its way: requested, approved, erased; lapsed if another was asked for since."""
 
     state: str
     requested_by: str
     requester_role: str
+    #: How often the case had been closed when it was asked for: it is about that record.
+    closures: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from ledger.case.plane import Release
 FOR_REFERRAL = frozenset({Purpose.SERVICE, Purpose.CASE_MANAGEMENT})
 FOR_TRANSFER = frozenset({Purpose.TRANSFER, Purpose.CASE_MANAGEMENT})
 #: Ways in on which somebody looks at the values.
-LOOKING = frozenset({"read", "search", "export"})
+LOOKING = frozenset({"read", "search", "export", "break_glass"})
 
 
 def standing_grants(case: Case, on: date) -> Iterator[Release]:

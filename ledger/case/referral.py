@@ -120,6 +120,7 @@ def send_referral(
     `data` is what the receiver sees first, in scope preview: which service, from whom, how soon.
     """
     matter.require_known()
+    matter.require_working()
     matter.require_country(recipient)
     matter.require_scopes(scopes)
     matter.require_day_ahead(due_on, "the due day")

@@ -135,6 +135,25 @@ def is_permitted(plane: Plane, release: Release, on: date) -> bool:
     return basis is not None and basis.covers(release.recipient, release.scopes, on)
 
 
+def may_leave(case: Case, grant_id: UUID, on: date) -> bool:
+    """Say whether what was permitted when it was released still is, so that its keys may leave.
+
+    After a transfer nothing asks for data any more, and the receiver needs it all the same.
+    """
+    grant = case.settled.releases[grant_id]
+    ahead = case.ahead.releases.get(grant_id, grant)
+    if grant.state != "released" or ahead.state != "released":
+        return False
+    if grant.handoff_id in stops(case, on) or not is_permitted(case.ahead, grant, on):
+        return False
+    if case.national.care.excludes_country(grant.recipient):
+        return False
+    handoff = case.ahead.handoff(grant.handoff_id)
+    if handoff is not None and handoff.state == "completed":
+        return True
+    return due_of(case, grant.handoff_id, on, preview=grant.is_preview) is not None
+
+
 def offered(handoff: Handoff, *, preview: bool) -> bool:
     """Say whether the receiver offered a key for this step, in a state in which it gets data."""
     return _asks(handoff, preview=preview)

@@ -24,17 +24,17 @@ class Keys(Protocol):
     def prepare(self, case_id: UUID, handoff_id: UUID, *, preview: bool) -> Mapping[str, Any]:
         """Return the arguments of `release_keys` for a release that is due. BasisMissing."""
 
-    def carry(self, case_id: UUID, grant_id: UUID) -> bytes:
-        """Return what goes on the grants topic for an effective grant. BasisMissing."""
+    def carry(self, case_id: UUID, grant_id: UUID, *, again: bool = False) -> bytes:
+        """Return what goes on the grants topic for an effective grant. BasisMissing.
+
+        `again`: it has been there; no block and no birthday shows by its staying away.
+        """
 
     def receive(self, case_id: UUID, grant_id: UUID, value: bytes) -> None:
         """Have the keys of a grant kept. SealBroken."""
 
     def age(self, case_id: UUID) -> Age:
         """Return what follows from the child's age today: whose consents have ended."""
-
-    def renew(self, case_id: UUID, *, after: int) -> int:
-        """Begin a later epoch."""
 
     def destroy(self, case_id: UUID, grant_id: UUID) -> Destroyed:
         """Destroy the keys of a grant that is shared no longer."""

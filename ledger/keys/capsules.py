@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -94,9 +95,32 @@ def drop(connection: Connection[Any], grant_id: UUID) -> None:
     connection.execute("DELETE FROM keystore.capsule WHERE grant_id = %s", (grant_id,))
 
 
-def forget(connection: Connection[Any], case_id: UUID) -> None:
-    """Delete every capsule of a case. Which copies are to be tombstoned, the ledger says."""
-    connection.execute("DELETE FROM keystore.capsule WHERE case_id = %s", (case_id,))
+def left(connection: Connection[Any], grant_id: UUID) -> None:
+    """Note that a capsule was given out."""
+    connection.execute(
+        "UPDATE keystore.capsule SET left_at = coalesce(left_at, now()) WHERE grant_id = %s",
+        (grant_id,),
+    )
+
+
+def has_left(connection: Connection[Any], grant_id: UUID) -> bool:
+    """Say whether a capsule was given out before."""
+    found = connection.execute(
+        "SELECT FROM keystore.capsule WHERE grant_id = %s AND left_at IS NOT NULL", (grant_id,)
+    )
+    return found.rowcount > 0
+
+
+def forget(connection: Connection[Any], case_id: UUID, *, before: datetime | None = None) -> None:
+    """Delete the capsules of a case that were prepared before a time, or all.
+
+    Which copies are to be tombstoned, the ledger says.
+    """
+    connection.execute(
+        "DELETE FROM keystore.capsule WHERE case_id = %(case)s"
+        " AND (%(before)s::timestamptz IS NULL OR prepared_at < %(before)s::timestamptz)",
+        {"case": case_id, "before": before},
+    )
 
 
 def _prepared(row: tuple[Any, ...]) -> Prepared:

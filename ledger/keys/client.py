@@ -48,9 +48,9 @@ class KeystoreClient:
         asked = {"handoff_id": str(handoff_id), "preview": preview}
         return wire.prepared_in(self._ask("prepare", case_id, **asked))
 
-    def carry(self, case_id: UUID, grant_id: UUID) -> bytes:
-        """Return what goes on the grants topic for an effective grant."""
-        return wire.bytes_of(self._ask("carry", case_id, grant_id=str(grant_id)))
+    def carry(self, case_id: UUID, grant_id: UUID, *, again: bool = False) -> bytes:
+        """Return what goes on the grants topic for an effective grant, or went there before."""
+        return wire.bytes_of(self._ask("carry", case_id, grant_id=str(grant_id), again=again))
 
     def receive(self, case_id: UUID, grant_id: UUID, value: bytes) -> None:
         """Have the keys of a grant kept."""
@@ -60,11 +60,6 @@ class KeystoreClient:
         """Return what follows from the child's age today."""
         said = self._ask("age", case_id)
         return Age(ended=tuple(map(UUID, said["ended"])), seek=bool(said["seek"]))
-
-    def renew(self, case_id: UUID, *, after: int) -> int:
-        """Begin a later epoch."""
-        epoch: int = self._ask("renew", case_id, after=after)
-        return epoch
 
     def show(self, case_id: UUID, access_id: UUID) -> Mapping[str, Mapping[DataScope, Opened]]:
         """Return the data that an access was recorded for."""

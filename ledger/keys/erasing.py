@@ -8,6 +8,7 @@ tombstone. Whoever is killed in between is finished by the next one who opens th
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -33,7 +34,8 @@ class Only(NamedTuple):
     grant: UUID | None = None
     handoff: UUID | None = None
     kinds: Collection[Kind] | None = None
-    state: str | None = None
+    #: Made before this instant.
+    before: datetime | None = None
 
 
 ALL = Only()
@@ -156,5 +158,5 @@ def _chosen(connection: Connection[Any], case_id: UUID, only: Only) -> list[Row]
         kinds=kinds,
         grant=only.grant,
         handoff=only.handoff,
-        state=only.state,
+        before=only.before,
     )

@@ -26,7 +26,11 @@ from events.errors import (
     WrongCountry,
 )
 from ledger.case.case import Case
-from ledger.case.erasure import require_erasable, require_not_kept
+from ledger.case.erasure import (
+    require_erasable,
+    require_not_kept,
+    require_of_this_record,
+)
 from ledger.case.personal import merged
 from ledger.case.sharing import spent_epoch
 from ledger.history import Histories
@@ -35,6 +39,7 @@ from ledger.keys.capsules import Prepared
 from ledger.keys.keyset import Evidence, KeySet, Kind
 from ledger.keys.majority import Age, age_of
 from ledger.keys.pinned import Pins
+from ledger.keys.received import Received
 from ledger.keys.records import Events, events_of, own_record
 from ledger.keys.releasing import Releasing, stage
 from ledger.keys.seal import SCOPE_NUMBER, seal
@@ -133,10 +138,16 @@ class Keystore:
         ended = frozenset(self._age(case, events).ended)
         return self._releasing.prepare(case, events, handoff_id, preview=preview, without=ended)
 
-    def carry(self, case_id: UUID, grant_id: UUID) -> bytes:
-        """Return the capsule of a grant that is effective and still permitted. BasisMissing."""
+    def carry(self, case_id: UUID, grant_id: UUID, *, again: bool = False) -> bytes:
+        """Return the capsule of a grant that is effective and still permitted. BasisMissing.
+
+        `again`: it has been on the topic, where a block or a birthday does not take it back. So
+        that neither can be read from it, nothing but the end of the grant keeps it off from then.
+        """
         case, events = self._look(case_id)
-        value = self._releasing.carry(case, grant_id)
+        value = self._releasing.carry(case, grant_id, again=again)
+        if again:
+            return value
         basis_id = case.settled.releases[grant_id].basis_id
         if basis_id in self._age(case, events).ended:
             raise BasisMissing(f"{basis_id}: it ended by age; the young person is asked herself")
@@ -150,17 +161,6 @@ class Keystore:
         """Take in the keys of a grant to this country. SealBroken."""
         case, events = self._look(case_id)
         self._releasing.receive(case, events, grant_id, value)
-
-    def renew(self, case_id: UUID, *, after: int) -> int:
-        """Begin an epoch later than one that was released; return the newest.
-
-        Also while an event of the case is out of sight: it protects. What was never released
-        counts for nothing, or a caller could use up every number there is.
-        """
-        case = self._reader.read(case_id).history.case
-        own = (one for one in case.ahead.releases.values() if one.origin == self.country)
-        known = max((one.epoch for one in own), default=0)
-        return self._vault.next_epoch(case_id, after=max(0, min(after, known))).epoch
 
     def show(self, case_id: UUID, access_id: UUID) -> Shown:
         """Return the data that an access was recorded for, once and at once.
@@ -195,26 +195,30 @@ class Keystore:
 
     def erase(self, case_id: UUID, erasure_id: UUID) -> Evidence:
         """Destroy every key of a case whose erasure is approved, and see them fail."""
-        case, _ = self._look(case_id)
+        case, events = self._look(case_id)
         erasure = case.national.care.erasures.get(erasure_id)
         if erasure is None or erasure.state not in {"approved", "erased"}:
             raise NotAllowedNow(f"erasure {erasure_id} is not approved", rule="erasure_approved")
-        if erasure.state == "erased" and case.identity.state == "open":
-            # Open again, it has keys of its own now: of the old ones there is only to be said.
-            return self._vault.attest(case_id, state="erased")
-        # What was erased is erased again after a restore: no hold has anything left to keep.
-        if erasure.state == "approved" and not self._has_begun(case_id):
+        before = events.erased_at(erasure_id)
+        # What was erased is erased again after a restore: no hold has anything left to keep. Of
+        # what the case has got since it was opened again, nothing is destroyed on an old word.
+        if before is None and not self._has_begun(case_id):
+            require_of_this_record(case, erasure_id)
             require_erasable(case, self._today())
-        self._vault.erase_case(case_id)
+        self._vault.erase_case(case_id, before=before)
         with self._store.reading() as connection:
-            capsules.forget(connection, case_id)
-        return self._vault.attest(case_id)
+            capsules.forget(connection, case_id, before=before)
+        return self._vault.attest(case_id, before=before)
 
     def _age(self, case: Case, events: Events) -> Age:
-        record = own_record(self._vault, events.own, {DataScope.IDENTITY})
-        identity = record.get(DataScope.IDENTITY)
-        said = merged([identity.text]) if identity is not None else {}
-        return age_of(case, said, self._clock().astimezone(self._zone).date())
+        wanted = {DataScope.IDENTITY}
+        own = own_record(self._vault, events.own, wanted)
+        # Who took a child over has her birth date from whoever sent her.
+        others = Received(self._vault, case, events, self._today(), lambda _grant: True)
+        received = others.shown(wanted).values()
+        texts = [one.text for said in (*received, own) for one in said.values()]
+        today = self._clock().astimezone(self._zone).date()
+        return age_of(case, merged(texts), today)
 
     def _has_begun(self, case_id: UUID) -> bool:
         """Say whether keys of the case were destroyed: no hold brings them back."""

@@ -6,6 +6,7 @@ Runs in the keystore process only. What it returns goes to whoever was recorded 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -79,6 +80,13 @@ class Events(NamedTuple):
         """Return an event by its id, own ones first."""
         found = (told for told in (*self.own, *self.shared) if told.event.event_id == event_id)
         return next(found, None)
+
+    def erased_at(self, erasure_id: UUID) -> datetime | None:
+        """Return when it was recorded that an erasure has destroyed its keys; None if not."""
+        for told in self.own:
+            if isinstance(told.event, KeysErased) and told.event.erasure_id == erasure_id:
+                return told.event.recorded_at
+        return None
 
 
 def events_of(store: Store, case_id: UUID, pins: Pins | None = None) -> Events:

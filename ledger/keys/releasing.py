@@ -27,7 +27,7 @@ from ledger.case.case import Case
 from ledger.case.personal import merged, record_text
 from ledger.case.plane import Handoff
 from ledger.case.plane import Release as Grant
-from ledger.case.sharing import Due, due_of, is_made, is_permitted, spent_epoch, stops
+from ledger.case.sharing import Due, due_of, is_made, may_leave, spent_epoch
 from ledger.keys import capsules
 from ledger.keys.capsule import (
     Key,
@@ -124,35 +124,25 @@ class Releasing:
             capsules.drop(connection, one.grant_id)
         return None, None
 
-    def carry(self, case: Case, grant_id: UUID) -> bytes:
-        """Return what goes on the grants topic, once its KeysReleased is effective and stands."""
+    def carry(self, case: Case, grant_id: UUID, *, again: bool = False) -> bytes:
+        """Return what goes on the grants topic, once its KeysReleased is effective and stands.
+
+        `again` is believed of what was given out before: whoever has it needs nobody's leave.
+        """
         grant = case.settled.releases.get(grant_id)
         with self._store.reading() as connection:
             prepared = capsules.of_grant(connection, grant_id)
+            again = again and capsules.has_left(connection, grant_id)
         if grant is None or prepared is None or grant.origin != self._country:
             raise NotAllowedNow(f"grant {grant_id} is not effective", rule="grant_effective")
-        if not self._may_leave(case, grant_id, grant):
+        permitted = grant.state == "released" if again else may_leave(case, grant_id, self._today())
+        if not permitted:
             raise BasisMissing(f"grant {grant_id}: nothing permits it any more")
         if prepared.capsule_hash != grant.capsule:
             raise SealBroken(f"grant {grant_id}: its capsule is not the one that was recorded")
+        with self._store.reading() as connection:
+            capsules.left(connection, grant_id)
         return prepared.carried
-
-    def _may_leave(self, case: Case, grant_id: UUID, grant: Grant) -> bool:
-        """Say whether what was permitted when it was released still is.
-
-        After a transfer nothing asks for data any more, and the receiver needs it all the same.
-        """
-        on, ahead = self._today(), case.ahead.releases.get(grant_id, grant)
-        if grant.state != "released" or ahead.state != "released":
-            return False
-        if grant.handoff_id in stops(case, on) or not is_permitted(case.ahead, grant, on):
-            return False
-        if case.national.care.excludes_country(grant.recipient):
-            return False
-        handoff = case.ahead.handoff(grant.handoff_id)
-        if handoff is not None and handoff.state == "completed":
-            return True
-        return due_of(case, grant.handoff_id, on, preview=grant.is_preview) is not None
 
     def receive(self, case: Case, events: Events, grant_id: UUID, value: bytes) -> None:
         """Keep the keys of a grant to this country. SealBroken: they are not those recorded."""

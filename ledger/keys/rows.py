@@ -46,7 +46,7 @@ _CHOSEN: LiteralString = (
     " AND (%(kinds)s::text[] IS NULL OR kind = ANY (%(kinds)s::text[]))"
     " AND (%(grant)s::uuid IS NULL OR grant_id = %(grant)s::uuid)"
     " AND (%(handoff)s::uuid IS NULL OR handoff_id = %(handoff)s::uuid)"
-    " AND (%(state)s::text IS NULL OR state = %(state)s::text)"
+    " AND (%(before)s::timestamptz IS NULL OR created_at < %(before)s::timestamptz)"
     " ORDER BY created_at, epoch, set_id"
 )
 _ERASING: LiteralString = "SELECT DISTINCT case_id FROM keystore.key_set WHERE state = 'erasing'"
@@ -189,11 +189,11 @@ def chosen(
     kinds: Sequence[str] | None = None,
     grant: UUID | None = None,
     handoff: UUID | None = None,
-    state: str | None = None,
+    before: datetime | None = None,
 ) -> list[Row]:
     """Return the sets of a case, oldest first; those that fit whatever is named."""
     some = None if kinds is None else list(kinds)
-    said = {"case": case_id, "kinds": some, "grant": grant, "handoff": handoff, "state": state}
+    said = {"case": case_id, "kinds": some, "grant": grant, "handoff": handoff, "before": before}
     return [Row(*row) for row in connection.execute(_CHOSEN, said).fetchall()]
 
 

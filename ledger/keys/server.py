@@ -63,13 +63,12 @@ ANSWERS: Mapping[str, Answer] = {
     "one_time": _one_time,
     "prepare": _prepare,
     "carry": lambda keystore, said: wire.text_of(
-        keystore.carry(_case(said), UUID(said["grant_id"]))
+        keystore.carry(_case(said), UUID(said["grant_id"]), again=bool(said["again"]))
     ),
     "receive": lambda keystore, said: keystore.receive(
         _case(said), UUID(said["grant_id"]), wire.bytes_of(said["value"])
     ),
     "age": _age,
-    "renew": lambda keystore, said: keystore.renew(_case(said), after=int(said["after"])),
     "show": lambda keystore, said: wire.shown_out(
         keystore.show(_case(said), UUID(said["access_id"]))
     ),

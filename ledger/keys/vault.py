@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Final, Self
 from uuid import UUID
 
@@ -217,19 +218,20 @@ class Vault:
         grant: UUID | None = None,
         handoff: UUID | None = None,
         kinds: Collection[Kind] | None = None,
+        before: datetime | None = None,
     ) -> Evidence:
-        """Destroy every key of a case; or those of some kinds, or of one grant or handoff.
+        """Destroy every key of a case; or of some kinds, one grant or handoff, made before a time.
 
         May be repeated, and then finds what was destroyed before. KeystoreDamaged if a replica
         cannot be reached: then the keys are used no more, but nothing counts as destroyed.
         """
-        found = self._eraser.erase(case_id, Only(grant, handoff, kinds))
+        found = self._eraser.erase(case_id, Only(grant, handoff, kinds, before))
         for one in found.destroyed:
             self._counter.drop(one.set_id)
         return found
 
     def attest(
-        self, case_id: UUID, *, grant: UUID | None = None, state: str | None = None
+        self, case_id: UUID, *, grant: UUID | None = None, before: datetime | None = None
     ) -> Evidence:
         """Return what can be said of keys that were destroyed; NotAllowedNow unless all were.
 
@@ -237,7 +239,7 @@ class Vault:
         process forgets what it has in memory within 300 seconds.
         """
         self._eraser.finish(case_id)
-        return self._eraser.evidence(case_id, Only(grant=grant, state=state))
+        return self._eraser.evidence(case_id, Only(grant=grant, before=before))
 
     def sets(self, case_id: UUID) -> list[Line]:
         """Return what there is of a case and what there was, oldest first; no secrets."""

@@ -12,9 +12,10 @@ CREATE TABLE keystore.capsule (
     carried bytea NOT NULL,          -- salt and capsule: what goes on the grants topic
     box_scopes text[] NOT NULL,
     boxes bytea[] NOT NULL,          -- the record, sealed for this very event
-    prepared_at timestamptz NOT NULL DEFAULT now()
+    prepared_at timestamptz NOT NULL DEFAULT now(),
+    left_at timestamptz              -- when it was given out the first time
 );
 CREATE UNIQUE INDEX capsule_step_idx
 ON keystore.capsule (case_id, handoff_id, preview, basis_id, epoch);
 CREATE INDEX capsule_case_idx ON keystore.capsule (case_id);
-GRANT SELECT, INSERT, DELETE ON keystore.capsule TO ledger_keystore;
+GRANT SELECT, INSERT, DELETE, UPDATE (left_at) ON keystore.capsule TO ledger_keystore;

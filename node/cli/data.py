@@ -94,10 +94,12 @@ def _destroy(
     where = place.find(directory, country)
     actor = place.actor(by, where=where, role=Role.SUPERVISOR)
     case, grant = output.uuid(case_id), output.uuid(grant_id, "GRANT")
-    done = where.require_keystore().destroy(case, grant)
-    output.say(f"overwritten: {done.slots} on {done.replicas} replicas; they open no more")
     with ledger_of(where) as ledger:
-        receipt = ledger.on(case, by=actor, retries=10).decide(destroy_keys, grant_id=grant)
+        door = ledger.on(case, by=actor, retries=10)
+        door.require(destroy_keys, grant_id=grant)  # keys do not come back for a wrong person
+        done = where.require_keystore().destroy(case, grant)
+        output.say(f"overwritten: {done.slots} on {done.replicas} replicas; they open no more")
+        receipt = door.decide(destroy_keys, grant_id=grant)
         receipt = ledger.outcome(receipt, PATIENCE_S)
     show(receipt, as_json=as_json)
 

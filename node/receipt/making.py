@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 from uuid_utils.compat import uuid7
 
 from events.codes import DataScope, Purpose, Role
-from events.errors import AccessRefused, ServiceUnavailable
+from events.errors import ServiceUnavailable
 from events.stamp import Actor
-from ledger.case.access import access_data, deny_access
+from ledger.case.access import access_data
 from node.place import Place
 from node.reading import Reader, reader
 from node.receipt.coarse import coarse, group_of
@@ -50,7 +50,6 @@ def make(where: Place, ledger: Ledger, case_id: UUID, *, by: Actor, patience_s: 
     recorded: set[DataScope] = set()
     accesses: list[UUID] = []
     while True:
-        _require_told(ledger, case_id, by)
         with reader(where) as found:
             rows = _rows(found, case_id)
         missing = tuple(scope for scope in scopes_of(rows) if scope not in recorded)
@@ -78,23 +77,6 @@ def _record(
         )
     receipt.require_effective()
     return [one.event_id for one in receipt.events]
-
-
-def _require_told(ledger: Ledger, case_id: UUID, by: Actor) -> None:
-    """Refuse a guardian while any block stands, as any wrong role is refused.
-
-    No pseudonym tells one guardian from another here, so a block may be meant for the one who asks
-    or for somebody he lives with. That one stands is for the record only.
-    """
-    case = ledger.case(case_id)
-    if by.role != Role.GUARDIAN or not case.is_known or not case.national.care.blocks:
-        return
-    ledger.on(case_id, by=by, retries=_ATTEMPTS).decide(
-        deny_access, scopes=tuple(DataScope)[1:], purpose=_PURPOSE, rule="block"
-    )
-    raise AccessRefused(
-        f"case {case_id}: a {by.role} is not shown this", rule="role", recorded_as="block"
-    )
 
 
 def _rows(found: Reader, case_id: UUID) -> Rows:

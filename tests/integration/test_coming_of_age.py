@@ -129,3 +129,18 @@ def test_others_see_it_on_the_first_day_of_a_month(both):
     case = both.kz.ledger.case(both.case_id)
     assert case.ahead.consents[both.consent_id].state == "withdrawn"
     assert case.ahead.referrals[both.handoff_id].state == "accepted"
+
+
+def test_who_was_sent_a_child_knows_her_age_from_what_came_with_her(both):
+    """What KG is told by others ends at majority, although it never wrote her birth date down."""
+    referred(both, ConsentGiver.CHILD, AgeBand.FROM_15_TO_17)
+    both.kz.did(both.case_id, access.record_data, data=born(19))
+    consent_id = uuid4()
+    both.kg.did(
+        both.case_id, consent.grant_consent, recipient="KZ", purpose=Purpose.SERVICE, scopes=REST,
+        expires_on=soon(), age_band=AgeBand.FROM_12_TO_14, given_by=ConsentGiver.CAREGIVER,
+        giver="aunt-1", assent=Assent.WRITTEN, consent_id=consent_id,
+    )  # fmt: skip
+    assert both.kg.keystore.age(both.case_id).ended == ()
+    both.received()
+    assert both.kg.keystore.age(both.case_id).ended == (consent_id,)

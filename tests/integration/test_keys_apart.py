@@ -99,7 +99,6 @@ def test_a_block_leaves_no_trace_in_the_epochs(both):
     def blocked():
         block_id = uuid4()
         both.kz.did(both.case_id, block.place_block, countries=("KG",), block_id=block_id)
-        both.kz.keystore.renew(both.case_id, after=2**31)
         both.kz.did(both.case_id, access.record_data, data=ALLERGY)
         both.kz.did(both.case_id, block.lift_block, block_id=block_id)
 
@@ -273,6 +272,37 @@ def test_a_case_that_is_open_again_is_worked_on_with_new_keys(both):
     assert (shown.state, shown.text) == ("open", b'{"allergy":"nuts"}')
     # Said again, as after a restore: what was made since stays.
     both.kz.keystore.erase(both.case_id, erasure_id)
+    assert both.kz.shows(both.case_id, DataScope.HEALTH)["KZ"][DataScope.HEALTH].state == "open"
+
+
+def test_an_old_erasure_destroys_nothing_of_a_later_record(both):
+    """Said again by whoever, after a restore or out of malice, on a case that is closed again."""
+    both.accepted()
+    erasure_id = erased(both)
+    both.kz.did(both.case_id, identity.reopen_case)
+    both.settle()
+    both.kz.did(both.case_id, access.record_data, data=ALLERGY)
+    both.kz.did(both.case_id, care.request_closure, by=CASEWORKER)
+    both.kz.did(both.case_id, identity.close_case)
+    both.settle()
+    both.kz.did(both.case_id, erasure.place_hold, by=DPO)
+    assert both.kz.keystore.erase(both.case_id, erasure_id).slots >= 1
+    shown = both.kz.shows(both.case_id, DataScope.HEALTH)["KZ"][DataScope.HEALTH]
+    assert (shown.state, shown.text) == ("open", b'{"allergy":"nuts"}')
+
+
+def test_an_approval_of_an_earlier_record_destroys_no_later_one(both):
+    both.accepted()
+    both.closed()
+    erasure_id = both.erasure_approved()
+    both.kz.did(both.case_id, identity.reopen_case)
+    both.settle()
+    both.kz.did(both.case_id, care.request_closure, by=CASEWORKER)
+    both.kz.did(both.case_id, identity.close_case)
+    both.settle()
+    with pytest.raises(ProtectiveRefusal) as refused:
+        both.kz.keystore.erase(both.case_id, erasure_id)
+    assert refused.value.rule == "erasure_record"
     assert both.kz.shows(both.case_id, DataScope.HEALTH)["KZ"][DataScope.HEALTH].state == "open"
 
 

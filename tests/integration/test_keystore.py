@@ -15,7 +15,6 @@ from events.errors import (
     BasisMissing,
     KeysGone,
     NotAllowedNow,
-    Overtaken,
     ProtectiveRefusal,
     RecordRejected,
     SealBroken,
@@ -134,9 +133,11 @@ def test_a_block_forbids_preparing_and_carrying_until_it_is_lifted(both):
 
 
 def test_while_an_event_is_held_no_key_is_used_and_a_stop_is(both):
-    """Protection goes on: new keys are begun although nobody knows what the held event says."""
+    """Protection goes on, although nobody knows what the held event says."""
     both.accepted()
     grant_id = both.received()
+    both.kg.did(both.case_id, referral.start_referral, handoff_id=both.handoff_id)
+    both.settle()
     kg_event = [value for origin, value in both.referee.topic if origin == "KG"][-1]
     other = uuid4()
     both.kz.node.database.run("DELETE FROM mirror.record WHERE value = %s", kg_event)
@@ -150,7 +151,8 @@ def test_while_an_event_is_held_no_key_is_used_and_a_stop_is(both):
         with pytest.raises(NotAllowedNow) as refused:
             asked()
         assert refused.value.rule == "held"
-    assert both.kz.keystore.renew(both.case_id, after=2) == 3
+    both.withdrawn()
+    both.stopped()
 
 
 def test_nothing_is_used_before_the_mirror_has_come_far_enough(both):
@@ -328,6 +330,28 @@ def test_a_key_is_made_for_a_handoff_to_this_country_only(both):
     assert before == both.kg.node.database.run("SELECT count(*) FROM keystore.key_set")
 
 
+def test_what_has_been_on_the_topic_is_given_again_whatever_was_decided_since(both):
+    """Until it is stopped: a block would show by a capsule that stays away. But never at first."""
+    both.accepted()
+    grant_id = both.released()
+    both.settle()
+    block_id = uuid4()
+    both.kz.did(both.case_id, block.place_block, countries=("KG",), block_id=block_id)
+    with pytest.raises(BasisMissing):
+        both.kz.keystore.carry(both.case_id, grant_id, again=True)
+    both.kz.did(both.case_id, block.lift_block, block_id=block_id)
+    value = both.kz.keystore.carry(both.case_id, grant_id)
+    both.kz.did(both.case_id, block.place_block, countries=("KG",))
+    with pytest.raises(BasisMissing):
+        both.kz.keystore.carry(both.case_id, grant_id)
+    assert both.kz.keystore.carry(both.case_id, grant_id, again=True) == value
+    both.withdrawn()
+    both.stopped()
+    both.settle()
+    with pytest.raises(BasisMissing):
+        both.kz.keystore.carry(both.case_id, grant_id, again=True)
+
+
 # ------------------------------------------------------------------------ showing
 
 
@@ -435,7 +459,6 @@ def test_data_recorded_after_a_stop_is_under_keys_that_nobody_else_has(both):
     both.accepted()
     both.received()
     both.withdrawn()
-    assert both.kz.keystore.renew(both.case_id, after=2) == 3
     both.stopped()
     both.settle()
     more = PersonalData({DataScope.HEALTH: {"allergy": "nuts"}})
@@ -449,47 +472,6 @@ def test_data_recorded_after_a_stop_is_under_keys_that_nobody_else_has(both):
     received = both.kg.node.database.run("SELECT key_ids FROM keystore.key_set WHERE kind ="
                                          " 'received'")  # fmt: skip
     assert not set(stored[2][1]) & {key for (ids,) in received for key in ids}
-
-
-def test_a_caller_cannot_use_up_the_epochs(both):
-    both.opened()
-    for after in (7, 2**32 - 1, 2**70, -5):
-        assert both.kz.keystore.renew(both.case_id, after=after) == 1
-
-
-def test_a_decision_sealed_before_new_keys_is_overtaken_by_the_stop(both):
-    """R6: nothing recorded after ReleaseStopped is under the keys that were released."""
-    both.accepted()
-    both.received()
-    both.withdrawn()
-    sealed, go_on = threading.Event(), threading.Event()
-    seal = both.kz.keystore.seal
-
-    def slowly(fields):
-        boxes = seal(fields)
-        if fields:
-            sealed.set()
-            go_on.wait(20)
-        return boxes
-
-    both.kz.keystore.seal = slowly
-    failures = []
-
-    def records():
-        more = PersonalData({DataScope.HEALTH: {"allergy": "nuts"}})
-        try:
-            both.kz.did(both.case_id, access.record_data, data=more)
-        except Overtaken as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=records)
-    thread.start()
-    assert sealed.wait(20)
-    both.kz.keystore.renew(both.case_id, after=2)
-    both.stopped()
-    go_on.set()
-    thread.join()
-    assert len(failures) == 1
 
 
 # ------------------------------------------------------------------------ tampering

@@ -28,7 +28,7 @@ from tests.crossing import PREVIEW, REST, corridor
 from tests.readers import eventually
 
 RELEASE = ["prepared", "released", "carried", "received"]
-STOP = ["renewed", "stopped", "tombstoned"]
+STOP = ["stopped", "tombstoned"]
 ERASE = ["erased", "recorded", "attested"]
 
 

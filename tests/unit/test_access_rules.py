@@ -22,7 +22,7 @@ from events.errors import (
     WrongRole,
 )
 from events.stamp import Actor, leaf_hash
-from ledger.case import access, block, data, referral, withdrawal
+from ledger.case import access, block, care, data, referral, withdrawal
 from ledger.case.access import BREAKING, DOORS, GLASS, READING
 from ledger.case.personal import PersonalData
 from ledger.case.recording import record
@@ -83,6 +83,7 @@ def _break(story: Story, by: Actor = OFFICER, **more: Any) -> UUID:
 def test_who_works_with_the_child_is_shown_what_the_work_needs(role: str) -> None:
     """Recorded nationally before it is shown; nothing of it goes to another country."""
     story = opened()
+    story.did("KZ", care.appoint_guardian)
     before = len(story.topic)
     _look(story, _actor(role))
 
@@ -94,10 +95,50 @@ def test_who_works_with_the_child_is_shown_what_the_work_needs(role: str) -> Non
 def test_nobody_else_is_by_whatever_door(role: str, door: str) -> None:
     """Least of all by saying that the glass is broken."""
     story = opened()
-    if role in BY_OFFICE.get(door, READING) or (door == "receipt" and role in READING):
+    story.did("KZ", care.appoint_guardian)
+    if door == "break_glass":
+        assert _refused(story, _actor(role), door=door) == "role"
+    elif role in BY_OFFICE.get(door, READING) or (door == "receipt" and role in READING):
         _look(story, _actor(role), door=door)
     else:
         assert _refused(story, _actor(role), door=door) == "role"
+
+
+def test_a_guardian_looks_only_where_there_is_one_and_no_block_stands() -> None:
+    """No pseudonym tells one from another: it may be meant for him, or for whom he lives with."""
+    story, by = opened(), _actor("guardian")
+    for step in (
+        lambda: None,
+        lambda: story.did("KZ", care.appoint_guardian),
+        lambda: story.did("KZ", block.place_block, persons=("father-1",)),
+    ):
+        step()
+        case = story["KZ"].case
+        if case.national.care.guardians and not case.national.care.blocks:
+            _look(story, by)
+            _look(story, by, door="receipt")
+            continue
+        for door in ("read", "receipt"):
+            with pytest.raises(AccessRefused) as refusal:
+                _look(story, by, door=door)
+            assert _same_words(refusal.value, _look_of(by, "auditor"))
+            assert refusal.value.recorded_as == "guardian"
+
+
+@pytest.mark.parametrize("role", sorted(READING & BREAKING))
+def test_broken_glass_is_a_way_in_for_who_has_broken_it(role: str) -> None:
+    """What was given for a service is not read for a transfer by naming another way in."""
+    story, by = opened(), _actor(role)
+    referred(story, granted(story), "accepted")
+    asked = {"scopes": HEALTH, "purpose": Purpose.TRANSFER, "door": "break_glass", "by": by}
+    with pytest.raises(AccessRefused) as refusal:
+        story["KG"].decide(access.access_data, **asked)
+    assert refusal.value.rule == "role"
+    story.did("KG", access.break_glass, by=by, scopes=HEALTH, data=WHY)
+    with pytest.raises(AccessRefused) as refusal:
+        story["KG"].decide(access.access_data, **asked)
+    assert refusal.value.rule == "purpose"
+    story.did("KG", access.access_data, **{**asked, "purpose": Purpose.SERVICE})
 
 
 @pytest.mark.parametrize("who", ["person", "organisation"])
@@ -396,3 +437,17 @@ def test_what_was_received_is_read_for_what_it_was_given_for(
             assert (refusal.value.rule, refusal.value.recorded_as) == ("purpose", "purpose")
     assert _accesses(story, purpose=purpose, door="receipt")
     assert _accesses(story, purpose=purpose, scopes=(DataScope.PHOTO,))
+
+
+def test_of_each_kind_of_data_the_newest_grant_is_shown_and_is_what_counts() -> None:
+    """Who saw it under which consent: an older one that covers everything hides no newer one."""
+    story = opened()
+    wide, narrow = granted(story), granted(story)
+    referred(story, wide, "accepted")
+    referred(story, narrow, "accepted", scopes=(*PREVIEW, *HEALTH))
+    found = _accesses(story, scopes=(*IDENTITY, *HEALTH))
+
+    assert [(one.basis_id, one.scopes) for one in found] == [
+        (None, (*IDENTITY, *HEALTH)), (narrow, HEALTH), (wide, IDENTITY),
+    ]  # fmt: skip
+    assert _judged(story, *found) == []

@@ -462,3 +462,25 @@ def test_what_waits_for_a_review_names_nobody() -> None:
             withdrawal.withdraw_consent, consent_id=basis, by=OUT,
             given_by=ConsentGiver.CAREGIVER, giver="Aigul Bekova",
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("role", ["border_officer", "guardian", "provider"])
+def test_who_is_not_in_charge_learns_of_no_block_by_trying(role: str) -> None:
+    """The same words whether one stands or not, and before anything of the case is looked at."""
+    by = Actor(id="a-1", role=role, organisation="office-1")
+    sent = {"recipient": "KG", "basis_id": uuid4(), "scopes": ALL, "due_on": SOON}
+    said = []
+    for blocked in (False, True):
+        story = opened()
+        if blocked:
+            _block(story, "KG")
+        for take, words in (
+            (referral.send_referral, sent),
+            (transfer.propose_transfer, sent),
+            (identity.change_status, {"status": NeutralStatus.READY}),
+        ):
+            with pytest.raises(WrongRole) as refusal:
+                story["KZ"].decide(take, by=by, **words)
+            said.append(str(refusal.value))
+
+    assert said[:3] == said[3:]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
-from events.codes import AgeBand, ConsentGiver, DataScope, NeutralStatus, Purpose, Role
+from events.codes import AgeBand, Assent, ConsentGiver, DataScope, NeutralStatus, Purpose, Role
 from events.errors import (
     BasisMissing,
     CodeUnknown,
@@ -33,6 +34,7 @@ from tests.given import (
     ready,
     sent,
 )
+from tests.reacting import ALL, granted, referred
 
 TODAY = NOON.date()
 IDENTITY, HEALTH = SCOPES
@@ -427,3 +429,35 @@ def test_an_accepted_transfer_comes_off_its_hold_by_a_supervisors_consent_only(e
     story.did("KZ", consent.grant_consent, recipient="UZ", by=CASEWORKER, at=at, **terms | hers)
     story.did("KZ", consent.grant_consent, recipient="KG", at=at, **terms | hers)
     story.did("KZ", consent.grant_consent, recipient="KG", by=CASEWORKER, at=at, **terms | hers)
+
+
+HERS: dict[str, Any] = {
+    "purpose": Purpose.SERVICE, "scopes": ALL, "expires_on": SOON, "assent": Assent.WRITTEN,
+    "given_by": ConsentGiver.CHILD, "age_band": AgeBand.FROM_15_TO_17,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("to", ["KG", "KZ"])
+def test_an_id_that_a_permission_has_is_given_to_no_other(to: str) -> None:
+    """Else what was given for a transfer would be for a service, and withheld from nobody."""
+    story = opened()
+    basis = granted(story, purpose=Purpose.TRANSFER, withheld_from=("father-1",))
+    referred(story, granted(story), "accepted")
+    terms = story["KZ"].national.care.terms[basis]
+    with pytest.raises(NotAllowedNow) as refusal:
+        story["KZ"].decide(consent.grant_consent, **HERS, recipient=to, consent_id=basis)
+    assert refusal.value.rule == "basis_new"
+    with pytest.raises(NotAllowedNow) as refusal:
+        story["KZ"].decide(
+            consent.approve_override, recipient=to, purpose=Purpose.SERVICE, scopes=ALL,
+            expires_on=SOON, requested_by="cw-1", override_id=basis,
+        )  # fmt: skip
+    assert refusal.value.rule == "basis_new"
+    assert story["KZ"].national.care.terms[basis] == terms
+
+
+@pytest.mark.parametrize("role", ["guardian", "provider", "border_officer"])
+def test_only_who_is_in_charge_records_that_the_child_said_yes(role: str) -> None:
+    """Her no would else be overruled by the one it was said against."""
+    with pytest.raises(WrongRole):
+        opened()["KZ"].decide(consent.grant_consent, **HERS, recipient="KG", by=_actor(role))

@@ -20,7 +20,12 @@ from events.errors import (
 )
 from events.stamp import Actor
 from ledger.case import care, consent, data, erasure, identity, referral
-from ledger.case.erasure import OVERWRITTEN, holds_on, require_erasable
+from ledger.case.erasure import (
+    OVERWRITTEN,
+    holds_on,
+    require_erasable,
+    require_of_this_record,
+)
 from ledger.case.personal import PersonalData
 from tests.given import CASEWORKER, NOON, SOON, SUPERVISOR, Story, new_id, opened
 from tests.reacting import ALL, DPO, SYSTEM, granted, react, reacted, referred, states
@@ -104,8 +109,26 @@ def test_two_people_approve_and_one_of_them_is_the_data_protection_officer() -> 
     by_officer = _requested(story, by=DPO)
     assert _rule(asked(DPO, by_officer), ProtectiveRefusal) == "four_eyes"
     story.did("KZ", erasure.approve_erasure, erasure_id=by_officer, by=OTHER)
-    story.did("KZ", erasure.approve_erasure, erasure_id=erasure_id, by=DPO)
+    # Whoever asks again asks for the record as it is then: what was asked before has lapsed.
     assert _rule(asked(DPO), NotAllowedNow) == "erasure_requested"
+
+
+def test_what_was_approved_of_an_earlier_record_erases_no_later_one() -> None:
+    """Approved, and opened again before it was done: a year of care is not what they approved."""
+    story = _closed()
+    asked_for, approved = _requested(story), _requested(story)
+    story.did("KZ", erasure.approve_erasure, erasure_id=approved, by=DPO)
+    story.did("KZ", identity.reopen_case)
+    _closed(story)
+    case = story["KZ"].case
+
+    assert case.national.care.erasures[asked_for].state == "lapsed"
+    assert _rule(lambda: require_of_this_record(case, approved), ProtectiveRefusal) == (
+        "erasure_record"
+    )
+    again = _requested(story)
+    require_of_this_record(story["KZ"].case, again)
+    assert story["KZ"].case.national.care.erasures[approved].state == "lapsed"
 
 
 @pytest.mark.parametrize("until", [None, TODAY, TODAY + timedelta(days=9)])
@@ -289,3 +312,17 @@ def test_no_person_says_that_keys_are_gone(by: Actor) -> None:
     with pytest.raises(WrongRole):
         story["KZ"].decide(erasure.record_erased, erasure_id=erasure_id, by=by, **DONE)
     story.did("KZ", erasure.record_erased, erasure_id=erasure_id, by=SYSTEM, **DONE)
+
+
+@pytest.mark.parametrize("role", ["guardian", "caseworker", "provider", "auditor"])
+def test_what_another_country_gave_is_destroyed_by_who_answers_for_the_case(role: str) -> None:
+    """It may be evidence, and against somebody: refused before any key is overwritten."""
+    story = opened()
+    referral_id = referred(story, granted(story), "accepted")
+    grant_id = next(iter(story["KG"].settled.releases))
+    story.did("KZ", referral.revoke_referral, handoff_id=referral_id)
+    reacted(story)
+    by = Actor(id="a-1", role=role, organisation="cps")
+    with pytest.raises(WrongRole):
+        story["KG"].decide(data.destroy_keys, grant_id=grant_id, by=by)
+    story.did("KG", data.destroy_keys, grant_id=grant_id, by=SUPERVISOR)

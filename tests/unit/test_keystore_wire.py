@@ -7,7 +7,7 @@ import struct
 import threading
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
@@ -52,9 +52,9 @@ class Standing:
         self.asked.append(asked)
         raise AccessRefused("access is not recorded", rule="recorded")
 
-    def renew(self, case_id, *, after):
-        self.asked.append((case_id, after))
-        return after + 1
+    def carry(self, case_id, grant_id, *, again):
+        self.asked.append((case_id, grant_id, again))
+        return grant_id.bytes
 
     def erase(self, case_id, _erasure_id):
         return Evidence(case_id, ())
@@ -183,9 +183,9 @@ def test_a_path_that_is_too_long_is_a_setting_that_is_wrong(tmp_path):
         {"ask": "seal"},
         {"ask": "seal", "fields": [["no", "fields"]]},
         {"ask": "seal", "fields": 7},
-        {"ask": "renew", "case_id": 7, "after": 1},
-        {"ask": "renew", "case_id": SECRET, "after": 1},
-        {"ask": "renew", "case_id": str(uuid4())},
+        {"ask": "carry", "case_id": 7, "grant_id": str(uuid4())},
+        {"ask": "carry", "case_id": SECRET, "grant_id": str(uuid4())},
+        {"ask": "carry", "case_id": str(uuid4())},
         {"ask": "show", "case_id": str(uuid4()), "access_id": None},
     ],
 )
@@ -233,7 +233,7 @@ def test_many_ask_at_once_and_each_gets_its_own_answer(served):
         for _ in range(10):
             text = os.urandom(20)
             assert client.seal([field(text)]) == [text]
-            assert client.renew(uuid4(), after=number) == number + 1
+            assert client.carry(uuid4(), UUID(int=number)) == number.to_bytes(16)
         wrong.remove(number)
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(24)]

@@ -15,6 +15,7 @@ from consumers.reactions import Reactions
 from consumers.reactor import BACKUPS
 from events.codes import DataScope
 from events.errors import BasisMissing, SealBroken, StartAgain
+from ledger.case.changing import changed
 from ledger.case.plane import Plane, Release
 from ledger.case.sharing import Due
 from ledger.keys.asking import Destroyed
@@ -50,7 +51,8 @@ class Keys:
     """A keystore that breaks on what a stranger made of it."""
 
     def __init__(self):
-        self.bad, self.renewed, self.received, self.asked = set(), [], [], 0
+        self.bad, self.closed, self.received, self.asked = set(), set(), [], 0
+        self.erased = []
         self.destroyed: tuple[bytes, ...] = ()
 
     def prepare(self, _case_id, handoff_id, *, preview):
@@ -58,9 +60,11 @@ class Keys:
             raise SealBroken("its one-time key is none")
         return {"grant_id": handoff_id, "preview": preview}
 
-    def carry(self, _case_id, grant_id):
+    def carry(self, _case_id, grant_id, *, again=False):
         if grant_id in self.bad:
             raise SealBroken("another capsule")
+        if grant_id in self.closed and not again:
+            raise BasisMissing("a block, or a birthday")
         return capsule_of(grant_id)
 
     def receive(self, _case_id, grant_id, _value):
@@ -68,14 +72,14 @@ class Keys:
             raise SealBroken("wrong keys")
         self.received.append(grant_id)
 
-    def renew(self, case_id, *, after):
-        self.renewed.append((case_id, after))
-
     def age(self, _case_id):
         self.asked += 1
         return Age(ended=(UUID(int=7),), seek=False)
 
-    def erase(self, _case_id, _erasure_id):
+    def erase(self, _case_id, erasure_id):
+        self.erased.append(erasure_id)
+        if erasure_id in self.bad:
+            raise SealBroken("not on every replica")
         return Destroyed(1, 2, "overwritten", self.destroyed)
 
 
@@ -258,7 +262,73 @@ def test_a_capsule_is_put_again_once_a_day_while_its_handoff_is_open(acting, mon
     assert found.mail.sent[2:] == [(going, capsule_of(going))]
 
 
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_block_or_a_birthday_does_not_show_by_a_capsule_that_stays_away(acting, closed):
+    """What has been on the topic is put there each day, until everybody sees that it stopped."""
+    never = uuid4()
+    found, case = acting((one := uuid4(), grant(one)), (never, grant(never)))
+    case.settled = changed(case.settled, referrals={
+        grant.handoff_id: SimpleNamespace(open=True) for grant in case.settled.releases.values()
+    })  # fmt: skip
+    found.keys.closed = {never}
+    served(found, case)
+    assert [grant_id for grant_id, _ in found.mail.sent] == [one]
+    if closed:
+        found.keys.closed = {never, one}
+    served(found, case, daily=True)
+    assert found.mail.sent[1:] == [(one, capsule_of(one))]
+
+
 # ------------------------------------------------------------------------ age and erasure
+
+
+def erasures_of(*said, closed=1, attested=None):
+    """National facts with erasures (number, state), asked for at the first closing."""
+    told = {} if attested is None else {"KZ": SimpleNamespace(erasure_id=UUID(int=attested))}
+    return SimpleNamespace(
+        consents={}, attested=told,
+        care=SimpleNamespace(
+            closure_requested=closed,
+            erasures={
+                UUID(int=number): SimpleNamespace(state=state, closures=1)
+                for number, state in said
+            },
+        ),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("national", "carried_out"),
+    [
+        (erasures_of((1, "approved")), [1]),
+        (erasures_of((1, "requested"), (2, "lapsed")), []),
+        (erasures_of((1, "erased"), attested=1), []),
+        (erasures_of((1, "erased"), (2, "erased"), attested=2), []),
+        (erasures_of((1, "erased"), (2, "approved"), attested=1), [2]),
+        (erasures_of((1, "approved"), closed=2), []),
+        (erasures_of((1, "erased"), closed=2), [1]),
+    ],
+    ids=["approved", "not yet", "attested", "attested by a later one", "the next one",
+         "of an earlier record", "erased and not said"],
+)  # fmt: skip
+def test_what_was_approved_of_this_record_is_carried_out_and_nothing_else(
+    acting, national, carried_out
+):
+    """An attestation at home counts after the case was shared, too."""
+    found, case = acting()
+    case.national = national
+    found._erase(None, case, TODAY)
+    assert found.keys.erased == [UUID(int=one) for one in carried_out]
+
+
+def test_an_erasure_that_fails_keeps_no_later_one_from_its_end(acting):
+    found, case = acting()
+    case.national = erasures_of((1, "erased"), (2, "approved"))
+    found.keys.bad = {UUID(int=1)}
+    found._erase(None, case, TODAY)
+    assert [key for _, _, key in found.desk.took] == [
+        f"erased/{UUID(int=2)}", f"attested/{UUID(int=2)}",
+    ]  # fmt: skip
 
 
 def test_coming_of_age_waits_for_the_first_and_asks_nothing_before(acting, monkeypatch):
@@ -272,7 +342,6 @@ def test_coming_of_age_waits_for_the_first_and_asks_nothing_before(acting, monke
     assert (found.keys.asked, found.desk.took) == (0, [])
     found._come_of_age(None, case, FIRST)
     assert [key for _, _, key in found.desk.took] == [f"age/{UUID(int=7)}"]
-    assert found.keys.renewed == []
 
 
 def test_an_attestation_names_what_this_country_gave_away_and_nothing_else(acting):
@@ -282,10 +351,7 @@ def test_an_attestation_names_what_this_country_gave_away_and_nothing_else(actin
         (mine, grant(mine)), (gone, grant(gone)),
         (theirs, grant(theirs, origin="KG", recipient="KZ")),
     )  # fmt: skip
-    erased = SimpleNamespace(state="erased")
-    case.national = SimpleNamespace(
-        consents={}, care=SimpleNamespace(erasures={UUID(int=9): erased})
-    )
+    case.national = erasures_of((9, "erased"))
     strangers = tuple(number.to_bytes(16) for number in range(10_000))
     found.keys.destroyed = (mine.bytes, theirs.bytes, *strangers)
     found._erase(None, case, TODAY)
