@@ -17,7 +17,7 @@ demo: venv
 
 # Two processes: one has the end-to-end tests, the other begins with the rest.
 test: venv
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 2 --no-loadscope-reorder
 
 soak: venv
 	@$(BIN)/python -m pytest -m soak

@@ -10,10 +10,12 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier, Literal
+from xdist.scheduler import LoadScopeScheduling
 
 from ledger import database as databases
 from node.embedded.kafka import EmbeddedKafka
@@ -21,6 +23,7 @@ from node.embedded.postgres import EmbeddedPostgres
 from tests.country import Node, agreement_of
 
 TEMPLATE = "ledger_template"
+E2E = "tests/e2e/"
 PACKAGES = ("ledger", "projections")
 
 
@@ -161,15 +164,21 @@ def kz(new_node) -> Node:
     return node
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process of `make test` run a whole file, whose fixtures then are made once.
+class ByFile(LoadScopeScheduling):
+    """Lets one process of `make test` run a whole file, whose fixtures then are made once.
 
     One runs all the end-to-end tests: the nodes of several countries are enough for a machine.
     """
-    for item in items:
-        group = "e2e" if "e2e" in item.path.parts else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return E2E if path.startswith(E2E) else path
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """Say which process runs what, where there are several."""
+    return ByFile(config, log)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
