@@ -23,6 +23,9 @@ from ledger.keys.measures import REFUSALS
 
 log = structlog.get_logger()
 
+#: Of a Unix socket, on Linux; elsewhere a little less.
+_LONGEST_PATH = 107
+
 Answer = Callable[[Keystore, Mapping[str, Any]], Any]
 
 
@@ -127,6 +130,12 @@ class KeystoreServer(ThreadingUnixStreamServer):
         self.keystore = keystore
         self._path = path
         self._open: set[socket.socket] = set()
+        if (length := len(os.fsencode(path))) > _LONGEST_PATH:
+            raise Misconfigured(
+                f"the keystore's socket has a path of {length} bytes, and {_LONGEST_PATH} is the"
+                " most: choose a shorter folder",
+                rule="keystore",
+            )
         with suppress(FileNotFoundError):
             path.unlink()
         before = os.umask(0o177)  # the socket is never open to others, not for a moment

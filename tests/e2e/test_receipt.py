@@ -118,7 +118,7 @@ def test_who_may_not_know_is_refused_and_the_page_tells_only_what_is_safe(nodes,
     del before["shown"], told["shown"]  # by each page one more
     assert before == told
     listed = nodes.does("access", "list", case)["accesses"]
-    assert {"role", "excluded", "block"} == {
+    assert {"role", "excluded", "guardian"} == {
         one["rule"] for one in listed if one["kind"] == "denied"
     }
 

@@ -170,7 +170,7 @@ def test_an_old_keystore_that_ends_late_leaves_its_successor_the_door(path):
 
 
 def test_a_path_that_is_too_long_is_a_setting_that_is_wrong(tmp_path):
-    with pytest.raises(Misconfigured):
+    with pytest.raises(Misconfigured, match="choose a shorter folder"):
         KeystoreServer(tmp_path / ("k" * 120), Standing())
 
 
