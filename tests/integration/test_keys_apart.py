@@ -242,6 +242,13 @@ def test_each_part_of_what_is_asked_opens_for_what_it_was_given_for(both):
 # ------------------------------------------------------------------------ after an erasure
 
 
+def closed_again(both):
+    """Let two people of KZ close a case that was opened once more."""
+    both.kz.did(both.case_id, care.request_closure, by=CASEWORKER)
+    both.kz.did(both.case_id, identity.close_case)
+    both.settle()
+
+
 def erased(both):
     """Let everything that KZ knows of the case be destroyed, and recorded as destroyed."""
     both.closed()
@@ -282,9 +289,7 @@ def test_an_old_erasure_destroys_nothing_of_a_later_record(both):
     both.kz.did(both.case_id, identity.reopen_case)
     both.settle()
     both.kz.did(both.case_id, access.record_data, data=ALLERGY)
-    both.kz.did(both.case_id, care.request_closure, by=CASEWORKER)
-    both.kz.did(both.case_id, identity.close_case)
-    both.settle()
+    closed_again(both)
     both.kz.did(both.case_id, erasure.place_hold, by=DPO)
     assert both.kz.keystore.erase(both.case_id, erasure_id).slots >= 1
     shown = both.kz.shows(both.case_id, DataScope.HEALTH)["KZ"][DataScope.HEALTH]
@@ -297,9 +302,7 @@ def test_an_approval_of_an_earlier_record_destroys_no_later_one(both):
     erasure_id = both.erasure_approved()
     both.kz.did(both.case_id, identity.reopen_case)
     both.settle()
-    both.kz.did(both.case_id, care.request_closure, by=CASEWORKER)
-    both.kz.did(both.case_id, identity.close_case)
-    both.settle()
+    closed_again(both)
     with pytest.raises(ProtectiveRefusal) as refused:
         both.kz.keystore.erase(both.case_id, erasure_id)
     assert refused.value.rule == "erasure_record"
@@ -313,9 +316,7 @@ def test_a_second_erasure_is_stopped_by_a_hold_as_the_first(both):
     both.kz.did(both.case_id, identity.reopen_case)
     both.settle()
     both.kz.did(both.case_id, access.record_data, data=ALLERGY)
-    both.kz.did(both.case_id, care.request_closure, by=CASEWORKER)
-    both.kz.did(both.case_id, identity.close_case)
-    both.settle()
+    closed_again(both)
     erasure_id, hold_id = both.erasure_approved(), uuid4()
     both.kz.did(both.case_id, erasure.place_hold, by=DPO, hold_id=hold_id)
     with pytest.raises(ProtectiveRefusal):
