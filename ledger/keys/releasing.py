@@ -124,15 +124,19 @@ class Releasing:
             capsules.drop(connection, one.grant_id)
         return None, None
 
+    def has_left(self, grant_id: UUID) -> bool:
+        """Say whether the capsule of a grant was given out before."""
+        with self._store.reading() as connection:
+            return capsules.has_left(connection, grant_id)
+
     def carry(self, case: Case, grant_id: UUID, *, again: bool = False) -> bytes:
         """Return what goes on the grants topic, once its KeysReleased is effective and stands.
 
-        `again` is believed of what was given out before: whoever has it needs nobody's leave.
+        `again`: it was given out before (`has_left`), and whoever has it needs nobody's leave.
         """
         grant = case.settled.releases.get(grant_id)
         with self._store.reading() as connection:
             prepared = capsules.of_grant(connection, grant_id)
-            again = again and capsules.has_left(connection, grant_id)
         if grant is None or prepared is None or grant.origin != self._country:
             raise NotAllowedNow(f"grant {grant_id} is not effective", rule="grant_effective")
         permitted = grant.state == "released" if again else may_leave(case, grant_id, self._today())

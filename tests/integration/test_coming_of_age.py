@@ -66,8 +66,9 @@ def test_a_consent_of_others_opens_nothing_once_she_is_of_age(both):
     both.kz.did(both.case_id, access.record_data, data=born(18))
 
     assert both.kz.keystore.age(both.case_id).ended == (both.consent_id,)
-    with pytest.raises(BasisMissing, match="by age"):
-        both.kz.keystore.carry(both.case_id, grant_id)
+    for again in (True, False, True):
+        with pytest.raises(BasisMissing, match="by age"):
+            both.kz.keystore.carry(both.case_id, grant_id, again=again)
     with pytest.raises(BasisMissing, match="by age"):
         both.kz.keystore.prepare(both.case_id, both.handoff_id, preview=True)
 
