@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier, Literal
-from xdist.scheduler import LoadScopeScheduling
+from xdist.scheduler import LoadFileScheduling
 
 from ledger import database as databases
 from node.embedded.kafka import EmbeddedKafka
@@ -164,15 +164,14 @@ def kz(new_node) -> Node:
     return node
 
 
-class ByFile(LoadScopeScheduling):
+class ByFile(LoadFileScheduling):
     """Lets one process of `make test` run a whole file, whose fixtures then are made once.
 
     One runs all the end-to-end tests: the nodes of several countries are enough for a machine.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        path = nodeid.partition("::")[0]
-        return E2E if path.startswith(E2E) else path
+        return E2E if nodeid.startswith(E2E) else super()._split_scope(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
