@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -21,7 +22,8 @@ from ledger.keys import wire
 from ledger.keys.keystore import Keystore
 from ledger.receipt import Receipt
 from ledger.service import Ledger
-from tests.country import CASEWORKER, SUPERVISOR, Node, Referee
+from tests.conftest import databases_for_a_while
+from tests.country import CASEWORKER, SUPERVISOR, Node, Referee, agreement_of
 
 PREVIEW = (DataScope.PREVIEW,)
 REST = (DataScope.IDENTITY, DataScope.HEALTH)
@@ -94,6 +96,11 @@ class Corridor:
     def sent(self) -> UUID:
         """Let KZ send the referral, and KG say that it arrived."""
         self.opened()
+        self.referred()
+        return self.case_id
+
+    def referred(self) -> None:
+        """Let KZ send a referral on the permission there is, and KG say that it arrived."""
         self.kz.did(
             self.case_id, referral.send_referral, recipient="KG", basis_id=self.consent_id,
             scopes=PREVIEW + REST, due_on=soon(), handoff_id=self.handoff_id, data=BRIEF,
@@ -101,7 +108,6 @@ class Corridor:
         self.settle()
         self.kg.did(self.case_id, referral.receive_referral, handoff_id=self.handoff_id)
         self.settle()
-        return self.case_id
 
     def accepted(self) -> UUID:
         """Let KG take it on."""
@@ -159,6 +165,20 @@ class Corridor:
         asked = {"access_id": access_id, "scopes": scopes or REST, "purpose": Purpose.SERVICE}
         desk.did(self.case_id, access.access_data, by=by, **asked)
         return access_id
+
+
+@contextmanager
+def referees(
+    postgres: str, template: str, folder: Path, prefix: str, kafka: str = ""
+) -> Iterator[Referee]:
+    """Give KZ and KG with a database each, for a whole module."""
+    keys = {code: folder / f"{code}.key" for code in ("KZ", "KG")}
+    agreement = agreement_of(prefix, keys)
+    with databases_for_a_while(postgres, template) as make:
+        nodes = [Node(code, agreement, make(), keys[code], kafka, folder) for code in keys]
+        for node in nodes:
+            node.mirrored()
+        yield Referee(*nodes)
 
 
 @contextmanager

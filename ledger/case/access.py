@@ -17,23 +17,23 @@ from events.access import (
 from events.codes import DataScope, Purpose, Role
 from events.errors import AccessRefused, BadInput, CodeUnknown, NotAllowedNow, ProtectiveRefusal
 from events.stamp import Event
+from ledger.case.bases import Scopes
 from ledger.case.block import is_excluded
 from ledger.case.case import Case
 from ledger.case.changing import changed
 from ledger.case.effects import Effect
-from ledger.case.matter import SUPERVISING, Draft, Drafts, Matter
+from ledger.case.matter import WORKING, Draft, Drafts, Matter
 from ledger.case.national import BrokenGlass
 from ledger.case.personal import PersonalData
 from ledger.case.plane import Plane
 from ledger.case.receiving import is_for, standing_grants
 
-Scopes = tuple[DataScope, ...]
 #: How long broken glass lets somebody read, and within what time somebody else looks again.
 GLASS = timedelta(hours=3)
 REVIEW = timedelta(hours=24)
 #: Roles that work with the child, and may read what they need for it. Border, consular, police and
 #: migration roles never do; what the protection roles of issue F may read comes with them.
-READING = frozenset({Role.CASEWORKER, Role.SUPERVISOR, Role.FOCAL_POINT, Role.GUARDIAN})
+READING = WORKING | {Role.GUARDIAN}
 #: Ways in for which the one who asks has a right of another kind.
 _BY_OFFICE: Mapping[str, frozenset[str]] = {
     "receipt": frozenset({Role.DATA_PROTECTION_OFFICER, *READING}),
@@ -42,15 +42,7 @@ _BY_OFFICE: Mapping[str, frozenset[str]] = {
 }
 #: Who may break the glass: who works with children or answers for their data, and nobody who may
 #: be a party to the case.
-BREAKING = frozenset(
-    {
-        Role.CASEWORKER,
-        Role.SUPERVISOR,
-        Role.FOCAL_POINT,
-        Role.PROTECTION_OFFICER,
-        Role.DATA_PROTECTION_OFFICER,
-    }
-)
+BREAKING = WORKING | {Role.PROTECTION_OFFICER, Role.DATA_PROTECTION_OFFICER}
 DOORS = frozenset({"read", "search", "export", "receipt", "audit", "break_glass"})
 
 
@@ -168,10 +160,10 @@ def _on(basis_id: UUID, newest: Mapping[tuple[str, DataScope], UUID], scopes: Sc
 
 def _require_right(matter: Matter, scopes: Scopes, door: str, about: UUID | None) -> None:
     """Refuse who may not be shown this; in the same words, whether by role, block or wish."""
-    by, withheld = matter.by, _is_withheld(matter)
+    by, excluded = matter.by, is_excluded(matter)
     words = f"case {matter.case.case_id}: a {by.role} is not shown this"
-    if is_excluded(matter) or withheld:
-        hidden = "withheld" if withheld and not is_excluded(matter) else "excluded"
+    if excluded or _is_withheld(matter):
+        hidden = "excluded" if excluded else "withheld"
         raise AccessRefused(words, rule="role", recorded_as=hidden)
     if by.role == Role.GUARDIAN and not may_guardian_look(matter.case):
         raise AccessRefused(words, rule="role", recorded_as="guardian")
@@ -258,6 +250,5 @@ def review_access(matter: Matter, /, *, access_id: UUID, upheld: bool) -> Drafts
         )
     if broken.actor == matter.by.id:
         raise ProtectiveRefusal("who broke the glass cannot review it", rule="four_eyes")
-    if matter.by.role not in {*SUPERVISING, Role.DATA_PROTECTION_OFFICER}:
-        matter.require_supervising()
+    matter.require_answering()
     return (Draft(AccessReviewed, {"access_id": access_id, "upheld": upheld}),)

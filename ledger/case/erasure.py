@@ -7,14 +7,14 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from events.codes import DataScope, RetentionGround, Role
+from events.codes import DataScope, Role
 from events.erasure import ErasureApproved, ErasureRequested, HoldEnded, HoldPlaced, KeysErased
 from events.errors import CaseUnknown, NotAllowedNow, ProtectiveRefusal, WrongRole
 from events.stamp import Event
 from ledger.case.case import Case
 from ledger.case.changing import changed
 from ledger.case.effects import Effect
-from ledger.case.matter import SUPERVISING, Draft, Drafts, Matter
+from ledger.case.matter import Draft, Drafts, Matter
 from ledger.case.national import Erasure
 from ledger.case.personal import PersonalData
 from ledger.case.plane import Plane
@@ -71,14 +71,14 @@ EFFECTS: Mapping[type[Event], Effect] = {
 def request_erasure(matter: Matter, /, *, erasure_id: UUID | None = None) -> Drafts:
     """Ask that what this country knows of a closed case be erased."""
     require_erasable(matter.case, matter.today)
-    _require_may_erase(matter)
+    matter.require_answering()
     return (Draft(ErasureRequested, {"erasure_id": erasure_id or matter.new_id()}),)
 
 
 def approve_erasure(matter: Matter, /, *, erasure_id: UUID) -> Drafts:
     """Approve an erasure: two persons, one of them the data-protection officer."""
     require_erasable(matter.case, matter.today)
-    _require_may_erase(matter)
+    matter.require_answering()
     erasure = matter.case.national.care.erasures.get(erasure_id)
     if erasure is None or erasure.state != "requested":
         raise NotAllowedNow(
@@ -91,12 +91,6 @@ def approve_erasure(matter: Matter, /, *, erasure_id: UUID) -> Drafts:
     if Role.DATA_PROTECTION_OFFICER not in {erasure.requester_role, matter.by.role}:
         raise WrongRole("a data-protection officer has to ask for an erasure or approve it")
     return (Draft(ErasureApproved, {"erasure_id": erasure_id}),)
-
-
-def _require_may_erase(matter: Matter) -> None:
-    """Refuse whoever does not answer for the case or for its data."""
-    if matter.by.role not in {*SUPERVISING, Role.DATA_PROTECTION_OFFICER}:
-        raise WrongRole(f"a {matter.by.role} neither asks for an erasure nor approves it")
 
 
 def record_erased(
@@ -130,8 +124,7 @@ def place_hold(
 ) -> Drafts:
     """Forbid erasure for a while, on a legal ground; which is sealed."""
     matter.require_known()
-    if matter.by.role != Role.DATA_PROTECTION_OFFICER:
-        matter.require_supervising()
+    matter.require_answering()
     if until is not None and until < matter.today:
         raise NotAllowedNow(f"a hold until {until} would be over", rule="hold_until")
     if data is not None:
@@ -142,8 +135,7 @@ def place_hold(
 def end_hold(matter: Matter, /, *, hold_id: UUID) -> Drafts:
     """End a hold before its day."""
     matter.require_known()
-    if matter.by.role != Role.DATA_PROTECTION_OFFICER:
-        matter.require_supervising()
+    matter.require_answering()
     if hold_id not in matter.case.national.care.holds:
         raise NotAllowedNow(f"case {matter.case.case_id} has no hold {hold_id}", rule="hold_known")
     return (Draft(HoldEnded, {"hold_id": hold_id}),)
@@ -224,8 +216,7 @@ def require_not_kept(case: Case, grant_id: UUID, on: date) -> None:
         return
     if holds_on(case.national, on):
         raise ProtectiveRefusal(f"grant {grant_id}: a hold keeps its keys", rule="hold")
-    claimed = grant.ground is not RetentionGround.UNKNOWN
-    if claimed and grant.until is not None and on <= grant.until:
+    if grant.is_kept(on):
         raise ProtectiveRefusal(
             f"grant {grant_id}: its keys are kept until {grant.until}", rule="retention"
         )

@@ -27,6 +27,8 @@ from ledger.case.personal import PersonalData
 SUPERVISING = frozenset({Role.SUPERVISOR, Role.FOCAL_POINT})
 #: Who works with the case, and answers for it. A guardian or a provider may be a party to it.
 WORKING = frozenset({Role.CASEWORKER, *SUPERVISING})
+#: Who answers for the case or for its data.
+ANSWERING = SUPERVISING | {Role.DATA_PROTECTION_OFFICER}
 #: Roles that only look. An auditor who decides would have to audit himself.
 _LOOKING = frozenset({Role.AUDITOR})
 #: A pseudonym or a code; no spaces and no other alphabet, so that it is hard to type a name.
@@ -149,6 +151,11 @@ class Matter:
         """Refuse whoever is not in charge of the case, before anything of it is told."""
         if self.by.role not in WORKING:
             raise WrongRole(f"a {self.by.role} does not decide this")
+
+    def require_answering(self) -> None:
+        """Refuse unless a supervisor, a focal point or the data-protection officer decides."""
+        if self.by.role not in ANSWERING:
+            self.require_supervising()
 
     def require_supervising(self) -> None:
         """Refuse unless a supervisor or focal point decides."""

@@ -117,6 +117,11 @@ class Release:
         """Whether it is the first of the two steps."""
         return self.scopes == (DataScope.PREVIEW,)
 
+    def is_kept(self, on: date) -> bool:
+        """Say whether its recipient may keep it on a day (UTC), on a ground of its own."""
+        claimed = self.ground is not RetentionGround.UNKNOWN
+        return claimed and self.until is not None and on <= self.until
+
 
 @dataclass(frozen=True, kw_only=True)
 class Attested:

@@ -41,6 +41,4 @@ def is_for(case: Case, grant: Release, purpose: Purpose, door: str) -> bool:
 
 
 def _stands(grant: Release, on: date) -> bool:
-    if grant.state == "released":
-        return True
-    return grant.state == "claimed" and grant.until is not None and on <= grant.until
+    return grant.state == "released" or (grant.state == "claimed" and grant.is_kept(on))

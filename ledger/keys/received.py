@@ -9,7 +9,7 @@ from uuid import UUID
 
 import structlog
 
-from events.codes import DataScope, RetentionGround
+from events.codes import DataScope
 from events.errors import SealBroken
 from events.stamp import Event, SealedEntry
 from ledger.case.case import Case
@@ -98,8 +98,7 @@ class Received(NamedTuple):
         return self._state(grant) or self._state(ahead)
 
     def _state(self, grant: Release) -> str | None:
-        kept = grant.ground is not RetentionGround.UNKNOWN
-        kept = kept and grant.until is not None and self.today <= grant.until
+        kept = grant.is_kept(self.today)
         if grant.state == "released":
             # Its sender owes a stop; the child's word does not wait for it.
             permitted = kept or is_permitted(self.case.ahead, grant, self.today)

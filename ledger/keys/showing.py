@@ -20,6 +20,7 @@ from events.referral import ReferralSent
 from events.transfer import TransferProposed
 from ledger.case.access import may_guardian_look
 from ledger.case.case import Case
+from ledger.case.matter import ANSWERING
 from ledger.case.receiving import is_for
 from ledger.keys.received import Received
 from ledger.keys.records import (
@@ -36,7 +37,6 @@ Shown = Mapping[str, Mapping[DataScope, Opened]]
 #: Own events whose data everybody may see who works with the child. Why somebody is blocked, why
 #: a permission was overridden or the glass broken: that is for those who answer for it.
 _FOR_ALL = OF_RECORD | {ReferralSent, TransferProposed, KeysReleased}
-_ANSWERING = frozenset({Role.SUPERVISOR, Role.FOCAL_POINT, Role.DATA_PROTECTION_OFFICER})
 
 
 class Showing(NamedTuple):
@@ -81,7 +81,7 @@ class Showing(NamedTuple):
         if told is None:
             return {}
         if told.event.origin == self.case.country:
-            if type(told.event) not in _FOR_ALL and by.role not in _ANSWERING:
+            if type(told.event) not in _FOR_ALL and by.role not in ANSWERING:
                 raise AccessRefused(
                     f"case {self.case.case_id}: a {by.role} is not shown this event", rule="role"
                 )

@@ -13,9 +13,8 @@ from events.stamp import Actor
 from ledger.case import access, block, consent
 from ledger.case.personal import PersonalData
 from ledger.keys.national import opened
-from tests.conftest import databases_for_a_while
-from tests.country import CASEWORKER, SUPERVISOR, Node, Referee, agreement_of
-from tests.crossing import PREVIEW, REST, corridor, soon
+from tests.country import CASEWORKER, SUPERVISOR
+from tests.crossing import PREVIEW, REST, corridor, referees, soon
 
 WHY = PersonalData({DataScope.NARRATIVE: {"why": "the clinic waits"}})
 
@@ -23,14 +22,8 @@ WHY = PersonalData({DataScope.NARRATIVE: {"why": "the clinic waits"}})
 @pytest.fixture(scope="module")
 def countries(postgres, template, tmp_path_factory):
     """KZ and KG for the whole module; every test has a case of its own."""
-    folder = tmp_path_factory.mktemp("keys")
-    keys = {code: folder / f"{code}.key" for code in ("KZ", "KG")}
-    agreement = agreement_of("access", keys)
-    with databases_for_a_while(postgres, template) as make:
-        nodes = [Node(code, agreement, make(), keys[code], folder=folder) for code in keys]
-        for node in nodes:
-            node.mirrored()
-        yield Referee(*nodes)
+    with referees(postgres, template, tmp_path_factory.mktemp("keys"), "access") as found:
+        yield found
 
 
 @pytest.fixture

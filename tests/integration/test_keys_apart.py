@@ -16,9 +16,8 @@ from ledger.case import access, block, care, consent, erasure, identity, referra
 from ledger.case.personal import PersonalData
 from ledger.keys.national import opened
 from ledger.keys.seal import key_id, key_id_of
-from tests.conftest import databases_for_a_while
-from tests.country import CASEWORKER, SUPERVISOR, Node, Referee, agreement_of
-from tests.crossing import BRIEF, DPO, PREVIEW, REST, SYSTEM, corridor, soon
+from tests.country import CASEWORKER, SUPERVISOR
+from tests.crossing import DPO, REST, SYSTEM, corridor, referees, soon
 
 ALLERGY = PersonalData({DataScope.HEALTH: {"allergy": "nuts"}})
 WHY = PersonalData({DataScope.PROTECTION: {"why": "the uncle waits there"}})
@@ -27,14 +26,8 @@ WHY = PersonalData({DataScope.PROTECTION: {"why": "the uncle waits there"}})
 @pytest.fixture(scope="module")
 def countries(postgres, template, tmp_path_factory):
     """KZ and KG with a database each for the whole module; every test has a case of its own."""
-    folder = tmp_path_factory.mktemp("keys")
-    keys = {code: folder / f"{code}.key" for code in ("KZ", "KG")}
-    agreement = agreement_of("apart", keys)
-    with databases_for_a_while(postgres, template) as make:
-        nodes = [Node(code, agreement, make(), keys[code], folder=folder) for code in keys]
-        for node in nodes:
-            node.mirrored()
-        yield Referee(*nodes)
+    with referees(postgres, template, tmp_path_factory.mktemp("keys"), "apart") as found:
+        yield found
 
 
 @pytest.fixture
@@ -55,12 +48,7 @@ def again(both):
     """Let KZ refer the case once more, on a permission of its own, and KG take it on."""
     both.handoff_id = uuid4()
     both.granted()
-    both.kz.did(
-        both.case_id, referral.send_referral, recipient="KG", basis_id=both.consent_id,
-        scopes=PREVIEW + REST, due_on=soon(), handoff_id=both.handoff_id, data=BRIEF,
-    )  # fmt: skip
-    both.settle()
-    both.kg.did(both.case_id, referral.receive_referral, handoff_id=both.handoff_id)
+    both.referred()
     both.kg.did(both.case_id, referral.accept_referral, handoff_id=both.handoff_id)
     both.settle()
 

@@ -28,9 +28,8 @@ from ledger.case.personal import PersonalData
 from ledger.keys.records import Events, Told, open_entry
 from ledger.keys.showing import Showing
 from ledger.keys.uses import FRESH
-from tests.conftest import databases_for_a_while
-from tests.country import Node, Referee, agreement_of, mirror
-from tests.crossing import AUDITOR, BRIEF, DPO, PREVIEW, REST, SYSTEM, corridor
+from tests.country import mirror
+from tests.crossing import AUDITOR, BRIEF, DPO, PREVIEW, REST, SYSTEM, corridor, referees
 
 STAMP = [one.name for one in fields(Event)]
 
@@ -38,14 +37,8 @@ STAMP = [one.name for one in fields(Event)]
 @pytest.fixture(scope="module")
 def countries(postgres, template, tmp_path_factory):
     """KZ and KG with a database each for the whole module; every test has a case of its own."""
-    folder = tmp_path_factory.mktemp("keys")
-    keys = {code: folder / f"{code}.key" for code in ("KZ", "KG")}
-    agreement = agreement_of("keystores", keys)
-    with databases_for_a_while(postgres, template) as make:
-        nodes = [Node(code, agreement, make(), keys[code], folder=folder) for code in keys]
-        for node in nodes:
-            node.mirrored()
-        yield Referee(*nodes)
+    with referees(postgres, template, tmp_path_factory.mktemp("keys"), "keystores") as found:
+        yield found
 
 
 @pytest.fixture

@@ -22,9 +22,8 @@ from ledger.keys import wire
 from ledger.keys.asking import Destroyed
 from ledger.keys.client import KeystoreClient
 from node.run_reactor import LedgerDesk
-from tests.conftest import databases_for_a_while
-from tests.country import Node, Referee, agreement_of
-from tests.crossing import PREVIEW, REST, corridor
+from tests.country import Referee
+from tests.crossing import PREVIEW, REST, corridor, referees
 from tests.readers import eventually
 
 RELEASE = ["prepared", "released", "carried", "received"]
@@ -40,14 +39,9 @@ class Killed(BaseException):
 def countries(postgres, template, kafka, tmp_path_factory):
     """KZ and KG with databases and topics for the whole module; every test has its own case."""
     folder = tmp_path_factory.mktemp("keys")
-    keys = {code: folder / f"{code}.key" for code in ("KZ", "KG")}
-    agreement = agreement_of("reactors", keys)
-    topics.ensure_topics(kafka, agreement, countries=["KZ", "KG"])
-    with databases_for_a_while(postgres, template) as make:
-        nodes = [Node(code, agreement, make(), keys[code], kafka, folder) for code in keys]
-        for node in nodes:
-            node.mirrored()
-        yield Referee(*nodes)
+    with referees(postgres, template, folder, "reactors", kafka) as found:
+        topics.ensure_topics(kafka, found.nodes[0].agreement, countries=["KZ", "KG"])
+        yield found
 
 
 @pytest.fixture
