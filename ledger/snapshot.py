@@ -15,7 +15,7 @@ from uuid import UUID
 import psycopg
 from psycopg import Connection
 from psycopg.rows import tuple_row
-from psycopg.sql import SQL, Composed, Identifier
+from psycopg.sql import SQL, Identifier
 
 from ledger.case.recording import Recorded
 from ledger.history import Histories, History, Mirrored, PrefixChanged, Stored
@@ -158,8 +158,8 @@ def _rows(
 
 
 @cache
-def _statement(generation: int) -> Composed:
-    return SQL(_ONE_LOOK).format(parked=Identifier(f"read_{generation}", "parked"))
+def _statement(generation: int) -> bytes:
+    return SQL(_ONE_LOOK).format(parked=Identifier(f"read_{generation}", "parked")).as_bytes()
 
 
 def generation_in_use(connection: Connection[Any]) -> int:

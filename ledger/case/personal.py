@@ -14,6 +14,7 @@ _DEEPEST = 4
 _LONGEST_NAME = 64
 #: Whole numbers beyond this are written as texts: no reader has to hold them.
 _LARGEST = 2**63
+_order = list(DataScope).index
 
 
 class PersonalData:
@@ -26,7 +27,7 @@ class PersonalData:
 
     def __init__(self, said: Mapping[DataScope, Mapping[str, Any]]) -> None:
         """Take the values; BadInput if there are none, or if they are no plain JSON."""
-        self._said = {scope: _encoded(scope, values) for scope, values in said.items()}
+        self._said = {scope: _encoded(scope, said[scope]) for scope in sorted(said, key=_order)}
         if not self._said:
             raise BadInput("there is no data: name at least one scope", rule="data_given")
 
@@ -48,7 +49,7 @@ class PersonalData:
     @property
     def scopes(self) -> tuple[DataScope, ...]:
         """The scopes that something is said about, in the order of the list."""
-        return tuple(scope for scope in DataScope if scope in self._said)
+        return tuple(self._said)
 
     def text(self, scope: DataScope) -> bytes:
         """Return what is said in one scope, as JSON; nothing if nothing is."""

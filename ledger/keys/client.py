@@ -5,8 +5,7 @@ from __future__ import annotations
 import queue
 import select
 import socket
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -30,7 +29,7 @@ class KeystoreClient:
 
     def close(self) -> None:
         """Close the connections that are not in use."""
-        for connection in self._idle_ones():
+        while (connection := self._idle_one()) is not None:
             connection.close()
 
     def seal(self, fields: Sequence[Field]) -> Sequence[bytes]:
@@ -80,37 +79,20 @@ class KeystoreClient:
 
     def _ask(self, what: str, case_id: UUID | None = None, **more: Any) -> Any:
         asked = {"ask": what, **more} | ({} if case_id is None else {"case_id": str(case_id)})
-        with self._connected() as connection:
-            text = connection.ask(wire.line(asked))
-        answer = wire.message(text)
+        answer = wire.message(self._answer(wire.line(asked)))
         if "error" in answer:
             raise wire.error_in(answer)
         return answer["answer"]
 
-    def _idle_ones(self) -> Iterator[_Connection]:
-        """Take the connections that nobody uses, one by one."""
-        with suppress(queue.Empty):
-            while True:
-                yield self._idle.get_nowait()
-
-    def _still_open(self) -> _Connection | None:
-        """Return an idle connection; one that its other side has left is closed instead."""
-        for connection in self._idle_ones():
-            if not connection.is_left():
-                return connection
-            connection.close()
-        return None
-
-    @contextmanager
-    def _connected(self) -> Iterator[_Connection]:
-        """Give a connection; one that broke is closed, and everybody else's, too.
+    def _answer(self, line: bytes) -> bytes:
+        """Return the answer to a line. A connection that broke is closed, and everybody's with it.
 
         Nothing is asked twice by itself: whoever asked may ask again, and gets the same.
         """
         try:
             connection = self._still_open() or _Connection(self._path)
             try:
-                yield connection
+                text = connection.ask(line)
             except BaseException:
                 connection.close()
                 self.close()
@@ -121,6 +103,22 @@ class KeystoreClient:
                 f"the keystore at {self._path.name} does not answer: {type(error).__name__}",
                 rule="keystore",
             ) from None
+        return text
+
+    def _still_open(self) -> _Connection | None:
+        """Return an idle connection; one that its other side has left is closed instead."""
+        while (connection := self._idle_one()) is not None:
+            if not connection.is_left():
+                return connection
+            connection.close()
+        return None
+
+    def _idle_one(self) -> _Connection | None:
+        """Take a connection that nobody uses."""
+        try:
+            return self._idle.get_nowait()
+        except queue.Empty:
+            return None
 
 
 class _Connection:

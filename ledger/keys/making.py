@@ -1,10 +1,10 @@
-"""Makes sets of keys, each kept in one transaction: its row, and its share in every slot file."""
+"""Makes sets of keys, each kept in one statement: its row, which names its share in the slots."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid4
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -22,19 +22,32 @@ from ledger.keys.wrapping import wrap
 
 #: Scopes of an own set: all there are.
 OWN_SCOPES: Final = tuple(number for number in SCOPE_NUMBER.values() if number)
+FIRST_EPOCH: Final = 1
+
+
+class Made(NamedTuple):
+    """A set that is kept, and its keys in the order of its scopes."""
+
+    row: Row
+    deks: list[bytes]
+
+    def __repr__(self) -> str:
+        """Show no key."""
+        return f"Made({self.row!r})"
 
 
 class Maker:
-    """Makes the sets of one vault; the caller holds the case (`Connections.of_case`)."""
+    """Makes the sets of one vault; the caller holds the case (`Connections.of_case`).
+
+    For its first epoch nobody has to: of two who make it at once, the row takes one.
+    """
 
     def __init__(self, supply: Supply, kek: KekChain) -> None:
         self._supply = supply
         self._kek = kek
 
-    def own(
-        self, connection: Connection[Any], case_id: UUID, epoch: int
-    ) -> tuple[Row, list[bytes]]:
-        """Make keys of this country's own for an epoch, with a block of seals; return them."""
+    def own(self, connection: Connection[Any], case_id: UUID, epoch: int) -> Made | None:
+        """Make keys of this country's own, with a block of seals; None if the epoch is there."""
         deks = [os.urandom(KEY_BYTES) for _ in OWN_SCOPES]
         owner = Owner(
             set_id=uuid4(),
@@ -44,7 +57,8 @@ class Maker:
             scopes=OWN_SCOPES,
             key_ids=[key_id(dek) for dek in deks],
         )
-        return self._keep(connection, owner, deks, seals=BLOCK), deks
+        row = self._keep(connection, owner, deks, seals=BLOCK)
+        return None if row is None else Made(row, deks)
 
     def received(
         self,
@@ -92,14 +106,13 @@ class Maker:
             stage=stage,
             public=private.public_key().public_bytes_raw(),
         )
-        return self._keep(connection, owner, [private.private_bytes_raw()])
+        row = self._keep(connection, owner, [private.private_bytes_raw()])
+        assert row is not None, "only own sets are made without the case"
+        return row
 
     def _keep(
         self, connection: Connection[Any], owner: Owner, keys: Sequence[bytes], *, seals: int = 0
-    ) -> Row:
+    ) -> Row | None:
         slot, share = self._supply.take(connection)
         wrapped = wrap(keys, self._kek.current, share, owner.case_id, owner.set_id)
-        rows.add(connection, owner, slot, wrapped, seals=seals)
-        row = rows.by_id(connection, owner.set_id)
-        assert row is not None, "it was added in this transaction"
-        return row
+        return rows.add(connection, owner, slot, wrapped, seals=seals)

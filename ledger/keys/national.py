@@ -30,6 +30,12 @@ from ledger.keys.seal import (
 )
 
 COUNTRY, RESTRICTED = "country", "restricted"
+#: The restricted box stands inside the other one, whose size hides its own: padded to a whole
+#: bucket, it would need the next larger one outside, and that would tell.
+_SIZES: Mapping[str, tuple[int, ...]] = {
+    COUNTRY: NATIONAL_BUCKETS,
+    RESTRICTED: tuple(sorted({*BUCKETS, *NATIONAL_BUCKETS})),
+}
 _OPEN, _CLOSED = b"\0", b"\1"
 _ENVELOPE = NEWEST["NationalEvent"]
 #: Nobody: who decided stands inside.
@@ -146,10 +152,7 @@ class NationalKeys:
         key = self._newest.get(kind)
         if key is None:
             raise KeyUnknown(f"the national key file holds no {kind} key")
-        # The restricted box stands inside the other one, whose size hides its own: padded to a
-        # whole bucket, it would need the next larger one outside, and that would tell.
-        sizes = NATIONAL_BUCKETS if kind == COUNTRY else (*BUCKETS, *NATIONAL_BUCKETS)
-        size = padded(len(content), sorted(set(sizes)))
+        size = padded(len(content), _SIZES[kind])
         return seal(key.secret, _place(event, kind, key.epoch), content, size=size)
 
     def _open(self, envelope: NationalEvent, box: bytes) -> bytes:

@@ -18,8 +18,8 @@ _COLUMNS: LiteralString = (
 )
 _FROM: LiteralString = f"SELECT {_COLUMNS} FROM keystore.key_set WHERE "  # noqa: S608 - our own
 _NEWEST: LiteralString = _FROM + "case_id = %s AND kind = 'own' ORDER BY epoch DESC LIMIT 1"
-_NEWEST_LIVE: LiteralString = (
-    "SELECT CASE WHEN state = 'live' THEN set_id END FROM keystore.key_set"
+_WHICH: LiteralString = (
+    "SELECT set_id, state FROM keystore.key_set"
     " WHERE case_id = %s AND kind = 'own' ORDER BY epoch DESC LIMIT 1"
 )
 _AT: LiteralString = _FROM + "case_id = %s AND kind = 'own' AND epoch = %s"
@@ -50,11 +50,13 @@ _CHOSEN: LiteralString = (
     " ORDER BY created_at, epoch, set_id"
 )
 _ERASING: LiteralString = "SELECT DISTINCT case_id FROM keystore.key_set WHERE state = 'erasing'"
-_ADD: LiteralString = """
+_ADD: LiteralString = f"""
 INSERT INTO keystore.key_set (set_id, kind, case_id, epoch, grant_id, handoff_id, stage, public,
     scopes, key_ids, slot, kek_id, share_db, wrapped, canary, seals)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-"""
+ON CONFLICT (case_id, epoch) WHERE kind = 'own' DO NOTHING
+RETURNING {_COLUMNS}
+"""  # noqa: S608 - our own
 _RESERVE: LiteralString = """
 UPDATE keystore.key_set SET seals = seals + %(more)s
 WHERE set_id = %(set)s AND state = 'live' AND seals + %(more)s <= %(most)s
@@ -75,6 +77,13 @@ _UNDER_OTHERS: LiteralString = (
 _REWRAP: LiteralString = """
 UPDATE keystore.key_set SET kek_id = %s, share_db = %s, wrapped = %s, canary = %s WHERE set_id = %s
 """
+
+
+class Newest(NamedTuple):
+    """Which own set of a case is the newest."""
+
+    set_id: UUID
+    state: str
 
 
 class Row(NamedTuple):
@@ -136,13 +145,13 @@ def newest(connection: Connection[Any], case_id: UUID) -> Row | None:
     return _one(connection, _NEWEST, (case_id,))
 
 
-def newest_live(connection: Connection[Any], case_id: UUID) -> UUID | None:
-    """Return which own set is the newest, if that one is live: all to ask of a remembered set.
+def which_is_newest(connection: Connection[Any], case_id: UUID) -> Newest | None:
+    """Return id and state of the newest own set: all to ask of a remembered set.
 
     Reading its whole row was a third of the work of a seal.
     """
-    found = connection.execute(_NEWEST_LIVE, (case_id,)).fetchone()
-    return None if found is None else found[0]
+    found = connection.execute(_WHICH, (case_id,)).fetchone()
+    return None if found is None else Newest(*found)
 
 
 def own_at(connection: Connection[Any], case_id: UUID, epoch: int) -> Row | None:
@@ -204,18 +213,15 @@ def erasing(connection: Connection[Any]) -> list[UUID]:
 
 def add(
     connection: Connection[Any], owner: Owner, slot: int, keys: Wrapped, *, seals: int = 0
-) -> None:
-    """Keep a new set, with so many seals reserved already."""
+) -> Row | None:
+    """Keep a new set, with so many seals reserved already; None if its epoch was made before."""
     what = owner
-    connection.execute(
-        _ADD,
-        (
-            *(what.set_id, what.kind, what.case_id, what.epoch, what.grant_id, what.handoff_id),
-            *(what.stage, what.public, list(what.scopes), list(what.key_ids), slot),
-            *(keys.kek_id, keys.share_db, keys.keys, keys.canary, seals),
-        ),
-        prepare=True,
+    told = (
+        *(what.set_id, what.kind, what.case_id, what.epoch, what.grant_id, what.handoff_id),
+        *(what.stage, what.public, list(what.scopes), list(what.key_ids), slot),
+        *(keys.kek_id, keys.share_db, keys.keys, keys.canary, seals),
     )
+    return _one(connection, _ADD, told)
 
 
 def reserve(connection: Connection[Any], set_id: UUID, more: int, most: int) -> bool:

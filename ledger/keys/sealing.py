@@ -160,4 +160,5 @@ def _with(one: Recorded, boxes: Sequence[bytes]) -> Recorded:
     entries = tuple(
         SealedEntry(scope=scope, box=box) for scope, box in zip(one.data, boxes, strict=True)
     )
-    return replace(one, event=replace(one.event, sealed=(*one.event.sealed, *entries)), data={})
+    event = replace(one.event, sealed=(*one.event.sealed, *entries))
+    return Recorded(one.topic, one.number, event)

@@ -26,6 +26,7 @@ _SKIP = """
 SELECT setval('keystore.next_slot', greatest(%s, last_value + is_called::int), false)
 FROM keystore.next_slot
 """
+_NEXT = "SELECT nextval('keystore.next_slot'), ready FROM keystore.slot_file"
 _KEEP = "UPDATE keystore.slot_file SET replicas = %s, incarnation = ledger.incarnation()"
 
 
@@ -71,11 +72,10 @@ class Supply:
 
         KeystoreDamaged if fewer than two replicas have it, or if no more can be made.
         """
-        slot = self._next(connection)
-        known = _known(connection)
-        assert known is not None, "the slot files are bound when the vault opens"
-        if slot >= known.ready:
-            self._extend(connection, slot)
+        ((slot, ready),) = connection.execute(_NEXT).fetchall()
+        if slot >= ready:
+            with connection.transaction():
+                self._extend(connection, slot)
         return slot, self._slots.read(slot, least=LEAST)
 
     def mend(self) -> int:
@@ -102,11 +102,6 @@ class Supply:
         while slot >= ready:
             ready = self._slots.extend(ready)
         connection.execute("UPDATE keystore.slot_file SET ready = %s", (ready,))
-
-    @staticmethod
-    def _next(connection: Connection[Any]) -> int:
-        ((slot,),) = connection.execute("SELECT nextval('keystore.next_slot')").fetchall()
-        return int(slot)
 
 
 def _known(connection: Connection[Any]) -> _Known | None:

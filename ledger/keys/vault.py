@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Final, Self
+from typing import Self
 from uuid import UUID
 
 from events.errors import KeysGone, KeystoreDamaged, RecordRejected
@@ -21,15 +21,13 @@ from ledger.keys.counting import SealCounter
 from ledger.keys.erasing import At, Eraser, Only
 from ledger.keys.kek import KekChain
 from ledger.keys.keyset import Erased, Evidence, KeySet, Kind, Line
-from ledger.keys.making import Maker
+from ledger.keys.making import FIRST_EPOCH, Made, Maker
 from ledger.keys.memory import Memory
 from ledger.keys.opening import Opener
 from ledger.keys.rotating import Rotated
 from ledger.keys.rows import Row
 from ledger.keys.slots import Slots
 from ledger.keys.supply import Supply
-
-_FIRST_EPOCH: Final = 1
 
 
 class Vault:
@@ -111,12 +109,13 @@ class Vault:
         KeysGone if they were destroyed: new ones are made only for who says `again`.
         """
         with self._connections.reading() as connection:
-            live = rows.newest_live(connection, case_id)
-            if live is not None and (remembered := self._memory.get(live)) is not None:
-                return remembered
+            newest = rows.which_is_newest(connection, case_id)
+            if newest is None:
+                if (made := self._maker.own(connection, case_id, FIRST_EPOCH)) is not None:
+                    return self._begun(made)
+            elif newest.state == "live" and (keys := self._memory.get(newest.set_id)) is not None:
+                return keys
             row = rows.newest(connection, case_id)
-        if row is None:
-            return self.next_epoch(case_id, after=_FIRST_EPOCH - 1)
         return self._live(row)
 
     def own_at(self, case_id: UUID, epoch: int) -> KeySet | Erased | None:
@@ -140,14 +139,16 @@ class Vault:
         out the number of an epoch a second time. KeysGone as for `own`; `again` says that the
         ledger has opened the case again after its keys were destroyed.
         """
-        made: list[bytes] = []
         with self._connections.of_case(case_id) as connection:
             row = rows.newest(connection, case_id)
+            made: Made | None = None
             if row is None or (row.state == "live" and (row.epoch or 0) <= after):
-                row, made = self._maker.own(connection, case_id, after + 1)
+                made = self._maker.own(connection, case_id, after + 1)
             elif again and row.state == "erased":
-                row, made = self._maker.own(connection, case_id, max(after, row.epoch or 0) + 1)
-        return self._begun(row, made) if made else self._live(row)
+                made = self._maker.own(connection, case_id, max(after, row.epoch or 0) + 1)
+            if made is None:  # the first epoch may have been made in between
+                row = rows.newest(connection, case_id)
+        return self._live(row) if made is None else self._begun(made)
 
     def for_release(self, case_id: UUID, *, after: int) -> KeySet:
         """Return keys with which nothing is sealed but one release.
@@ -163,7 +164,7 @@ class Vault:
             # After a release at `after` something was sealed at `after` + 1, known here or not.
             epoch = max(newest, after + 1) + 1
             made = [self._maker.own(connection, case_id, one) for one in (epoch, epoch + 1)]
-        first, _ = [self._begun(*one) for one in made]
+        first, _ = [self._begun(one) for one in made if one is not None]
         return first
 
     def reserve(self, keys: KeySet, count: int) -> None:
@@ -264,16 +265,17 @@ class Vault:
         """Make missing slot files anew from a good one; return how many."""
         return self._supply.mend()
 
-    def _live(self, row: Row) -> KeySet:
+    def _live(self, row: Row | None) -> KeySet:
+        assert row is not None, "one was seen, and sets are never deleted"
         found = self._opener.key_set(row)
         if isinstance(found, Erased):
             raise _gone(row)
         return found
 
-    def _begun(self, row: Row, deks: Sequence[bytes]) -> KeySet:
+    def _begun(self, made: Made) -> KeySet:
         """Return a set that is kept for good by now, and a block of seals with it."""
-        self._counter.began(row.set_id)
-        return self._opener.remember(row, deks)
+        self._counter.began(made.row.set_id)
+        return self._opener.remember(made.row, made.deks)
 
 
 def _gone(row: Row) -> KeysGone:

@@ -21,11 +21,12 @@ from ledger.keys.sealing import Field, Opened
 
 #: The longest line: a batch of some hundred texts.
 LONGEST_LINE = 16 * 1024 * 1024
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 def line(message: Mapping[str, Any]) -> bytes:
     """Return a message as one line."""
-    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+    return _ENCODER.encode(message).encode() + b"\n"
 
 
 def message(text: bytes) -> dict[str, Any]:

@@ -73,10 +73,11 @@ def test_an_epoch_is_made_once_and_its_number_never_used_again(vault):
     assert [line.epoch for line in vault.sets(case)] == [7]
 
 
-def test_two_processes_make_one_epoch(keystore, vault):
+@pytest.mark.parametrize("what", [("own",), ("next_epoch", ["after", 0])])
+def test_two_processes_make_one_epoch(keystore, vault, what):
     """Both are told of the same withdrawal, and both seal to the same key afterwards."""
     cases = [uuid4() for _ in range(12)]
-    calls = [("next_epoch", case, ["after", 0]) for case in cases]
+    calls = [(what[0], case, *what[1:]) for case in cases]
     runs = [keystore.elsewhere(*calls) for _ in range(2)]
     for run in runs:
         run.stdin.write("go\n")

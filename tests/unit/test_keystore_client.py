@@ -72,9 +72,8 @@ def test_who_asks_again_reaches_the_keystore_that_was_started_since(path, client
     with door(path, replicas=2):
         assert 2 == client.replicas()
     # What a killed process leaves behind: its side of every connection is closed.
-    for connection in client._idle_ones():
-        connection._socket.shutdown(2)
-        client._idle.put(connection)
-        break
+    connection = client._idle_one()
+    connection._socket.shutdown(2)
+    client._idle.put(connection)
     with door(path, replicas=1):
         assert 1 == client.replicas()
