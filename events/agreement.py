@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,13 @@ class Country:
     zone: str
     #: Verifier keys of its log signer, C2SP signed-note form, oldest first.
     log_keys: tuple[str, ...]
+    #: Verifier keys of what signs its notes, in the same form: of its sealer for each of its logs,
+    #: of its witnesses, and of who signs its order notes. A key's name says which it is.
+    note_keys: tuple[str, ...] = ()
+
+    def keys_named(self, name: str) -> tuple[str, ...]:
+        """Return the verifier keys of its notes that have a name."""
+        return tuple(key for key in self.note_keys if key.startswith(f"{name}+"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +57,23 @@ class Agreement:
         """The topic on which all countries hand released keys to each other."""
         return contract.grants_topic(self.prefix)
 
+    @property
+    def checkpoints_topic(self) -> str:
+        """The topic of signed notes about the shared logs."""
+        return contract.checkpoints_topic(self.prefix)
+
+    def national_checkpoints_topic(self, country: str) -> str:
+        """The topic of signed notes about a country's national log."""
+        return contract.national_checkpoints_topic(self.prefix, country)
+
+    def shared_log(self, country: str) -> str:
+        """The name of a country's log of the shared topic."""
+        return contract.log_name(self.shared_topic, country)
+
+    def national_log(self, country: str) -> str:
+        """The name of a country's log of its national topic."""
+        return contract.log_name(self.national_topic(country), country)
+
     def national_topic(self, country: str) -> str:
         """The topic that only this country writes and reads."""
         return contract.national_topic(self.prefix, country)
@@ -71,7 +95,12 @@ class Agreement:
     def parse(cls, table: Mapping[str, Any]) -> Agreement:
         """Return the agreement of a parsed TOML table."""
         countries = {
-            code: Country(code=code, zone=row["zone"], log_keys=tuple(row["log_keys"]))
+            code: Country(
+                code=code,
+                zone=row["zone"],
+                log_keys=tuple(row["log_keys"]),
+                note_keys=tuple(row.get("note_keys", ())),
+            )
             for code, row in table["countries"].items()
         }
         if not countries or not all(_COUNTRY.fullmatch(code) for code in countries):
@@ -91,11 +120,15 @@ class Agreement:
             f"partitions = {self.partitions}",
         ]
         for country in self.countries.values():
-            keys = ", ".join(f'"{key}"' for key in country.log_keys)
             lines += [
                 "",
                 f"[countries.{country.code}]",
                 f'zone = "{country.zone}"',
-                f"log_keys = [{keys}]",
+                f"log_keys = [{_quoted(country.log_keys)}]",
+                f"note_keys = [{_quoted(country.note_keys)}]",
             ]
         return "\n".join(lines) + "\n"
+
+
+def _quoted(keys: Iterable[str]) -> str:
+    return ", ".join(f'"{key}"' for key in keys)

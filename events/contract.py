@@ -90,6 +90,31 @@ def grants_topic(prefix: str) -> str:
     return f"{prefix}.grants"
 
 
+def checkpoints_topic(prefix: str) -> str:
+    """Return the name of the topic of signed notes about the shared logs, keyed by log."""
+    return f"{prefix}.checkpoints"
+
+
+def national_checkpoints_topic(prefix: str, country: str) -> str:
+    """Return the name of the topic of signed notes about one country's national log."""
+    return f"{prefix}.national.{country}.checkpoints"
+
+
+def witness_name(prefix: str, country: str) -> str:
+    """Return the name under which a country cosigns checkpoints of the others' shared logs."""
+    return f"{prefix}.witness/{country}"
+
+
+def domestic_witness_name(prefix: str, country: str) -> str:
+    """Return the name under which somebody in a country (an ombudsman) cosigns its national log."""
+    return f"{prefix}.national.{country}.witness"
+
+
+def order_name(prefix: str, country: str) -> str:
+    """Return the name under which a country signs in which order it heard the shared topic."""
+    return f"{prefix}.order/{country}"
+
+
 def log_name(topic: str, origin: str) -> str:
     """Return the name of an origin's log of one topic; it stands in signatures and checkpoints."""
     return f"{topic}/{origin}"

@@ -19,7 +19,7 @@ from psycopg.sql import SQL, Identifier, Literal
 
 from events.errors import Misconfigured, ServiceUnavailable
 
-#: What a program may be; the roles of 001_roles.sql, 007_keystore.sql and 010_row_security.sql.
+#: What a program may be; the roles of ledger/sql/.
 ROLES = (
     "ledger_append",
     "ledger_relay",
@@ -27,6 +27,8 @@ ROLES = (
     "ledger_audit",
     "ledger_keystore",
     "ledger_organisation",
+    "ledger_seal",
+    "ledger_witness",
 )
 
 # Roles and databases belong to the whole server, so two countries are never prepared at once.

@@ -33,6 +33,8 @@ ROLES: Mapping[str, str] = {
     "project": "ledger_project",
     "audit": "ledger_audit",
     "keystore": "ledger_keystore",
+    "seal": "ledger_seal",
+    "witness": "ledger_witness",
 }
 
 

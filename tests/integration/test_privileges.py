@@ -13,9 +13,10 @@ from tests.country import opened
 from tests.integration.test_store import row
 
 #: Everybody who may log in; what each may, stands in the files of ledger/sql and projections/sql.
-ROLES = ["append", "relay", "project", "audit", "keystore", "organisation"]
+ROLES = ["append", "relay", "project", "audit", "keystore", "organisation", "seal", "witness"]
 KEYS = [f"keystore.{name}" for name in ("kek", "slot_file", "key_set", "capsule")]
 DECIDED = ["ledger.ledger_events", "ledger.command"]
+NOTES = [f"witness.{name}" for name in ("checkpoint", "cosignature", "order_note", "commitment")]
 UNDO = ["UPDATE {} SET case_id = case_id", "DELETE FROM {}", "TRUNCATE {}"]
 REFUSED = psycopg.errors.InsufficientPrivilege
 
@@ -91,7 +92,7 @@ def test_readers_append_nothing(standing_database, role):
         )
 
 
-@pytest.mark.parametrize("table", [*DECIDED, "ledger.start_mark", "mirror.record", "mirror.stray"])
+@pytest.mark.parametrize("table", [*DECIDED, "ledger.start_mark", "mirror.record", "mirror.stray", *NOTES])
 def test_an_auditor_reads_everything(standing_database, table):
     """Read-only by role, not by good behaviour."""
     assert [(0,)] == run(standing_database.as_role("audit"), f"SELECT count(*) FROM {table}")
@@ -146,6 +147,36 @@ def test_the_keystore_writes_its_own_tables_and_forgets_no_erasure(standing_data
         run(standing_database.as_role("keystore"), statement)
 
 
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("table", [*NOTES, "witness.alarm"])
+@pytest.mark.parametrize("undo", ["UPDATE {} SET log = 'x'", "DELETE FROM {}", "TRUNCATE {}"])
+def test_nobody_takes_a_note_or_an_alarm_away(standing_database, role, table, undo):
+    """Whoever signed twice would begin here; an alarm is resolved by a person, and stays."""
+    statement = undo.format(table).replace("log =", "country =" if "order" in table else "log =")
+    with pytest.raises(REFUSED):
+        run(standing_database.as_role(role), statement)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO witness.cosignature SELECT * FROM witness.cosignature",
+        "INSERT INTO witness.order_note SELECT * FROM witness.order_note",
+        "UPDATE witness.checkpoint SET note = 'x'",
+        "UPDATE witness.alarm SET resolved_by = 'x'",
+        "INSERT INTO mirror.record SELECT * FROM mirror.record",
+        "INSERT INTO ledger.ledger_events SELECT * FROM ledger.ledger_events",
+        "SELECT * FROM ledger.command",
+        "SELECT * FROM keystore.key_set",
+        "CREATE TABLE witness.mine (x int)",
+    ],
+)
+def test_the_sealer_reads_logs_and_adds_what_it_signed(standing_database, statement):
+    """It is the one program whose word others believe: it has no way to write what it signs."""
+    with pytest.raises(REFUSED):
+        run(standing_database.as_role("seal"), statement)
+
+
 @pytest.mark.parametrize("table", ["case_file", "case_state", "audit_trail", "case_organisations"])
 @pytest.mark.parametrize("role", ["append", "relay", "audit", "keystore", "organisation"])
 def test_only_the_projecting_role_writes_read_models(standing_database, role, table):
@@ -165,7 +196,7 @@ def test_everybody_in_general_has_no_right_at_all(standing_database):
         " LEFT JOIN pg_class AS c ON c.relnamespace = n.oid"
         " CROSS JOIN LATERAL (SELECT (aclexplode(n.nspacl)).* UNION ALL"
         " SELECT (aclexplode(c.relacl)).*) AS acl"
-        " WHERE acl.grantee = 0 AND n.nspname ~ '^(ledger|mirror|keystore|projections|read_.*)$'"
+        " WHERE acl.grantee = 0 AND n.nspname ~ '^(ledger|mirror|keystore|witness|projections|read_.*)$'"
     )
     assert [] == rights
     functions = standing_database.run(
