@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from node.cli import output
+from node.cli import ask, output
 from node.cli.app import noun
 from node.cli.options import By, CountryOption, Dir, Json
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from node.auditing import Audit
 
 app = noun("audit")
+app.add_typer(ask.app)
 
 #: As other refusals: something is not as it has to be, and a person has to be told.
 _BROKEN = 3

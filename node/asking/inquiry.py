@@ -1,0 +1,127 @@
+"""What an auditor asks a node, and the form in which it answers: rows, facts, and what they rest on.
+
+Every answer says how far this node had read (`rests_on`) and for which countries it cannot speak
+(`not_answered`): silence would look like nothing happened there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from events.agreement import Agreement
+from events.contract import partition_of
+from events.errors import CaseUnknown
+from node.reading import Reader
+from projections import positions
+
+Row = Mapping[str, Any]
+
+_SHARED_FIRST = "ORDER BY case_id, topic DESC, place"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """The answer to one question."""
+
+    #: Columns of a table, in their order; each row has all of them and maybe more.
+    columns: Sequence[str]
+    rows: Sequence[Row] = ()
+    #: What is not said row by row: counts, states, rules that were used.
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    #: Countries whose part of the answer stands in their own ledger.
+    not_answered: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inquiry:
+    """One country's node as an auditor finds it, at one moment."""
+
+    found: Reader
+    agreement: Agreement
+    #: The moment of asking: what is due, expired or late is judged by it.
+    now: datetime
+
+    @property
+    def country(self) -> str:
+        """The country that is asked."""
+        return self.found.country
+
+    @property
+    def today(self) -> date:
+        """The day of asking (UTC)."""
+        return self.now.date()
+
+    @property
+    def others(self) -> list[str]:
+        """Every other country of the agreement: each keeps its national events to itself."""
+        return sorted(set(self.agreement.countries) - {self.country})
+
+    def events(
+        self, kinds: str, *, case_id: UUID | None = None, effective: bool | None = True
+    ) -> list[dict[str, Any]]:
+        """Return lines of the trail of some event types, named with spaces between them.
+
+        Case by case, the shared topic first, each in its order. `effective` None: void ones, too.
+        """
+        where, values = ["event_type = ANY(%s)"], list[Any]([kinds.split()])
+        for name, value in (("case_id", case_id), ("effective", effective)):
+            if value is not None:
+                where.append(f"{name} = %s")
+                values.append(value)
+        tail = f"WHERE {' AND '.join(where)} {_SHARED_FIRST}"
+        return self.found.rows("audit_trail", tail, *values)
+
+    def of_case(self, table: str, case_id: UUID | None, order: str) -> list[dict[str, Any]]:
+        """Return rows of a read model, of one case or of all."""
+        if case_id is None:
+            return self.found.rows(table, f"ORDER BY {order}")
+        return self.found.rows(table, f"WHERE case_id = %s ORDER BY {order}", case_id)
+
+    def require_known(self, case_id: UUID) -> None:
+        """Refuse to answer about a case that is not known here; CaseUnknown."""
+        if not self.found.rows("case_file", "WHERE case_id = %s", case_id):
+            raise CaseUnknown(f"case {case_id} is not known here")
+
+    def rests_on(self, case_id: UUID | None) -> list[str]:
+        """Return up to and with which place of each topic-partition this node had read.
+
+        Of one case only its own partition counts. A partition in which nothing stands is left out.
+        """
+        of_case = None if case_id is None else partition_of(case_id, self.agreement.partitions)
+        reached = positions.read(self.found.connection, self.found.schema).values()
+        return [
+            f"{one.topic}/{one.partition}@{one.next_offset - 1}"
+            for one in sorted(reached, key=lambda one: (one.topic != "shared", one.partition))
+            if one.next_offset and of_case in {None, one.partition}
+        ]
+
+
+def position(row: Row) -> str:
+    """Return the place of a line of the trail on its topic."""
+    return f"{row['topic']}/{row['partition']}@{row['effect_offset']}"
+
+
+def milliseconds(begin: datetime, end: datetime) -> int:
+    """Return how long it was; negative where two countries' clocks, or a race, say so."""
+    return round((end - begin).total_seconds() * 1_000)
+
+
+def seconds(begin: datetime, end: datetime) -> int:
+    """Return how many whole seconds lie between two moments."""
+    return int((end - begin).total_seconds())
+
+
+def newest_over_both(rows: Iterable[Row], name: str) -> dict[tuple[UUID, UUID], Row]:
+    """Return of rows that stand on both topics the shared one: (case, id) -> row.
+
+    What is national before the first cross-border step is said again on the shared topic, and
+    what happens to it from then on stands there alone.
+    """
+    kept: dict[tuple[UUID, UUID], Row] = {}
+    for row in sorted(rows, key=lambda one: one["topic"] == "shared"):
+        kept[row["case_id"], row[name]] = row
+    return kept

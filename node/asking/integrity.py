@@ -1,0 +1,160 @@
+"""Where an event stands in its origin's log, who vouches for that, and what does not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import dict_row
+
+from events.contract import log_name
+from events.errors import BadInput
+from ledger.case.case import Topic
+from node.asking.inquiry import Answer, Inquiry, Row
+
+_WAS = (
+    *("event_id", "log", "log_index", "leaf", "position", "effective", "mirrored_at"),
+    *("state", "size", "root", "signed_at", "cosigned_by"),
+)
+_LOGS = (
+    *("log", "events", "head", "missing", "size", "root", "signed_at", "cosigned_by"),
+    *("not_covered", "alarms"),
+)
+_RECORD = """
+SELECT event_id, topic, origin, log_index, leaf, mirrored_at,
+    topic || '/' || partition || '@' || coalesce(effect_offset, "offset") AS position
+FROM mirror.record WHERE case_id = %s AND event_id = %s
+"""
+# The smallest checkpoint that covers an index is the earliest that vouches for it.
+_COVERING = """
+SELECT size, root, signed_at, ARRAY(
+    SELECT witness FROM witness.cosignature AS by
+    WHERE (by.log, by.size) = (note.log, note.size) AND by.cosigned_at < %(until)s ORDER BY witness
+) AS cosigned_by
+FROM witness.checkpoint AS note
+WHERE log = %(log)s AND size > %(index)s AND signed_at < %(until)s ORDER BY size LIMIT 1
+"""
+_HEADS = """
+SELECT topic, origin, count(*) AS events, count(DISTINCT log_index) AS places,
+    max(log_index) AS head
+FROM mirror.record GROUP BY topic, origin ORDER BY topic DESC, origin
+"""
+_NEWEST = """
+SELECT DISTINCT ON (log) log, size, root, signed_at, ARRAY(
+    SELECT witness FROM witness.cosignature AS by
+    WHERE (by.log, by.size) = (note.log, note.size) ORDER BY witness
+) AS cosigned_by
+FROM witness.checkpoint AS note ORDER BY log, size DESC
+"""
+_ALARMS = "SELECT * FROM witness.alarm ORDER BY found_at"
+_STRAYS = "SELECT outcome, count(*) AS records FROM mirror.stray GROUP BY outcome ORDER BY outcome"
+_CONFLICTS = "SELECT topic, origin, log_index FROM mirror.log_conflict ORDER BY 1, 2, 3"
+
+
+def was_recorded(
+    inquiry: Inquiry, *, case_id: UUID, event_id: UUID, on: date | None = None
+) -> Answer:
+    """Return since when an event is in the ledger, and which checkpoint vouches for it.
+
+    `cosigned`: a checkpoint that covers it was signed and cosigned by the end of that day (UTC);
+    `signed`: by its own log alone; `mirrored`: only this node says that it had it by then.
+    `not_yet`: it came later. The proof itself is part of `ledger evidence`.
+    """
+    inquiry.require_known(case_id)
+    found = _asked(inquiry, _RECORD, (case_id, event_id))
+    if not found:
+        raise BadInput(f"case {case_id}: no event {event_id} is known here", rule="event_known")
+    day = on or inquiry.today
+    until = datetime.combine(day, time(), tzinfo=UTC) + timedelta(days=1)
+    (record,) = found
+    row = {**record, "log": _log(inquiry, record), **_judged(inquiry, case_id, record["leaf"])}
+    checkpoint = _covering(inquiry, row["log"], row["log_index"], until)
+    row |= {**checkpoint, "state": _state(row, checkpoint, until)}
+    return Answer(
+        columns=_WAS,
+        rows=[{name: row[name] for name in _WAS}],
+        facts={"on": day, "recorded": row["state"] != "not_yet"},
+    )
+
+
+def _judged(inquiry: Inquiry, case_id: UUID, leaf: bytes) -> Mapping[str, Any]:
+    """Return whether the event has an effect; None while it is held."""
+    lines = inquiry.found.rows("audit_trail", "WHERE case_id = %s AND leaf = %s", case_id, leaf)
+    return {"effective": lines[0]["effective"] if lines else None}
+
+
+def _covering(inquiry: Inquiry, log: str, index: int, until: datetime) -> Mapping[str, Any]:
+    """Return the first checkpoint known by a moment whose tree holds an index of a log."""
+    named = {"log": log, "index": index, "until": until}
+    rows = _asked(inquiry, _COVERING, named)
+    nothing: dict[str, Any] = {"size": None, "root": None, "signed_at": None, "cosigned_by": []}
+    return rows[0] if rows else nothing
+
+
+def _state(row: Row, checkpoint: Row, until: datetime) -> str:
+    if checkpoint["size"] is not None:
+        return "cosigned" if checkpoint["cosigned_by"] else "signed"
+    return "mirrored" if row["mirrored_at"] < until else "not_yet"
+
+
+def integrity(inquiry: Inquiry) -> Answer:
+    """Return what is known of every log: its length, its signers, and what does not fit.
+
+    `missing` counts places of a log below its head that this node has not got, `not_covered` events
+    after its newest checkpoint. Conflicts and open alarms must be 0.
+    """
+    notes = {row["log"]: row for row in _asked(inquiry, _NEWEST, None)}
+    alarms = _asked(inquiry, _ALARMS, None)
+    waiting = [one for one in alarms if one["resolved_at"] is None]
+    rows = [_head(inquiry, row, notes, waiting) for row in _asked(inquiry, _HEADS, None)]
+    strays = {one["outcome"]: one["records"] for one in _asked(inquiry, _STRAYS, None)}
+    return Answer(
+        columns=_LOGS,
+        rows=rows,
+        facts={
+            "conflicts": _asked(inquiry, _CONFLICTS, None),
+            "open_alarms": [_alarm(one) for one in waiting],
+            "resolved_alarms": len(alarms) - len(waiting),
+            "records_without_effect": strays,
+        },
+    )
+
+
+def _head(
+    inquiry: Inquiry, row: Row, notes: Mapping[str, Row], alarms: list[dict[str, Any]]
+) -> Row:
+    log = _log(inquiry, row)
+    note: Row = notes.get(log, {})
+    size = note.get("size") or 0
+    return {
+        "log": log,
+        "events": row["events"],
+        "head": row["head"],
+        "missing": row["head"] + 1 - row["places"],
+        "size": note.get("size"),
+        "root": note.get("root"),
+        "signed_at": note.get("signed_at"),
+        "cosigned_by": note.get("cosigned_by", []),
+        "not_covered": max(0, row["head"] + 1 - size),
+        "alarms": sum(one["log"] == log for one in alarms),
+    }
+
+
+def _alarm(one: Row) -> Row:
+    names = ("alarm_id", "rule", "log", "partition", "log_index", "event_id", "words", "found_at")
+    return {name: one[name] for name in names}
+
+
+def _log(inquiry: Inquiry, row: Row) -> str:
+    """Return the name of the log that a record stands in."""
+    agreement, origin = inquiry.agreement, row["origin"]
+    is_shared = row["topic"] == Topic.SHARED.value
+    topic = agreement.shared_topic if is_shared else agreement.national_topic(origin)
+    return log_name(topic, origin)
+
+
+def _asked(inquiry: Inquiry, statement: str, values: Any) -> list[dict[str, Any]]:
+    with inquiry.found.connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(statement, values).fetchall()
