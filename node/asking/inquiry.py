@@ -1,4 +1,4 @@
-"""What an auditor asks a node, and the form in which it answers: rows, facts, and what they rest on.
+"""What an auditor asks a node, and what an answer is: rows, facts, and what they rest on.
 
 Every answer says how far this node had read (`rests_on`) and for which countries it cannot speak
 (`not_answered`): silence would look like nothing happened there.

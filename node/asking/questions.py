@@ -153,7 +153,7 @@ QUESTIONS: tuple[Question, ...] = (
         22,
         "knew-then",
         knowledge.knew_then,
-        "What did the person who took this decision know then: which state, which events, which data?",
+        "What did the person who took this decision know then: state, events, and data shown?",
     ),
     Question(
         None,

@@ -119,12 +119,23 @@ def first_line(kind) -> str:
     return (inspect.getdoc(kind) or "").partition("\n")[0]
 
 
+def questions() -> list[str]:
+    from node.cli.ask import listed
+
+    return [
+        f"| {one['number'] or ''} | {name} | {one['words']} | {one['comes_with'] or ''} |"
+        for one in listed()
+        for name in [f"`{one['name']}`" if one["name"] else ""]
+    ]
+
+
 TABLES = {
     "Exit codes": exit_codes,
     "Verbs": verbs,
     "Words of decisions": decisions,
     "Settings": settings,
     "Metrics": metrics,
+    "Questions of an auditor": questions,
 }
 
 
