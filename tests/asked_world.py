@@ -8,10 +8,10 @@ node would record it whose guards somebody has taken out.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from psycopg import Connection
@@ -200,8 +200,13 @@ class World:
     @classmethod
     def of(cls, cases: int, seal: Callable[..., Any] = KEYS.envelope) -> World:
         """Play so many cases."""
+        return cls.of_seeds(range(cases), seal)
+
+    @classmethod
+    def of_seeds(cls, seeds: Iterable[int], seal: Callable[..., Any] = KEYS.envelope) -> World:
+        """Play the cases of some seeds."""
         world = cls()
-        for seed in range(cases):
+        for seed in seeds:
             play = told(seed)
             for heard in play.topic:
                 world._add(Topic.SHARED, heard.event)
@@ -241,8 +246,3 @@ class World:
                 for (topic, partition), offset in self._offsets.items()
             ],
         )
-
-
-def first_moment() -> datetime:
-    """Return when the stories begin."""
-    return playing.NOON.astimezone(UTC)

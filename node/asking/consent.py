@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from ledger.case.case import Topic
-from node.asking.inquiry import Answer, Inquiry, Row, newest_over_both
+from node.asking.inquiry import Answer, Inquiry, Row
 
 _OVERRIDES = (
     *("case_id", "override_id", "origin", "recipient", "scopes", "kind", "reason"),
@@ -142,8 +142,18 @@ def _covered(
 
 
 def _bases(inquiry: Inquiry, *, is_override: bool) -> Mapping[tuple[UUID, UUID], Row]:
-    rows = inquiry.found.rows("consents", "WHERE is_override = %s", is_override)
-    return newest_over_both(rows, "basis_id")
+    """Return each permission once, as it stands now, whichever topics it is on: (case, id) -> row.
+
+    What is national before the first cross-border step is said again on the shared topic, and what
+    happens to it from then on stands there alone. Where that was said in vain, the shared topic
+    may know its end and nothing else of it.
+    """
+    bases: dict[tuple[UUID, UUID], dict[str, Any]] = {}
+    for row in inquiry.found.rows("consents", "ORDER BY topic"):  # national, then shared
+        before = bases.setdefault((row["case_id"], row["basis_id"]), row)
+        said = {name: value for name, value in row.items() if value not in (None, [])}
+        before.update({**said, "is_override": before["is_override"] or row["is_override"]})
+    return {key: row for key, row in bases.items() if row["is_override"] is is_override}
 
 
 def _terms(inquiry: Inquiry) -> Mapping[tuple[UUID, UUID], Row]:

@@ -6,7 +6,7 @@ Every answer says how far this node had read (`rests_on`) and for which countrie
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -113,15 +113,3 @@ def milliseconds(begin: datetime, end: datetime) -> int:
 def seconds(begin: datetime, end: datetime) -> int:
     """Return how many whole seconds lie between two moments."""
     return int((end - begin).total_seconds())
-
-
-def newest_over_both(rows: Iterable[Row], name: str) -> dict[tuple[UUID, UUID], Row]:
-    """Return of rows that stand on both topics the shared one: (case, id) -> row.
-
-    What is national before the first cross-border step is said again on the shared topic, and
-    what happens to it from then on stands there alone.
-    """
-    kept: dict[tuple[UUID, UUID], Row] = {}
-    for row in sorted(rows, key=lambda one: one["topic"] == "shared"):
-        kept[row["case_id"], row[name]] = row
-    return kept
