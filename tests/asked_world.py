@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -36,6 +36,7 @@ from projections import generation, positions
 from projections.folding import fold_in
 from projections.positions import Position
 from tests import sharing_play as playing
+from tests.history import History
 from tests.sharing_play import CASEWORKER, OFFICER, REACTOR, SCOPES, SUPERVISOR, Play
 
 COUNTRIES = ("KZ", "KG", "UZ")
@@ -209,12 +210,13 @@ class World:
         for seed in seeds:
             play = told(seed)
             for heard in play.topic:
-                world._add(Topic.SHARED, heard.event)
+                world.add(Topic.SHARED, heard.event)
             for heard in play.nodes[world.country].said:
-                world._add(Topic.NATIONAL, seal(heard.event))
+                world.add(Topic.NATIONAL, seal(heard.event))
         return world
 
-    def _add(self, topic: Topic, event: Any) -> None:
+    def add(self, topic: Topic, event: Any) -> None:
+        """Put an event, as it is encoded, at the end of its partition."""
         value = encode(event)
         partition = partition_of(event.case_id, AGREEMENT.partitions)
         offset = self._offsets[topic.value, partition]
@@ -246,3 +248,16 @@ class World:
                 for (topic, partition), offset in self._offsets.items()
             ],
         )
+
+
+def world_of(*histories: History, country: str = "KZ", knew: bytes | None = None) -> World:
+    """Return a world of written histories; `knew` is the last shared event its country had seen."""
+    world = World(country)
+    for history in histories:
+        for entry in history.entries:
+            if history.shared:
+                world.add(Topic.SHARED, entry.event)
+            else:
+                event = replace(entry.event, seen=knew or entry.event.seen)
+                world.add(Topic.NATIONAL, KEYS.envelope(event))
+    return world

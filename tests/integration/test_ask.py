@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from datetime import timedelta
+from datetime import date, timedelta
 from statistics import median
 from typing import Any
 from uuid import uuid4
@@ -13,13 +13,27 @@ import psycopg
 import pytest
 from psycopg import IsolationLevel
 
-from events.codes import ConsentGiver, DataScope
+from events.access import PersonalDataAccessed
+from events.case import CaseOpened, StatusChanged
+from events.codes import ConsentGiver, DataScope, NeutralStatus
+from events.consent import ConsentGranted, ConsentRefused
+from events.data import KeysReleased
 from events.errors import BadInput, CaseUnknown, CodeUnknown
+from events.referral import ReferralReceived, ReferralSent
+from events.transfer import (
+    HandoverCompleted,
+    ResponsibilityMoved,
+    TransferAccepted,
+    TransferPreviewed,
+    TransferProposed,
+)
 from node.asking.inquiry import Inquiry
 from node.asking.questions import LATER, QUESTIONS, ask
 from node.reading import Reader
-from tests.asked_world import AGREEMENT, KEYS, NOW, World
+from tests.asked_world import AGREEMENT, KEYS, NOW, World, world_of
 from tests.conftest import databases_for_a_while
+from tests.data_histories import ALL, PREVIEW, REST, key
+from tests.history import FIRST_DAY, History
 from tests.raw_fold import (
     Said,
     bases_after,
@@ -35,6 +49,7 @@ BY_NAME = {one.name: one for one in QUESTIONS}
 TODAY = NOW.date()
 #: Cases that are cross-checked in every run; `make soak` asks of many more.
 CASES, MANY = 150, 2_000
+LAST_DAY = date(2026, 12, 31)
 DAYS = (TODAY, *(TODAY - timedelta(days=days) for days in (11, 30)))
 #: How long a person waits for an answer, in seconds (issue C).
 SOON = 2.0
@@ -47,7 +62,7 @@ class Asked:
         self.world = world
         self.cases = cases_of(world.records, KEYS.open)
         self.inquiry = Inquiry(
-            found=Reader(connection, "KZ", 1, KEYS), agreement=AGREEMENT, now=NOW
+            found=Reader(connection, world.country, 1, KEYS), agreement=AGREEMENT, now=NOW
         )
         self.took: Counter[str] = Counter()
 
@@ -784,3 +799,85 @@ def test_a_span_without_a_move_and_a_move_without_a_span_are_found(noted):
     database.run("UPDATE read_1.responsibility_began SET since_place = 99 WHERE topic = 'national'")
     said, cases = asked("responsible"), len(asked.cases)
     assert (cases, cases) == (said["facts"]["gaps"], said["facts"]["overlaps"])
+
+
+@pytest.fixture
+def written(database):
+    """Mirror what was written down, and ask about it."""
+    with psycopg.connect(database.as_role("project"), autocommit=True) as connection:
+
+        def mirror(world: World) -> Asked:
+            world.mirror(connection)
+            return Asked(world, connection)
+
+        yield mirror
+
+
+def handed_over(told: History, name: str, sender: str, receiver: str) -> None:
+    """Let a transfer move the child."""
+    rests = {"handoff_id": name, "basis_id": f"consent {name}"}
+    told.put(sender, ConsentGranted, consent_id=rests["basis_id"], recipient=receiver)
+    told.put(sender, StatusChanged, status=NeutralStatus.READY)
+    told.put(sender, TransferProposed, recipient=receiver, **rests)
+    told.put(receiver, TransferPreviewed, handoff_id=name)
+    told.put(receiver, TransferAccepted, **rests)
+    told.put(receiver, ResponsibilityMoved, **rests)
+    told.put(receiver, HandoverCompleted, handoff_id=name)
+
+
+def test_a_child_who_comes_back_to_a_country_went_to_and_fro(written):
+    told = History("ask", "")
+    told.put("KZ", CaseOpened)
+    handed_over(told, "there", "KZ", "KG")
+    handed_over(told, "on", "KG", "UZ")
+    handed_over(told, "back", "UZ", "KZ")
+    asked = written(world_of(told))
+    assert check_transfers(asked) == 3
+    said = asked("transfers")
+    assert [False, False, True] == [one["ping_pong"] for one in said["rows"]]
+    assert (said["facts"]["ping_pong_cases"], said["facts"]["waiting"]) == (1, 0)
+
+
+def received() -> History:
+    """KG has received a referral, and offered a key for its preview."""
+    told = History("ask", "", newest=True)
+    told.put("KZ", CaseOpened)
+    told.put("KZ", ConsentGranted, consent_id="consent", scopes=ALL, expires_on=LAST_DAY)
+    told.put("KZ", ReferralSent, handoff_id="referral", basis_id="consent", scopes=ALL)
+    told.put("KG", ReferralReceived, handoff_id="referral", grant_key=key("preview key"))
+    return told
+
+
+def released(told: History, on: date = FIRST_DAY) -> None:
+    """KZ releases the preview, with or without a permission."""
+    told.put(
+        "KZ", KeysReleased, grant_id="first", handoff_id="referral", basis_id="consent",
+        recipient="KG", epoch=1, scopes=PREVIEW, commitments=(key("first/preview"),),
+        capsule=key("capsule"), on=on,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("scopes", "rows"), [(PREVIEW, 1), (REST, 0)])
+def test_a_release_of_what_was_refused_is_listed_and_of_the_rest_is_not(written, scopes, rows):
+    told = received()
+    told.put("KG", ConsentRefused, consent_id="no", recipient="KG", scopes=scopes)
+    released(told, FIRST_DAY + timedelta(days=1))
+    asked = written(world_of(told))
+    assert check_released_after_withdrawal(asked) == rows
+    said = asked("released-after-withdrawal")["rows"]
+    assert ["ConsentRefused"] * rows == [one["ended_by"] for one in said]
+    assert all(one["lag_ms"] > 24 * 3_600_000 for one in said)
+
+
+@pytest.mark.parametrize(("days", "state"), [(0, "in_force"), (1, "expired")])
+def test_a_basis_is_valid_until_the_end_of_its_last_day(written, days, state):
+    told = received()
+    released(told)
+    read = History("ask", "", shared=False, newest=True)
+    read.put("KG", PersonalDataAccessed, access_id="read", scopes=PREVIEW, basis_id="consent",
+             on=LAST_DAY + timedelta(days=days))  # fmt: skip
+    asked = written(world_of(told, read, country="KG", knew=told.entries[-1].leaf))
+    (row,) = asked("did-see", case_id=told.entries[0].event.case_id)["rows"]
+    assert (state, "released", not days) == (
+        row["basis_state"], row["grant_state"], row["valid"],
+    )  # fmt: skip
