@@ -35,6 +35,8 @@ _BULK = (
     *("doors", "outlier"),
 )
 
+#: Kind and door of a reading in an emergency.
+_THROUGH = (ACCESSED, "break_glass")
 # Days are of UTC, as everywhere an auditor asks by the day.
 _PERSON_DAYS = """
 SELECT (at AT TIME ZONE 'UTC')::date AS day, actor_id, actor_role, actor_organisation,
@@ -133,13 +135,17 @@ def _judged(row: Row, standing: Standing) -> Mapping[str, Any]:
 
 def break_glass(inquiry: Inquiry) -> Answer:
     """Return every emergency access, and what came of its review."""
-    lines = inquiry.found.rows("access_ledger", "ORDER BY at, entry_id")
-    reads = [one for one in lines if one["kind"] == ACCESSED and one["door"] == "break_glass"]
+    broken = inquiry.found.rows(
+        "access_ledger", "WHERE kind = %s ORDER BY at, entry_id", BROKE_GLASS
+    )
+    reads: dict[tuple[UUID, str], list[Row]] = {}
+    for read in inquiry.found.rows("access_ledger", "WHERE kind = %s AND door = %s", *_THROUGH):
+        reads.setdefault((read["case_id"], read["actor_id"]), []).append(read)
     rows = []
-    for one in lines:
-        if one["kind"] == BROKE_GLASS:
-            count = sum(_was_through(one, read) for read in reads)
-            rows.append({**one, "reads": count, "state": _review_state(one, inquiry)})
+    for one in broken:
+        hers = reads.get((one["case_id"], one["actor_id"]), ())
+        count = sum(one["at"] <= read["at"] < one["until"] for read in hers)
+        rows.append({**one, "reads": count, "state": _review_state(one, inquiry)})
     states = [row["state"] for row in rows]
     return Answer(
         columns=_GLASS,
@@ -147,11 +153,6 @@ def break_glass(inquiry: Inquiry) -> Answer:
         facts={name: states.count(name) for name in ("reviewed", "waiting", "overdue")},
         not_answered=inquiry.others,
     )
-
-
-def _was_through(glass: Row, read: Row) -> bool:
-    same = (glass["case_id"], glass["actor_id"]) == (read["case_id"], read["actor_id"])
-    return same and bool(glass["at"] <= read["at"] < glass["until"])
 
 
 def _review_state(glass: Row, inquiry: Inquiry) -> str:
