@@ -92,7 +92,9 @@ def test_readers_append_nothing(standing_database, role):
         )
 
 
-@pytest.mark.parametrize("table", [*DECIDED, "ledger.start_mark", "mirror.record", "mirror.stray", *NOTES])
+@pytest.mark.parametrize(
+    "table", [*DECIDED, "ledger.start_mark", "mirror.record", "mirror.stray", *NOTES]
+)
 def test_an_auditor_reads_everything(standing_database, table):
     """Read-only by role, not by good behaviour."""
     assert [(0,)] == run(standing_database.as_role("audit"), f"SELECT count(*) FROM {table}")
