@@ -9,6 +9,8 @@ from uuid import UUID
 from events.codec import Stamp
 from events.stamp import Event
 
+SHARED, NATIONAL = "shared", "national"
+
 #: Every way to break a rule, and what it means to a person.
 WORDS: Mapping[tuple[str, str], str] = {
     ("R1", "missing"): "events of a log are not here, and later ones are",
@@ -78,7 +80,7 @@ class Heard(NamedTuple):
     #: crossed with the completion of its referral are taken to have left, and a stop is asked for.
     void: bool | None = None
     #: `shared` or `national`, the name of its log, and its place there.
-    topic: str = "shared"
+    topic: str = SHARED
     log: str = ""
     log_index: int | None = None
 
@@ -93,7 +95,7 @@ class Finding(NamedTuple):
     case_id: UUID | None
     event_id: UUID | None
     version: int | None
-    #: The country that broke it.
+    #: The country that broke it; where nobody can know, whose event it is.
     origin: str
     #: The basis, handoff, grant or access that it is about.
     about: UUID | None
@@ -104,7 +106,7 @@ class Finding(NamedTuple):
     #: Its origin had not seen what forbids it: a race between two countries. Every reader takes it
     #: for void, so no key has left a country, and nobody did wrong.
     crossed: bool = False
-    topic: str = "shared"
+    topic: str = SHARED
     log: str = ""
     log_index: int | None = None
     #: Of the checkpoint or order note that it is about.
@@ -152,7 +154,7 @@ def found(
 
 
 def found_without_event(
-    rule: str, what: str, origin: str, log: str, *, topic: str = "shared", **said: Any
+    rule: str, what: str, origin: str, log: str, *, topic: str = SHARED, **said: Any
 ) -> Finding:
     """Return a finding about a log or a read model of which no event is here."""
     assert (rule, what) in WORDS, what

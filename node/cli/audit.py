@@ -19,7 +19,7 @@ app = noun("audit")
 
 #: As other refusals: something is not as it has to be, and a person has to be told.
 _BROKEN = 3
-_COLUMNS = ("rule", "words", "origin", "case_id", "event_id", "position", "void")
+_COLUMNS = ("rule", "words", "log", "log_index", "size", "case_id", "event_id", "position", "void")
 
 Markers = Annotated[
     list[str] | None,
@@ -42,8 +42,8 @@ def _audit() -> None:
     pass
 
 
-@app.command("rules")
-def _rules(
+@app.command("check")
+def _check(
     *,
     within: Annotated[
         int,
@@ -51,21 +51,31 @@ def _rules(
             metavar="SECONDS", min=1, help="How soon sharing is stopped after its basis ended."
         ),
     ] = 60,
+    tolerance: Annotated[
+        int,
+        typer.Option(
+            metavar="SECONDS", min=1, help="How far clocks are apart, and news are on their way."
+        ),
+    ] = 120,
     country: CountryOption = None,
     directory: Dir = None,
     as_json: Json = False,
 ) -> None:
-    """Check that no keys left a country without permission. Exit code 3 if a rule is broken.
+    """Check rules R1 to R10, without any key to the data. Exit code 3 if a rule is broken.
 
-    Rules R3 to R6, over everything that this node has mirrored, and without any key to the data.
+    Over everything that this node has mirrored, log by log and case by case: nothing withheld,
+    changed, doubled or backdated; no keys released or used without permission; what is shown is
+    what was decided.
     """
     from node import place
+    from node.audit_logs import Pinned
     from node.auditing import check
     from node.reading import reader
 
     where = place.find(directory, country)
     with reader(where) as reading:
-        audit = check(reading, keys=where.keys, within=timedelta(seconds=within))
+        pinned = Pinned(agreement=where.agreement, tolerance=timedelta(seconds=tolerance))
+        audit = check(reading, pinned, keys=where.keys, within=timedelta(seconds=within))
     if as_json:
         output.document(audit.words())
     else:
@@ -80,6 +90,12 @@ def _tell(audit: Audit) -> None:
         f"{said['cases']} cases, {said['events']} events, {said['releases']} releases of keys"
         f" as mirrored by {said['country']}"
     )
+    for log in said["logs"]:
+        word = ", some of it is on its way" if log["waiting"] else ""
+        output.line(
+            f"  {log['log']}: {log['events']} events, {log['proven']} of them under"
+            f" {log['checkpoints']} signed roots{word}"
+        )
     for rule, state in said["rules"].items():
         mark = {"kept": "✔", "broken": "✘"}.get(state, "–")
         output.line(f"  {mark} {rule} {state.replace('_', ' ')}")
@@ -90,6 +106,12 @@ def _tell(audit: Audit) -> None:
         output.line(
             f"{len(said['crossed'])} releases crossed with a withdrawal: void, no key was sent"
         )
+    for one in said["outstanding"]:
+        output.line(f"{one['origin']} owes an answer for {one['about']} of case {one['case_id']}")
+    listed = len(said["breaches"])
+    if listed < (there := sum(said["found"].values())):
+        output.say(f"{there} breaches were found, {listed} of them are listed")
+    output.say(f"{audit.counts.events / audit.seconds:.0f} events/s")
     if said["unread"]:
         output.say(f"{said['unread']} events cannot be read here: nothing is said about them")
     if "not_checked" in said["rules"].values():
