@@ -98,6 +98,7 @@ class Forger:
         event = PersonalDataAccessed(
             **{
                 **self._stamp(self.kg, PersonalDataAccessed),
+                "version": len(self.looked) + 1,
                 "access_id": uuid4(),
                 "scopes": self.release.scopes,
                 "door": "read",
