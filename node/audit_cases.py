@@ -90,7 +90,7 @@ class CaseAudit:
                 yield from wrong
                 yield from order.hear(heard)
                 yield from self._judged(rules, heard)
-                read = Read(row.value, row.leaf, row.origin, row.version)
+                read = Read(row.value, row.leaf, row.origin, row.version, heard.event)
                 yield from models.hear(heard, read, Shown(*row[11:]))
             yield from rules.end(until)
             stated, strangers = states.of(case_id)

@@ -14,10 +14,12 @@ from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from events.codec import Stamp
 from events.errors import KeyUnknown, UnknownSchema
+from events.stamp import Event
 from ledger.case.case import Topic
 from ledger.case.plane import Plane, Verdict, empty
-from ledger.case.reading import read_on
+from ledger.case.reading import as_it_is, read_on
 from ledger.keys.national import NationalKeys, opened
 from ledger.log.findings import Finding, Heard, found, found_without_event
 from node.reading import Reader
@@ -37,12 +39,13 @@ class Shown(NamedTuple):
 
 
 class Read(NamedTuple):
-    """The bytes of an event, and whose they are by its row."""
+    """The bytes of an event, whose they are by its row, and what was read from them."""
 
     value: bytes
     leaf: bytes
     origin: str
     version: int
+    event: Event | Stamp
 
 
 @dataclass(slots=True)
@@ -91,6 +94,8 @@ class ModelRules:
         plane = self._planes.get(topic, fresh)
         if plane is None or (topic == Topic.NATIONAL and self.keys is None):
             return None
+        # What was read and opened once is not read again.
+        event = read.event if isinstance(read.event, Event) else None
         try:
             after, verdict, _ = read_on(
                 plane,
@@ -98,7 +103,8 @@ class ModelRules:
                 read.leaf,
                 origin=read.origin,
                 version=read.version,
-                unsealed=partial(opened, keys=self.keys),
+                event=event,
+                unsealed=partial(opened, keys=self.keys) if event is None else as_it_is,
             )
         except (UnknownSchema, KeyUnknown):
             self._planes[topic] = None
