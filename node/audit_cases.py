@@ -1,4 +1,4 @@
-"""The mirror read case by case: the rules over what was decided, and R9 over what is shown of it."""
+"""The mirror read case by case: what was decided by the rules, and what is shown of it (R9)."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,8 @@ def tell(audit: Audit) -> None:
     listed = len(said["breaches"])
     if listed < (there := sum(said["found"].values())):
         output.say(f"{there} breaches were found, {listed} of them are listed")
-    output.say(f"{audit.counts.events / audit.seconds:.0f} events/s")
+    if sys.stderr.isatty():
+        output.say(f"{audit.counts.events / audit.seconds:.0f} events/s")
     if said["unread"]:
         output.say(f"{said['unread']} events cannot be read here: nothing is said about them")
     if "not_checked" in said["rules"].values():

@@ -192,7 +192,8 @@ TAMPERS = {
             "INSERT INTO read_1.audit_trail SELECT case_id, topic, 9999, partition, 9999,"
             " effect_offset, effect_rank, event_id, origin, version, event_type, schema_version,"
             " recorded_at, occurred_at, actor_id, actor_role, actor_organisation, leaf, effective,"
-            " void_reason, summary FROM read_1.audit_trail WHERE topic = 'shared' AND \"offset\" = 20"
+            " void_reason, summary FROM read_1.audit_trail"
+            " WHERE topic = 'shared' AND \"offset\" = 20"
         ),
         {"R9 projected_from_nothing"},
     ),
