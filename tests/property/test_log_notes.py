@@ -97,7 +97,7 @@ def test_a_note_with_any_byte_changed_is_refused_or_lacks_a_signature(at, how):
 
 
 @settings(deadline=None, max_examples=500)
-@given(st.integers(0, 99), st.binary(max_size=8) | st.none(), **damage)
+@given(index=st.integers(0, 99), extra=st.binary(max_size=8) | st.none(), **damage)
 def test_a_proof_with_any_byte_changed_proves_nothing_else(index, extra, at, how):
     """The extra data alone is not authenticated (c2sp.org/tlog-proof, "Format")."""
     proof = Proof(index, tuple(TREE.inclusion(index)), NOTE, extra)
