@@ -8,7 +8,13 @@ import pytest
 
 from events.errors import Misconfigured, RecordRejected
 from ledger.log.checkpoint import Checkpoint, signed_checkpoint
-from ledger.log.cosignature import Ed25519Cosigner, MlDsaCosigner, cosigned_at, ml_dsa_message
+from ledger.log.cosignature import (
+    Ed25519Cosigner,
+    MlDsaCosigner,
+    cosigned_at,
+    ed25519_message,
+    ml_dsa_message,
+)
 from ledger.log.merkle import EMPTY_ROOT
 from ledger.log.note import MOST_SIGNATURES, Note, SignatureLine
 from ledger.log.signature import LogSigner, LogVerifier
@@ -19,8 +25,8 @@ from ledger.log.vkey import VerifierKey
 EXAMPLE_KEY = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"
 EXAMPLE = (
     "This is an example message.\n\n"
-    "— example.com/foo Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwH"
-    "jG1Yu72IneyaQM=\n"
+    "— example.com/foo Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRK"
+    "uwHjG1Yu72IneyaQM=\n"
 ).encode()
 
 #: golang.org/x/mod/sumdb/note, example_test.go: signing key, verifier key, text and signature.
@@ -257,6 +263,13 @@ def test_what_a_cosignature_covers():
         assert not verifier.has_signed(BODY, later)
         assert not verifier.has_signed(BODY, b"\xff" * 8 + line.signature[8:])
         assert not verifier.has_signed("no checkpoint\n", line.signature)
+
+
+def test_a_time_has_63_bits():
+    """It "MUST NOT exceed 2^63 - 1" ("Format"), even where the key did sign it."""
+    for at, good in ((2**63 - 1, True), (2**63, False)):
+        signature = WITNESS._key.sign(ed25519_message(BODY, at)).signature
+        assert good == WITNESS.verifier.has_signed(BODY, at.to_bytes(8, "big") + signature)
 
 
 def test_the_message_of_a_post_quantum_cosignature():

@@ -138,6 +138,18 @@ def test_an_entry_has_at_most_65535_bytes(tmp_path):
         write_tiles(tmp_path / "b", said, signed(said))
 
 
+def test_a_bundle_that_is_cut_or_longer_is_not_read(tmp_path):
+    """Also by whoever reads entries before they are checked."""
+    said = entries(3)
+    write_tiles(tmp_path, said, signed(said))
+    path = tmp_path / "tile/entries/000.p/3"
+    content = path.read_bytes()
+    for wrong in (content[:-1], content[:1], b"", content + b"\0", content + content):
+        path.write_bytes(wrong)
+        with pytest.raises(RecordRejected, match="tile/entries/000.p/3 "):
+            list(read_entries(tmp_path, 3))
+
+
 def test_a_huge_file_is_not_read_into_memory(tmp_path):
     write_tiles(tmp_path, entries(3), signed(entries(3)))
     for path in ("tile/entries/000.p/3", CHECKPOINT):

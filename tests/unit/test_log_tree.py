@@ -167,6 +167,13 @@ def test_consistency_at_its_edges(old, new, proof, old_root, good):
     assert good == verify_consistency(old, new, proof, old_root, root(new))
 
 
+def test_a_proof_ends_at_the_root():
+    """A shorter proof is not one of a taller tree, nor a path to a node below its root."""
+    assert not verify_consistency(1, 4, TREE.consistency(1, 2), root(1), root(2))
+    assert not verify_consistency(3, 8, TREE.consistency(3, 4), root(3), root(4))
+    assert not verify_inclusion(0, 8, LEAVES[0], TREE.inclusion(0, 4), root(4))
+
+
 @pytest.mark.parametrize(
     "asked",
     [
