@@ -146,7 +146,7 @@ def test_a_bundle_that_is_cut_or_longer_is_not_read(tmp_path):
     content = path.read_bytes()
     for wrong in (content[:-1], content[:1], b"", content + b"\0", content + content):
         path.write_bytes(wrong)
-        with pytest.raises(RecordRejected, match="tile/entries/000.p/3 "):
+        with pytest.raises(RecordRejected, match=r"tile/entries/000\.p/3 "):
             list(read_entries(tmp_path, 3))
 
 
