@@ -27,7 +27,9 @@ def _export(
     ],
     log: Annotated[
         str | None,
-        typer.Option("--log", metavar="LOG", help="Only this log; default every shared one."),
+        typer.Option(
+            "--log", metavar="LOG", help="Only this log; default every shared one that is begun."
+        ),
     ] = None,
     country: CountryOption = None,
     directory: Dir = None,
@@ -35,16 +37,17 @@ def _export(
 ) -> None:
     """Write logs up to their newest cosigned checkpoint as plain files: C2SP tlog-tiles."""
     from node import place
-    from node.evidence.proven import ProvenLog
+    from node.evidence.proven import ProvenLog, has_entries
     from node.evidence.tiles import log_files, write_folder
     from node.reading import reader
 
     where = place.find(directory, country)
     agreement = where.agreement
-    names = [log] if log else [agreement.shared_log(one) for one in agreement.countries]
     told = []
     with reader(where) as found:
-        for name in names:
+        every = map(agreement.shared_log, agreement.countries)
+        begun = (one for one in every if has_entries(found.connection, agreement, one))
+        for name in [log] if log else begun:
             proven = ProvenLog.read(found.connection, agreement, name)
             many = write_folder(tiles, log_files(found.connection, proven))
             told.append({"log": name, "size": proven.newest.size, "files": many})

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from importlib.resources import as_file, files
-from typing import Any
+from typing import Any, Final
 
 import typst
 
@@ -14,7 +14,7 @@ from node.evidence.texts import BundleTexts, texts_in
 from node.receipt.texts import LANGUAGES
 
 #: Tagged, so that it can be read aloud (ISO 14289-1).
-_STANDARD = "ua-1"
+_STANDARD: Final = "ua-1"
 
 
 def printed(report: Mapping[str, Any], language: str, at: datetime) -> bytes:

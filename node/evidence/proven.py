@@ -31,6 +31,7 @@ _LEAVES: LiteralString = """
 SELECT log_index, leaf FROM mirror.record WHERE topic = %s AND origin = %s AND log_index < %s
 ORDER BY log_index
 """
+_ANY: LiteralString = "SELECT FROM mirror.record WHERE topic = %s AND origin = %s LIMIT 1"
 _LAST = 2**62
 _CHUNK = 10_000
 _FEW = 20
@@ -104,6 +105,12 @@ class ProvenLog:
                 lines = [f"old {before}", *map(encoded, self.tree.consistency(before, size)), ""]
                 yield f"consistency/{self.name}/{before}-{size}.txt", "\n".join(lines).encode()
             before = size
+
+
+def has_entries(connection: Connection[Any], agreement: Agreement, log: str) -> bool:
+    """Say whether the mirror holds anything of a log."""
+    row = connection.execute(_ANY, origin_of(agreement, log)).fetchone()
+    return row is not None
 
 
 def _first(

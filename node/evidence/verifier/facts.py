@@ -55,8 +55,10 @@ class Facts:
 
     def take(self, name: str) -> bytes:
         """Return the bytes of a file that are those of the manifest; Faulty if they are not."""
+        if name not in self.digests:
+            raise Faulty(name, "it is missing")
         data = self.bundle.read(name)
-        if hashlib.sha256(data).hexdigest() != self.digests.get(name):
+        if hashlib.sha256(data).hexdigest() != self.digests[name]:
             raise Faulty(name, f"it was changed: its SHA-256 is not that in {MANIFEST}")
         return data
 
@@ -98,8 +100,8 @@ class Facts:
         """Read what the bundle is about."""
         try:
             said = json.loads(self.take(REPORT))
-        except (KeyError, ValueError):
-            raise Faulty(REPORT, "it is missing, or no JSON document") from None
+        except ValueError:
+            raise Faulty(REPORT, "it is no JSON document") from None
         if not isinstance(said, dict) or not isinstance(said.get("subject"), dict):
             raise Faulty(REPORT, "it does not say what the bundle is about")
         self.report = said
