@@ -176,11 +176,10 @@ def _range_said(text: str) -> tuple[int, int, list[bytes], list[bytes]]:
 
 
 def _take_tile(facts: Facts, name: str, tree: RangeTree, width: int) -> None:
-    leaves = []
-    headers = facts.headers
-    for entry in entries_in(name, facts.take(name)):
-        leaves.append(leaf_hash_of(entry))
-        headers.setdefault(entry[:10], name)
+    entries = list(entries_in(name, facts.take(name)))
+    for header in {entry[:10] for entry in entries}:
+        facts.headers.setdefault(header, name)
+    leaves = [leaf_hash_of(entry) for entry in entries]
     if len(leaves) != width:
         raise Faulty(name, f"it holds {len(leaves)} entries, not {width}")
     tree.take_leaves(leaves)

@@ -92,7 +92,7 @@ class RangeTree:
         sha256, row = hashlib.sha256, leaves
         while len(row) > 1:
             pairs = zip(row[::2], row[1::2], strict=True)
-            row = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
+            row = [sha256(b"\x01%b%b" % pair).digest() for pair in pairs]
         self.take(row[0], 8)
 
     def take_rest(self, subtrees: Iterable[bytes], size: int) -> None:
