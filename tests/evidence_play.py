@@ -1,4 +1,4 @@
-"""A node's mirror full of stories, and checkpoints of its logs, signed and cosigned by real keys."""
+"""A node's mirror full of stories, and checkpoints of its logs under real signatures."""
 
 from __future__ import annotations
 

@@ -23,28 +23,35 @@ _BROKEN = 3
 _RANGE = re.compile(r"(?P<log>[\w./-]+):(?P<begin>\d+)-(?P<end>\d+)")
 
 
+Case = Annotated[str | None, typer.Argument(metavar="CASE", help="The case.")]
+To = Annotated[Path, typer.Option("--to", metavar="FILE", help="The bundle, a ZIP file.")]
+Range = Annotated[
+    str | None,
+    typer.Option(
+        "--range", metavar="LOG:A-B", help="Entries A up to B (without) of a log, not a case."
+    ),
+]
+Tlog = Annotated[
+    Path | None,
+    typer.Option("--tlog", metavar="DIR", help="Plain C2SP files beside it, a folder per log."),
+]
+National = Annotated[
+    bool, typer.Option("--national", help="This country's national events of the case, too.")
+]
+Language = Annotated[
+    str, typer.Option("--language", metavar="LANGUAGE", help="Of the report: en, ru, kk or ky.")
+]
+
+
 @app.command("export")
 def _export(
-    case_id: Annotated[str | None, typer.Argument(metavar="CASE", help="The case.")] = None,
+    case_id: Case = None,
     *,
-    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="The bundle, a ZIP file.")],
-    span: Annotated[
-        str | None,
-        typer.Option(
-            "--range", metavar="LOG:A-B", help="Entries A up to B (without) of a log, not a case."
-        ),
-    ] = None,
-    tlog: Annotated[
-        Path | None,
-        typer.Option("--tlog", metavar="DIR", help="Plain C2SP files beside it, a folder per log."),
-    ] = None,
-    national: Annotated[
-        bool,
-        typer.Option("--national", help="This country's national events of the case, too."),
-    ] = False,
-    language: Annotated[
-        str, typer.Option("--language", metavar="LANGUAGE", help="Of the report: en, ru, kk or ky.")
-    ] = "en",
+    to: To,
+    span: Range = None,
+    tlog: Tlog = None,
+    national: National = False,
+    language: Language = "en",
     country: CountryOption = None,
     directory: Dir = None,
     as_json: Json = False,

@@ -12,7 +12,7 @@ from events.codes import DataScope
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrantedKey:
-    """The key of one event and scope (ledger.keys.seal.event_key), and the access it was given for."""
+    """The key of one event and scope (ledger.keys.seal), and the access that it was given for."""
 
     event_id: UUID
     scope: DataScope

@@ -47,7 +47,7 @@ def write_bundle(files: Mapping[str, Content], path: Path) -> None:
 
 
 class _Writing:
-    """The manifest comes first and is known last: its place is kept free, for its length is known."""
+    """The manifest comes first and is known last: its place is kept, for its length is known."""
 
     def __init__(self, file: BinaryIO, files: Mapping[str, Content]) -> None:
         self._file = file

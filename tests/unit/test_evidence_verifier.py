@@ -121,7 +121,10 @@ def test_the_example_of_the_specification_is_verified():
     """c2sp.org/signed-note, "Example": a key and what it signed; its text is no checkpoint."""
     key = NoteKey.parse("example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k")
     text = b"This is an example message.\n"
-    line = "Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM="
+    line = (
+        "Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3"
+        "mFXmRKuwHjG1Yu72IneyaQM="
+    )
     raw = base64_bytes(line)
     assert raw[:4] == key.key_id
     assert ed25519_is_signed(key.public, text, raw[4:])
