@@ -177,7 +177,7 @@ def ml_dsa_message(cosigner: str, checkpoint: Checkpoint, at: int) -> bytes:
     Time 0 says nothing of what was the largest tree; witnesses never sign it. RecordRejected, rule
     `cosignature`, if a name has more than 255 bytes or the time more than 63 bits.
     """
-    if at > LARGEST:
+    if not 0 <= at <= LARGEST:
         raise RecordRejected("the time of a cosignature has 63 bits", rule="cosignature")
     return b"".join(
         [

@@ -37,7 +37,7 @@ class Proof:
 
     @classmethod
     def parse(cls, data: bytes) -> Proof:
-        """Read a proof; RecordRejected, rule `proof`, `line` or `note`, if it is none.
+        """Read a proof; RecordRejected, rule `proof`, `line`, `note` or `checkpoint`.
 
         `Proof.parse(data).render() == data` for whatever is accepted.
         """
@@ -57,7 +57,9 @@ class Proof:
         if len(lines) > MOST_HASHES:
             raise _malformed(f"{len(lines)} hashes are more than {MOST_HASHES}")
         hashes = tuple(read_hash(line, "a hash of the proof") for line in lines)
-        return cls(index, hashes, Note.parse(note), extra)
+        checkpoint = Note.parse(note)
+        Checkpoint.parse(checkpoint.text)
+        return cls(index, hashes, checkpoint, extra)
 
     def render(self) -> bytes:
         """Return the proof as the text of a file."""

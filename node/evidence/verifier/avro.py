@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 _HEAD_BYTES = 10
 _EMPTY_CRC = 0xC15D213AA4D7A795
 _NAMED = frozenset({"record", "enum", "fixed"})
+_PRIMITIVE = frozenset({"null", "boolean", "int", "long", "float", "double", "bytes", "string"})
 _BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -33,12 +34,12 @@ def stamp_of(value: bytes) -> EventStamp:
     if value[:2] != b"\xc3\x01":
         raise ValueError("not an Avro single-object record")
     try:
-        return _stamp(value)
+        return _read_stamp(value)
     except (IndexError, OverflowError, UnicodeDecodeError):
         raise ValueError("the record has no stamp") from None
 
 
-def _stamp(value: bytes) -> EventStamp:
+def _read_stamp(value: bytes) -> EventStamp:
     event_id, at = _string(value, _HEAD_BYTES)
     case_id, at = _string(value, at)
     origin, at = _string(value, at)
@@ -95,7 +96,7 @@ def _crc64(data: bytes) -> int:
 def _canonical(schema: Any, space: str) -> Any:
     """Return a schema in canonical form: full names, six attributes, in their order."""
     if isinstance(schema, str):
-        return schema
+        return schema if schema in _PRIMITIVE or "." in schema else f"{space}.{schema}"
     if isinstance(schema, list):
         return [_canonical(branch, space) for branch in schema]
     kind = schema["type"]
@@ -114,5 +115,6 @@ def _canonical(schema: Any, space: str) -> Any:
         ]
     for name in ("symbols", "items", "values", "size"):
         if name in schema:
-            found[name] = schema[name] if name != "items" else _canonical(schema[name], space)
+            inner = name in {"items", "values"}
+            found[name] = _canonical(schema[name], space) if inner else schema[name]
     return kind if list(found) == ["type"] else found

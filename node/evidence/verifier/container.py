@@ -78,8 +78,16 @@ class Zipped:
         """Open it; Faulty if any byte outside its files is not as it has to be."""
         self._label = path.name
         self._file: BinaryIO = path.open("rb")
-        self._stored = {one.name: one for one in self._directory()}
-        self._compare()
+        try:
+            self._stored = {one.name: one for one in self._directory()}
+            self._compare()
+        except Faulty:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
 
     @property
     def names(self) -> list[str]:
@@ -146,6 +154,9 @@ class Unpacked:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
 
     @property
     def names(self) -> list[str]:

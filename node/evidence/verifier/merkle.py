@@ -40,7 +40,7 @@ def is_included(index: int, size: int, leaf: bytes, proof: Sequence[bytes], root
 def is_consistent(
     old: int, new: int, old_root: bytes, new_root: bytes, proof: Sequence[bytes]
 ) -> bool:
-    """Say whether the tree of `old` leaves is the beginning of that of `new` (RFC 9162, 2.1.4.2)."""
+    """Say whether the tree of `old` leaves begins that of `new` (RFC 9162, section 2.1.4.2)."""
     if old == new:
         return not proof and old_root == new_root
     if not 0 < old < new:
@@ -92,7 +92,7 @@ class RangeTree:
         sha256, row = hashlib.sha256, leaves
         while len(row) > 1:
             pairs = zip(row[::2], row[1::2], strict=True)
-            row = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
+            row = [sha256(b"\x01%b%b" % pair).digest() for pair in pairs]
         self.take(row[0], 8)
 
     def take_rest(self, subtrees: Iterable[bytes], size: int) -> None:
