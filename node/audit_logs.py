@@ -20,6 +20,7 @@ from ledger.log.merkle import CompactRange
 from ledger.log.note import Note, Verifier
 from ledger.log.rule_log import TOLERANCE, Known, Leaf, LogRules, check_signature
 from ledger.log.signature import LogVerifier
+from ledger.log.verifiers import log_verifier
 from node.reading import Reader
 
 
@@ -28,14 +29,17 @@ class Pinned:
     """What is known of an agreement beforehand, and public: it is no key to any data."""
 
     agreement: Agreement
-    #: Keys that sign checkpoints. Without any, only what their notes say is compared.
-    checkpoint_keys: Sequence[Verifier] = ()
     tolerance: timedelta = TOLERANCE
 
     def log_keys(self, origin: str) -> list[LogVerifier]:
         """Return the keys that sign a country's events."""
         known = self.agreement.countries.get(origin)
         return [] if known is None else [LogVerifier.parse(key) for key in known.log_keys]
+
+    def checkpoint_keys(self, log: Log) -> list[Verifier]:
+        """Return the keys that sign a log's checkpoints; they have its name."""
+        known = self.agreement.countries.get(log.origin)
+        return [] if known is None else [log_verifier(key) for key in known.keys_named(log.name)]
 
 
 class Log(NamedTuple):
@@ -175,16 +179,16 @@ def _known(reading: Reader, log: Log, pinned: Pinned) -> Iterator[Known]:
     with reading.connection.cursor(name="checkpoints", binary=True) as cursor:
         cursor.itersize = 500
         cursor.execute(_CHECKPOINTS, (log.name,))
+        keys = pinned.checkpoint_keys(log)
         for size, root, note, heard_at, not_after, not_before in cursor:
-            fits = _said(note, pinned.checkpoint_keys) == Checkpoint(log.name, size, root)
+            fits = _said(note, keys) == Checkpoint(log.name, size, root)
             yield Known(size, root, fits, heard_at, not_after, not_before)
 
 
 def _said(text: str, keys: Sequence[Verifier]) -> Checkpoint | None:
     """Return what a note says and its log has signed; None if it is no such note."""
     try:
-        note = Note.parse(text.encode())
-        return signed_checkpoint(note, keys) if keys else Checkpoint.parse(note.text)
+        return signed_checkpoint(Note.parse(text.encode()), keys)
     except RecordRejected:
         return None
 

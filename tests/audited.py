@@ -34,9 +34,15 @@ def agreement_text() -> str:
     """Return an agreement of one partition, so that one order is all orders."""
     rows = "".join(
         f'[countries.{code}]\nzone = "Asia/Almaty"\nlog_keys = ["{one.verifier.render()}"]\n'
+        f'note_keys = ["{sealer(code).verifier.render()}"]\n'
         for code, one in SIGNERS.items()
     )
     return f'name = "t"\nprefix = "t"\npartitions = 1\n{rows}'
+
+
+def sealer(origin: str) -> LogSigner:
+    """Return the key that signs checkpoints of a country's shared log."""
+    return LogSigner(log_name(TOPICS[Topic.SHARED], origin), origin.encode() * 16)
 
 
 def records(
@@ -90,7 +96,7 @@ class Mirror:
         for one in [one for one in self.kept if (one.topic, one.origin) == ("shared", origin)]:
             if tree.size < size:
                 tree.append(one.leaf)
-        note = Checkpoint(log, size, tree.root).signed_by(LogSigner(log, bytes(32))).render()
+        note = Checkpoint(log, size, tree.root).signed_by(sealer(origin)).render()
         self.database.run(
             "INSERT INTO witness.checkpoint VALUES (%s, %s, %s, %s, now() - interval '1 hour')",
             log, size, tree.root, note.decode(),

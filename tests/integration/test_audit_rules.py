@@ -165,6 +165,14 @@ TAMPERS = {
         "UPDATE witness.checkpoint SET root = sha256(root) WHERE log = 't.ledger/KZ' AND size = 3",
         {"R1 note_differs"},
     ),
+    "a root and a note that its country did not sign": (
+        (
+            "UPDATE witness.checkpoint SET root = sha256(root), note ="
+            " replace(note, encode(root, 'base64'), encode(sha256(root), 'base64'))"
+            " WHERE log = 't.ledger/KZ' AND size = 3"
+        ),
+        {"R1 note_differs"},
+    ),
     "another order": (
         "UPDATE witness.order_note SET root = sha256(root) WHERE country = 'KZ'",
         {"R9 order_differs"},
