@@ -54,6 +54,8 @@ class LogSeen(NamedTuple):
     """How far one log is proven."""
 
     log: str
+    topic: str
+    origin: str
     events: int
     root: bytes
     #: So many events are under a root that its country signed and that is theirs; of the others
@@ -111,7 +113,7 @@ def check_log(
         yield from check_signature(_heard(row, log)[0], row.signature, keys)
     yield from _doubled(reading, log)
     tree = rules.tree
-    yield LogSeen(log.name, tree.size, tree.root, rules.proven, rules.compared, rules.waiting)
+    yield LogSeen(*log, tree.size, tree.root, rules.proven, rules.compared, rules.waiting)
 
 
 def check_orders(reading: Reader, agreement: Agreement) -> Iterator[Finding]:

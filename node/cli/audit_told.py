@@ -24,10 +24,9 @@ def tell(audit: Audit) -> None:
     )
     for log in said["logs"]:
         word = ", some of it is on its way" if log["waiting"] else ""
-        output.line(
-            f"  {log['log']}: {log['events']} events, {log['proven']} of them under"
-            f" {log['checkpoints']} signed roots{word}"
-        )
+        proven = f"{log['proven']} of them under {log['checkpoints']} signed roots{word}"
+        whose = f"{log['topic']} log of {log['origin']}"
+        output.line(f"  {whose}: {log['events']} events, {proven}")
     for rule, state in said["rules"].items():
         mark = {"kept": "✔", "broken": "✘"}.get(state, "–")
         output.line(f"  {mark} {rule} {state.replace('_', ' ')}")
