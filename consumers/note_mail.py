@@ -12,10 +12,9 @@ from uuid import UUID
 
 from kafka import KafkaProducer, TopicPartition
 
-from consumers.start import STRICT
+from consumers.start import STRICT, asking, described
 from consumers.translation import translated
 from events.contract import NOTE_PARTITIONS
-from ledger import topics
 from ledger.fetching import SafeConsumer
 
 _ACKNOWLEDGED_S = 10.0
@@ -74,14 +73,12 @@ class NoteReader:
     """Reads one topic of notes from an offset on."""
 
     def __init__(self, topic: NoteTopic) -> None:
-        """Find the topic. Misconfigured if it breaks the contract."""
+        """Find the topic. Misconfigured if it is not there."""
         self.topic = topic
         self._place = TopicPartition(topic.name, 0)
-        with topics.admin(
-            str(topic.cluster["bootstrap_servers"]), _without_servers(topic.cluster)
-        ) as cluster:
-            found = topics.require_topic(cluster, topic.name, partitions=NOTE_PARTITIONS)
-        self.topic_id: UUID = found.topic_id
+        with asking(topic.cluster) as admin:
+            found = described(admin, [topic.name], NOTE_PARTITIONS)[topic.name]
+        self.topic_id = UUID(str(found["topic_id"]))
         self._consumer: Any = None
 
     def begin(self, offset: int) -> None:
@@ -101,7 +98,3 @@ class NoteReader:
         """Leave."""
         if self._consumer is not None:
             self._consumer.close()
-
-
-def _without_servers(cluster: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {name: value for name, value in cluster.items() if name != "bootstrap_servers"}
