@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from uuid import UUID
 
 from ledger.case.plane import Handoff
@@ -34,24 +33,13 @@ TABLE = Table(
         "due_on": "date NOT NULL",
         "basis_id": "uuid",
         "scopes": "text[] NOT NULL",
-        # By the clocks of the countries that took these steps. Nothing is said of an answer that
-        # never came; what stops with its permission has an end all the same.
-        "began_at": "timestamptz",
-        "answered_at": "timestamptz",
-        "ended_at": "timestamptz",
     },
     key=("case_id", "topic", "handoff_id"),
     indexes=("(due_on, handoff_id) WHERE is_open",),
-    kept=("began_at", "answered_at", "ended_at"),
 )
 
-#: States that a handoff reaches by its receiver's answer.
-_ANSWERED = frozenset({"accepted", "rejected"})
 
-
-def _row(
-    change: Change, kind: str, handoff_id: UUID, before: Handoff | None, handoff: Handoff
-) -> Row:
+def _row(change: Change, kind: str, handoff_id: UUID, handoff: Handoff) -> Row:
     record = change.record
     key = (record.case_id, record.topic, handoff_id)
     countries = (plain(handoff.sender), plain(handoff.receiver))
@@ -60,23 +48,8 @@ def _row(
         handoff.due_on,
         handoff.basis_id,
         [str(scope) for scope in handoff.scopes],
-        *_moments(change, before, handoff),
     )
     return (*key, kind, handoff.state, handoff.open, *countries, *rest)
-
-
-def _moments(
-    change: Change, before: Handoff | None, after: Handoff
-) -> tuple[datetime | None, datetime | None, datetime | None]:
-    """Return when it began, was answered and ended, as far as this event is that moment."""
-    assert change.event is not None
-    at = change.event.recorded_at
-    was = None if before is None else before.state
-    return (
-        at if before is None else None,
-        at if after.state in _ANSWERED and was not in _ANSWERED else None,
-        at if not after.open and (before is None or before.open) else None,
-    )
 
 
 def _differing(change: Change) -> Iterable[Row]:
@@ -86,7 +59,7 @@ def _differing(change: Change) -> Iterable[Row]:
         ("transfer", change.before.transfers, change.after.transfers),
     )
     return [
-        _row(change, kind, handoff_id, _at(before, handoff_id), handoff)
+        _row(change, kind, handoff_id, handoff)
         for kind, before, after in sides
         if before is not after
         for handoff_id, handoff in after.items()

@@ -33,7 +33,7 @@ _PARTS = (
     "pending",
 )
 #: Public one-time keys are for keystores; a screen is not wide enough for them.
-_NOT_TABLED = frozenset({"preview_key", "key", "began_at", "answered_at", "ended_at"})
+_NOT_TABLED = frozenset({"preview_key", "key"})
 #: So many cases fit on a few screens; more have to be asked for.
 _PAGE = 50
 
