@@ -41,6 +41,8 @@ BENCHMARKS: Mapping[str, str] = {
     "visible-400": "visible:at_400",
     "stop-40": "stopping:at_40",
     "seal": "sealing:run",
+    "tree": "tree:run",
+    "verify-1m": "verifying:run",
     "kills": "kills:run",
 }
 #: Only run when named: it takes longer and measures no speed.

@@ -8,7 +8,7 @@ last mirrored record of every partition are compared, and a difference is for a 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -49,7 +49,7 @@ def prepare(
 
     Misconfigured if a topic is missing or is not the one that was read before.
     """
-    with _admin(cluster) as admin:
+    with asking(cluster) as admin:
         there = _described(admin, names, partitions)
         _require_ends(connection, schema, admin, names, there)
     known = positions.read(connection, schema)
@@ -57,13 +57,12 @@ def prepare(
     return {part: position for part, position in known.items() if part[0] in names}
 
 
-def _described(
-    admin: KafkaAdminClient, names: Mapping[Topic, str], partitions: int
-) -> dict[Part, tuple[UUID, int]]:
-    """Return topic id and leader epoch of every partition."""
-    found: dict[Part, tuple[UUID, int]] = {}
-    topics = {row["name"]: row for row in admin.describe_topics(list(names.values()))}
-    for topic, name in names.items():
+def described(
+    admin: KafkaAdminClient, names: Sequence[str], partitions: int
+) -> Mapping[str, Mapping[str, Any]]:
+    """Return what Kafka says of some topics, by name; Misconfigured if one is not as agreed."""
+    topics = {row["name"]: row for row in admin.describe_topics(list(names))}
+    for name in names:
         row = topics.get(name)
         if row is None or row["error_code"]:
             raise Misconfigured(f"topic {name} does not exist on this cluster", rule="topic_exists")
@@ -73,6 +72,17 @@ def _described(
                 f" {partitions}",
                 rule="partitions",
             )
+    return topics
+
+
+def _described(
+    admin: KafkaAdminClient, names: Mapping[Topic, str], partitions: int
+) -> dict[Part, tuple[UUID, int]]:
+    """Return topic id and leader epoch of every partition."""
+    found: dict[Part, tuple[UUID, int]] = {}
+    rows = described(admin, list(names.values()), partitions)
+    for topic, name in names.items():
+        row = rows[name]
         for one in row["partitions"]:
             part = (topic.value, int(one["partition_index"]))
             found[part] = (UUID(row["topic_id"]), int(one["leader_epoch"]))
@@ -164,7 +174,8 @@ def _first_of_each(
 
 
 @contextmanager
-def _admin(cluster: Mapping[str, Any]) -> Iterator[KafkaAdminClient]:
+def asking(cluster: Mapping[str, Any]) -> Iterator[KafkaAdminClient]:
+    """Give a client that asks a cluster about its topics; it is closed afterwards."""
     admin = admin_client(**cluster)
     try:
         yield admin

@@ -37,6 +37,9 @@ TOPIC_SETTINGS: Mapping[str, str] = {
     "message.timestamp.after.max.ms": "300000",
     "unclean.leader.election.enable": "false",
 }
+#: Partitions of a topic of signed notes: they have one order.
+NOTE_PARTITIONS: Final = 1
+
 #: Settings of the topic of key capsules: the last one of each grant, none after its tombstone.
 GRANT_SETTINGS: Mapping[str, str] = {
     "cleanup.policy": "compact",

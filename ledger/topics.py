@@ -18,7 +18,13 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import AuthorizationError, KafkaError, TopicAlreadyExistsError
 
 from events.agreement import Agreement
-from events.contract import GRANT_SETTINGS, IN_SYNC, TOPIC_SETTINGS, in_sync_replicas
+from events.contract import (
+    GRANT_SETTINGS,
+    IN_SYNC,
+    NOTE_PARTITIONS,
+    TOPIC_SETTINGS,
+    in_sync_replicas,
+)
 from events.errors import Misconfigured, ServiceUnavailable
 from ledger.reaching import admin_client
 
@@ -53,17 +59,20 @@ def ensure_topics(
 ) -> None:
     """Make the topics that are missing, and refuse one that breaks the contract.
 
-    The national topics of `countries`, and the shared ones unless they stand on another cluster.
+    Those of `countries` for what is national, and the shared ones unless they stand elsewhere.
     `client` is what every Kafka client needs to be let in. Misconfigured, ServiceUnavailable.
     """
+    countries = list(countries)
     names = [agreement.national_topic(country) for country in countries]
-    wanted = dict.fromkeys(names, TOPIC_SETTINGS)
+    wanted = dict.fromkeys(names, (agreement.partitions, TOPIC_SETTINGS))
+    notes = [agreement.national_checkpoints_topic(country) for country in countries]
     if shared:
-        wanted[agreement.shared_topic] = TOPIC_SETTINGS
-        wanted[agreement.grants_topic] = GRANT_SETTINGS
-    partitions = agreement.partitions
+        wanted[agreement.shared_topic] = (agreement.partitions, TOPIC_SETTINGS)
+        wanted[agreement.grants_topic] = (agreement.partitions, GRANT_SETTINGS)
+        notes.append(agreement.checkpoints_topic)
+    wanted |= dict.fromkeys(notes, (NOTE_PARTITIONS, TOPIC_SETTINGS))
     with admin(bootstrap, client) as cluster:
-        for name, settings in wanted.items():
+        for name, (partitions, settings) in wanted.items():
             made = {
                 "num_partitions": partitions,
                 "replication_factor": replication,
@@ -74,7 +83,7 @@ def ensure_topics(
             except TopicAlreadyExistsError:
                 continue
         cluster.wait_for_topics(list(wanted), timeout_ms=_TIMEOUT_MS)
-        for name, settings in wanted.items():
+        for name, (partitions, settings) in wanted.items():
             require_topic(cluster, name, partitions=partitions, settings=settings)
 
 

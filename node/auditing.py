@@ -1,27 +1,31 @@
-"""The rules an auditor can check without any key, over everything that a node has mirrored."""
+"""The rules R1 to R10 that an auditor can check without any key, over all a node has mirrored.
+
+Two passes, both streamed: log by log for what stands where, case by case for what was decided. A
+rule that reads national events (R5) needs the country's own keys, which open envelopes and no data.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import groupby
-from typing import Any, NamedTuple
-from uuid import UUID
+from typing import Any
 
-from events.codec import decode, read_stamp
-from events.data import KeysReleased
-from events.errors import RecordRejected
-from ledger.case.case import Topic
-from ledger.keys.national import NationalKeys, opened
-from ledger.log.findings import Finding, Heard
-from ledger.log.rules import WITHIN, CaseRules
+from ledger.keys.national import NationalKeys
+from ledger.log.findings import Finding
+from ledger.log.rules import WITHIN
+from node.audit_cases import CaseAudit, Counts
+from node.audit_logs import LogSeen, Pinned, check_log, check_orders, logs_of
 from node.reading import Reader
 
 #: Rules that are checked here, in order.
-RULES = ("R3", "R4", "R5", "R6")
+RULES = tuple(f"R{number}" for number in range(1, 11))
 #: Those that need the country's own events, which stand in envelopes.
 _NATIONAL = frozenset({"R5"})
+#: So many findings of a kind are listed; all are counted.
+LISTED = 1_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,118 +36,96 @@ class Audit:
     #: Until when what had to come is waited for: the moment at which the mirror was read.
     judged_at: datetime
     checked: tuple[str, ...] = RULES
-    cases: int = 0
-    events: int = 0
-    releases: int = 0
-    #: Admitted records that cannot be read here: nothing is said about them.
-    unread: int = 0
+    counts: Counts = field(default_factory=Counts)
+    logs: list[LogSeen] = field(default_factory=list)
+    seconds: float = 0.0
     breaches: list[Finding] = field(default_factory=list)
     #: Releases that crossed with what forbids them: void in every country, nobody's breach.
     crossed: list[Finding] = field(default_factory=list)
+    #: Countries that owe an answer after an erasure, and still have time.
+    outstanding: list[Finding] = field(default_factory=list)
+    #: How often each kind of breach was found, also where not every one is listed.
+    found: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def take(self, findings: list[Finding]) -> None:
+    def take(self, findings: Iterable[Finding]) -> None:
         """Put findings where they belong."""
         for finding in findings:
-            (self.crossed if finding.crossed else self.breaches).append(finding)
+            kept = self._kept(finding)
+            if kept is self.breaches:
+                kind = (finding.rule, finding.what)
+                self.found[kind] += 1
+                if self.found[kind] > LISTED:
+                    continue
+            kept.append(finding)
+
+    def _kept(self, finding: Finding) -> list[Finding]:
+        if finding.crossed:
+            return self.crossed
+        return self.outstanding if finding.within_term else self.breaches
 
     def words(self) -> dict[str, Any]:
         """Return the audit as plain data: the rules, and what breaks them."""
-        broken = {one.rule for one in self.breaches}
+        broken = {rule for rule, _ in self.found}
         states = {True: "broken", False: "kept"}
+        counts = self.counts
         return {
             "country": self.country,
             "judged_at": self.judged_at,
-            **{name: getattr(self, name) for name in ("cases", "events", "releases", "unread")},
+            "cases": counts.cases,
+            "events": counts.events,
+            "releases": counts.releases,
+            "unread": counts.unread,
+            "seconds": round(self.seconds, 3),
+            "logs": [seen._asdict() for seen in self.logs],
             "rules": {
                 rule: states[rule in broken] if rule in self.checked else "not_checked"
                 for rule in RULES
             },
+            "found": {f"{rule} {what}": count for (rule, what), count in self.found.items()},
             "breaches": [_described(one) for one in self.breaches],
             "crossed": [_described(one) for one in self.crossed],
+            "outstanding": [_described(one) for one in self.outstanding],
         }
 
 
-class _Row(NamedTuple):
-    """A record that has taken effect, and what the read models say became of it."""
-
-    case_id: UUID
-    topic: str
-    partition: int
-    offset: int
-    leaf: bytes
-    value: bytes
-    effective: bool | None
-
-
 def check(
-    reading: Reader, *, keys: NationalKeys | None = None, within: timedelta = WITHIN
+    reading: Reader,
+    pinned: Pinned,
+    *,
+    keys: NationalKeys | None = None,
+    within: timedelta = WITHIN,
 ) -> Audit:
-    """Check R3 to R6 over the mirror, one case in memory at a time; R5 only with national keys."""
+    """Check all rules over the mirror and what is known of notes; R5 only with national keys."""
+    begun = time.monotonic()
     row = reading.connection.execute("SELECT now()").fetchone()
     assert row is not None
     checked = tuple(rule for rule in RULES if keys is not None or rule not in _NATIONAL)
     audit = Audit(country=reading.country, judged_at=row[0], checked=checked)
-    topics = [Topic.SHARED.value] if keys is None else [Topic.SHARED.value, Topic.NATIONAL.value]
-    for case_id, rows in groupby(_rows(reading, topics), key=lambda one: one.case_id):
-        rules = CaseRules(case_id, within)
-        audit.cases += 1
-        for one in rows:
-            _hear(audit, rules, one, keys)
-        audit.take(rules.end(audit.judged_at))
+    for log in logs_of(reading, pinned.agreement):
+        for one in check_log(reading, log, pinned, audit.judged_at):
+            audit.logs.append(one) if isinstance(one, LogSeen) else audit.take([one])
+    audit.take(check_orders(reading, pinned.agreement))
+    cases = CaseAudit(reading, pinned.agreement, keys=keys, within=within)
+    audit.counts = cases.counts
+    audit.take(cases.findings(audit.judged_at))
+    audit.seconds = time.monotonic() - begun
     return audit
 
 
-def _hear(audit: Audit, rules: CaseRules, row: _Row, keys: NationalKeys | None) -> None:
-    heard = _heard(row, keys)
-    audit.events += 1
-    audit.unread += not hasattr(heard.event, "actor")
-    if row.topic == Topic.NATIONAL:
-        audit.take(rules.look(heard))
-        return
-    audit.releases += isinstance(heard.event, KeysReleased)
-    audit.take(rules.hear(heard))
-
-
-def _heard(row: _Row, keys: NationalKeys | None) -> Heard:
-    """Return what a record says; its stamp, if it cannot be read. It keeps its place either way."""
-    void = None if row.effective is None else not row.effective
-    try:
-        event = decode(row.value)
-        said = opened(event, keys) if row.topic == Topic.NATIONAL else event
-    except RecordRejected:
-        return Heard(read_stamp(row.value), row.leaf, row.partition, row.offset, void)
-    return Heard(said, row.leaf, row.partition, row.offset, void)
-
-
-def _rows(reading: Reader, topics: list[str]) -> Iterator[_Row]:
-    """Stream what has taken effect: case by case, the shared topic first, each in its order."""
-    with reading.connection.cursor(name="heard", binary=True) as cursor:
-        cursor.itersize = 2_000
-        cursor.execute(_HEARD.format(schema=reading.schema), (topics,))
-        for row in cursor:
-            yield _Row(*row)
-
-
 def _described(finding: Finding) -> Mapping[str, Any]:
-    topic = Topic.NATIONAL if finding.rule in _NATIONAL else Topic.SHARED
+    placed = finding.partition is not None and finding.offset is not None
     return {
         "rule": finding.rule,
         "what": finding.what,
         "words": finding.words,
+        "log": finding.log,
+        "log_index": finding.log_index,
+        "size": finding.size,
         "case_id": finding.case_id,
         "event_id": finding.event_id,
         "origin": finding.origin,
         "version": finding.version,
         "about": finding.about,
-        "position": f"{topic}/{finding.partition}@{finding.offset}",
+        "position": f"{finding.topic}/{finding.partition}@{finding.offset}" if placed else None,
         "void": finding.void,
     }
-
-
-_HEARD = """
-SELECT case_id, topic, partition, "offset", record.leaf, record.value, trail.effective
-FROM mirror.record AS record
-LEFT JOIN {schema}.audit_trail AS trail USING (case_id, topic, partition, "offset")
-WHERE topic = ANY(%s) AND record.effect_offset IS NOT NULL
-ORDER BY case_id, topic DESC, record.effect_offset, record.effect_rank
-"""

@@ -22,7 +22,13 @@ from events.consent import (
     ConsentWithdrawn,
     OverrideEnded,
 )
-from events.data import KeysDestroyed, KeysReleased, ReleaseStopped, RetentionClaimed
+from events.data import (
+    ErasureAttested,
+    KeysDestroyed,
+    KeysReleased,
+    ReleaseStopped,
+    RetentionClaimed,
+)
 from events.referral import ReferralAccepted, ReferralRevoked, ReferralSent
 from events.registry import NEWEST
 from events.stamp import Event, SealedEntry, leaf_hash
@@ -32,7 +38,7 @@ from ledger.case.plane import Basis, Handoff, Plane
 from ledger.log.findings import Heard
 from tests.sharing_play import SUPERVISOR, Play
 
-SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
 #: A country that is no party.
 STRANGER = "TJ"
 #: What is to be found: rule, what, and the event.
@@ -92,10 +98,11 @@ class Forger:
         event = PersonalDataAccessed(
             **{
                 **self._stamp(self.kg, PersonalDataAccessed),
+                "version": len(self.looked) + 1,
                 "access_id": uuid4(),
                 "scopes": self.release.scopes,
                 "door": "read",
-                "purpose": Purpose.SERVICE,
+                "purpose": Purpose.CASE_MANAGEMENT,
                 "basis_id": self.release.grant_id,
                 **fields,
             }
@@ -154,6 +161,12 @@ class Forger:
         """Let the recipient keep what it was given."""
         words = {"grant_id": self.release.grant_id, "ground": RetentionGround.MANDATE}
         return self.put(self.kg, RetentionClaimed, **words, until=until)
+
+    def attest(self, by: str, keys: tuple[bytes, ...] = ()) -> Event:
+        """Let a country say that its keys of the case are gone."""
+        last = self.at.date() + 30 * DAY
+        words = {"erasure_id": uuid4(), "keys": keys, "backups_expire_on": last}
+        return self.put(by, ErasureAttested, **words)
 
     def stop(self, by: str = "", /, **fields: Any) -> Event:
         """Stop sharing for the handoff."""
@@ -491,6 +504,47 @@ def reads_after_the_stop_and_pretends_not_to_know(forger: Forger) -> set[Broken]
     known = forger.look(basis_id=None)
     assert known.seen != before
     return _r5("after_stop", forger.look(seen=before))
+
+
+def reads_for_another_purpose(forger: Forger) -> set[Broken]:
+    purpose = Purpose.TRANSFER if forger.is_referral else Purpose.SERVICE
+    return _r5("other_purpose", forger.look(purpose=purpose))
+
+
+def reads_for_research(forger: Forger) -> set[Broken]:
+    return _r5("other_purpose", forger.look(purpose=Purpose.RESEARCH, door="export"))
+
+
+def _r7(what: str, event: Event) -> set[Broken]:
+    return {("R7", what, event.event_id)}
+
+
+def answers_for_keys_that_nobody_released(forger: Forger) -> set[Broken]:
+    return _r7("answer_for_nothing", forger.put(forger.kg, KeysDestroyed, grant_id=uuid4()))
+
+
+def claims_keys_that_were_given_to_another(forger: Forger) -> set[Broken]:
+    words = {"grant_id": forger.release.grant_id, "ground": RetentionGround.MANDATE}
+    claimed = forger.put(STRANGER, RetentionClaimed, **words, until=forger.at.date())
+    return _r7("answer_for_nothing", claimed)
+
+
+def attests_keys_that_it_never_released(forger: Forger) -> set[Broken]:
+    forger.claim(until=forger.at.date() + 9 * DAY)
+    return _r7("attested_unknown", forger.attest(forger.kg, keys=(uuid4().bytes,)))
+
+
+def leaves_erased_keys_without_an_answer(forger: Forger) -> set[Broken]:
+    erased = forger.attest(forger.kz)
+    forger.at += 31 * DAY
+    return _r7("outstanding", erased)
+
+
+def claims_erased_keys_and_forgets_them(forger: Forger) -> set[Broken]:
+    forger.claim(until=forger.at.date() + 9 * DAY)
+    erased = forger.attest(forger.kz)
+    forger.at += 41 * DAY
+    return _r7("outstanding", erased)
 
 
 def reads_more_than_was_released(forger: Forger) -> set[Broken]:

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from events.codec import Stamp
 from events.stamp import Event
 
+SHARED, NATIONAL = "shared", "national"
+
 #: Every way to break a rule, and what it means to a person.
 WORDS: Mapping[tuple[str, str], str] = {
+    ("R1", "missing"): "events of a log are not here, and later ones are",
+    ("R1", "index_twice"): "two events claim one place of a log, or one event two places",
+    ("R1", "signed_twice"): "a country signed two events with one version or one id",
+    ("R1", "leaf_differs"): "the bytes of an event are not those that its hash was made of",
+    ("R1", "row_differs"): "an event stands here under another case, country, version or partition",
+    ("R1", "signature"): "an event is not what its country signed for this place of its log",
+    ("R1", "version_gap"): "an event's version is not the next one of its country in this case",
+    ("R1", "root_differs"): "the root that was signed is not the root of the events that are here",
+    ("R1", "note_differs"): "a checkpoint stands here otherwise than its country signed it",
+    ("R1", "withheld"): "a checkpoint counts more events than have arrived",
+    ("R2", "seen_unknown"): "an event names as seen what is no earlier shared event of its case",
     ("R3", "no_basis"): "keys were released on a basis that nobody has given",
     ("R3", "other_recipient"): "keys were released to a country that the basis does not name",
     ("R3", "beyond_basis"): "keys were released of scopes that the basis does not permit",
@@ -31,10 +44,25 @@ WORDS: Mapping[tuple[str, str], str] = {
     ("R5", "no_grant"): "another country's data was shown, and no release permits it",
     ("R5", "after_stop"): "another country's data was shown after its sharing was stopped",
     ("R5", "beyond_grant"): "another country's data was shown of scopes that were not released",
+    ("R5", "other_purpose"): "another country's data was shown for a purpose it was not given for",
     ("R6", "sealed_under_released_key"): "data was sealed under keys that somebody has already",
     ("R6", "key_reused"): "keys were released that were released before",
     ("R6", "epoch_reused"): "keys were released of an epoch not after all released or stopped",
     ("R6", "stop_understated"): "a stop names an older epoch than the one that was released",
+    ("R7", "outstanding"): "keys of an erased case are neither destroyed nor kept on a ground",
+    ("R7", "answer_for_nothing"): "a country says what became of keys that it was never given",
+    ("R7", "attested_unknown"): "an erasure names keys that its country never released",
+    ("R8", "schema_unknown"): "an event has a schema that is not released here",
+    ("R8", "schema_not_shared"): "an event that may not be shared stands on the shared topic",
+    ("R9", "not_projected"): "the audit trail in use lacks an event",
+    ("R9", "projected_otherwise"): "the audit trail in use says otherwise than the event",
+    ("R9", "projected_from_nothing"): "a read model in use shows what is in no topic",
+    ("R9", "verdict_differs"): "the audit trail in use judges an event otherwise than the fold",
+    ("R9", "state_differs"): "the state in use is not what the events of the case fold to",
+    ("R9", "order_differs"): "a country heard the shared topic in another order than stands here",
+    ("R10", "too_late"): "an event claims a time after its log was cosigned with it",
+    ("R10", "backdated"): "an event claims a time at which its log had gone further already",
+    ("R10", "goes_back"): "an event claims a time before its country's last one in this case",
 }
 
 
@@ -51,6 +79,10 @@ class Heard(NamedTuple):
     #: What the node's fold made of it, if known. No rule needs it: without it, keys whose release
     #: crossed with the completion of its referral are taken to have left, and a stop is asked for.
     void: bool | None = None
+    #: `shared` or `national`, the name of its log, and its place there.
+    topic: str = SHARED
+    log: str = ""
+    log_index: int | None = None
 
 
 class Finding(NamedTuple):
@@ -58,14 +90,15 @@ class Finding(NamedTuple):
 
     rule: str
     what: str
-    case_id: UUID
-    #: The event that breaks it; of what is missing, the event after which it had to come.
-    event_id: UUID
-    version: int
-    #: The country that broke it.
+    #: The event that breaks it; of what is missing, the event after which it had to come; of a
+    #: root, the last event under it. None if none is here.
+    case_id: UUID | None
+    event_id: UUID | None
+    version: int | None
+    #: The country that broke it; where nobody can know, whose event it is.
     origin: str
     #: The basis, handoff, grant or access that it is about.
-    about: UUID
+    about: UUID | None
     partition: int | None
     offset: int | None
     #: Whether the event had no effect anyway, if known: then no key has left a country.
@@ -73,6 +106,13 @@ class Finding(NamedTuple):
     #: Its origin had not seen what forbids it: a race between two countries. Every reader takes it
     #: for void, so no key has left a country, and nobody did wrong.
     crossed: bool = False
+    topic: str = SHARED
+    log: str = ""
+    log_index: int | None = None
+    #: Of the checkpoint or order note that it is about.
+    size: int | None = None
+    #: It is owed, and its term is not over: named, and no breach yet.
+    within_term: bool = False
 
     @property
     def words(self) -> str:
@@ -84,12 +124,15 @@ def found(
     rule: str,
     what: str,
     heard: Heard,
-    about: UUID,
+    about: UUID | None = None,
     *,
     origin: str | None = None,
-    crossed: bool = False,
+    **said: Any,
 ) -> Finding:
-    """Return a finding about an event; `origin` is who broke the rule, if not who wrote it."""
+    """Return a finding about an event; `origin` is who broke the rule, if not who wrote it.
+
+    `said` are further fields: `crossed`, `size`, `within_term`.
+    """
     event = heard.event
     assert (rule, what) in WORDS, what
     return Finding(
@@ -103,5 +146,17 @@ def found(
         partition=heard.partition,
         offset=heard.offset,
         void=heard.void,
-        crossed=crossed,
+        topic=heard.topic,
+        log=heard.log,
+        log_index=heard.log_index,
+        **said,
     )
+
+
+def found_without_event(
+    rule: str, what: str, origin: str, log: str, *, topic: str = SHARED, **said: Any
+) -> Finding:
+    """Return a finding about a log or a read model of which no event is here."""
+    assert (rule, what) in WORDS, what
+    bare: dict[str, Any] = dict.fromkeys(Finding._fields[2:10])
+    return Finding(rule, what, **{**bare, "origin": origin, "topic": topic, "log": log, **said})

@@ -47,6 +47,7 @@ class Handoff:
     sender: str
     receiver: str
     scopes: frozenset[DataScope]
+    transfer: bool
     #: Whether its receiver offered a key for the preview, and for the rest.
     preview_key: bool = False
     key: bool = False

@@ -10,8 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from events.errors import RecordRejected
+
 #: Root of the tree without leaves (RFC 6962, section 2.1).
 EMPTY_ROOT = sha256(b"").digest()
+
+_SIZE, _HASH = 8, 32
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
@@ -30,10 +34,14 @@ class CompactRange:
         """Add a leaf by its leaf hash."""
         peaks, rest = self.peaks, self.size
         while rest & 1:  # a perfect subtree of the same size stands on the left
-            leaf = node_hash(peaks.pop(), leaf)
+            leaf = sha256(b"\x01" + peaks.pop() + leaf).digest()
             rest >>= 1
         peaks.append(leaf)
         self.size += 1
+
+    def copy(self) -> CompactRange:
+        """Return a tree of the same leaves that grows on its own."""
+        return CompactRange(self.size, list(self.peaks))
 
     @property
     def root(self) -> bytes:
@@ -44,6 +52,25 @@ class CompactRange:
         for peak in reversed(left):
             root = node_hash(peak, root)
         return root
+
+    @property
+    def state(self) -> bytes:
+        """Everything of it, for a file: its size in eight bytes, big endian, then its peaks."""
+        return self.size.to_bytes(_SIZE, "big") + b"".join(self.peaks)
+
+    @classmethod
+    def of_state(cls, state: bytes) -> CompactRange:
+        """Read what `state` wrote; RecordRejected, rule `tree`, if peaks are missing or too many.
+
+        That the peaks are the right ones shows when the root is compared with a signed one.
+        """
+        size, peaks = int.from_bytes(state[:_SIZE], "big"), state[_SIZE:]
+        if len(state) < _SIZE or len(peaks) != size.bit_count() * _HASH:
+            raise RecordRejected(
+                f"{len(state)} bytes are not the state of a compact range", rule="tree"
+            )
+        cuts = range(0, len(peaks), _HASH)
+        return cls(size, [peaks[cut : cut + _HASH] for cut in cuts])
 
 
 def root_of(leaves: Iterable[bytes]) -> bytes:

@@ -1,4 +1,4 @@
-"""The key-free rules R3, R4 and R6: no keys leave a country without permission (design §11, §12).
+"""The key-free rules R3 to R7 of one case: no keys leave without permission (design §11, §12).
 
 Read from the shared topic alone, in its order, in one pass, case by case or interleaved. Nothing
 here asks the ledger's fold, so that a fold that lets a release through is found, too.
@@ -8,6 +8,7 @@ here asks the ledger's fold, so that a fold that lets a release through is found
 * R4: after the end of a basis nothing is released on it, and sharing is stopped within a minute.
 * R5: every access to another country's data lies inside a grant (ledger/log/accesses.py).
 * R6: every release has keys and an epoch of its own, and nothing is sealed under them after it.
+* R7: of erased keys every country that held some answers (ledger/log/rule_erasure.py).
 
 Whoever writes a release that breaks R3 has broken it, also where every reader takes the event for
 void. But a capsule leaves only after its release took effect: if the node's verdict is given, the
@@ -28,6 +29,7 @@ from ledger.log.accesses import Accesses
 from ledger.log.findings import Finding, Heard, found
 from ledger.log.grants import Epochs, Grant
 from ledger.log.hearing import Ended, HeardCase, Objection
+from ledger.log.rule_erasure import ErasureRules
 from ledger.log.saying import hear
 
 #: How soon after the end of a basis its sharing is stopped.
@@ -58,6 +60,7 @@ class CaseRules:
     _epochs: dict[str, Epochs] = field(default_factory=dict)
     _owed: dict[tuple[UUID, str], _Owed] = field(default_factory=dict)
     _accesses: Accesses = field(default_factory=Accesses)
+    _erasure: ErasureRules = field(default_factory=ErasureRules)
 
     def hear(self, heard: Heard) -> list[Finding]:
         """Take in the next event of the case on the shared topic; return what it breaks."""
@@ -67,6 +70,8 @@ class CaseRules:
         judged = _JUDGED.get(type(event))
         if judged is not None:
             findings += judged(self, heard)
+        epochs, party = self._epochs.get(event.origin), event.origin in self._case.parties
+        findings += self._erasure.hear(heard, self._case.count, epochs, party=party)
         for ended in hear(self._case, heard):
             self._owe(ended, heard)
         return findings
@@ -80,11 +85,12 @@ class CaseRules:
 
     def end(self, until: datetime) -> list[Finding]:
         """Return what had to come by an instant, at which everything said had been heard."""
-        return [
+        missing = [
             found("R4", "stop_missing", owed.because, handoff_id, origin=sender)
             for (handoff_id, sender), owed in self._owed.items()
             if owed.until < until
         ]
+        return [*missing, *self._erasure.end(self._grants.values(), until)]
 
     def _sealed(self, heard: Heard) -> Iterator[Finding]:
         """R6: under which keys an event's data is sealed."""

@@ -144,7 +144,10 @@ def _handed(
         return ()
     if not any(case.objections(event.basis_id, event.recipient, event.scopes, on)):
         case.handoffs[event.handoff_id] = Handoff(
-            sender=event.origin, receiver=event.recipient, scopes=frozenset(event.scopes)
+            sender=event.origin,
+            receiver=event.recipient,
+            scopes=frozenset(event.scopes),
+            transfer=isinstance(event, TransferProposed),
         )
         case.parties.add(event.recipient)
     return ()

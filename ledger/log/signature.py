@@ -1,4 +1,4 @@
-"""Signatures of single events by their origin's log key (Ed25519, C2SP signed-note keys).
+"""Signatures by an origin's log key: of single events, and of notes (Ed25519, C2SP type 0x01).
 
 One implementation verifies everywhere: what is admitted must not depend on which library a
 country happens to run. libsodium is used because it is the faster one and frees the interpreter.
@@ -6,10 +6,7 @@ country happens to run. libsodium is used because it is the faster one and frees
 
 from __future__ import annotations
 
-import base64
-import os
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 from nacl.bindings import crypto_sign_open
@@ -18,12 +15,22 @@ from nacl.signing import SigningKey
 
 from events.contract import log_message
 from events.errors import Misconfigured
+from ledger.log.key_file import create_seed, read_seed
+from ledger.log.note import SignatureLine
+from ledger.log.vkey import ED25519, VerifierKey
 
-_ED25519 = b"\x01"
+_SIGNATURE = 64
 
 
-def _key_id(name: str, public: bytes) -> bytes:
-    return sha256(name.encode() + b"\n" + _ED25519 + public).digest()[:4]
+def ed25519_has_signed(public: bytes, message: bytes, signature: bytes) -> bool:
+    """Say whether a public key made a signature of a message (RFC 8032, Ed25519)."""
+    if len(signature) != _SIGNATURE:
+        return False
+    try:
+        crypto_sign_open(signature + message, public)
+    except (BadSignatureError, ValueError):
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,28 +43,27 @@ class LogVerifier:
     @classmethod
     def parse(cls, text: str) -> LogVerifier:
         """Read a verifier key `name+hash+base64(type, key)`; Misconfigured if it is none."""
-        try:
-            name, key_id, encoded = text.split("+", 2)
-            raw = base64.b64decode(encoded, validate=True)
-        except ValueError:
-            raise Misconfigured(f"not a verifier key: {text!r}") from None
-        good = raw[:1] == _ED25519 and len(raw) == 33 and _key_id(name, raw[1:]).hex() == key_id
-        if not good:
-            raise Misconfigured(f"verifier key of {name!r} is damaged or of an unknown type")
-        return cls(name, raw[1:])
+        key = VerifierKey.parse(text)
+        if key.kind != ED25519:
+            raise Misconfigured(f"verifier key of {key.name!r} is not one of a log")
+        return cls(key.name, key.public)
+
+    @property
+    def key_id(self) -> bytes:
+        """The four bytes in front of each signature of a note."""
+        return VerifierKey(self.name, ED25519, self.public).key_id
 
     def render(self) -> str:
         """Return the verifier key as text."""
-        encoded = base64.b64encode(_ED25519 + self.public).decode()
-        return f"{self.name}+{_key_id(self.name, self.public).hex()}+{encoded}"
+        return VerifierKey(self.name, ED25519, self.public).render()
 
     def is_signed(self, log: str, index: int, leaf: bytes, signature: bytes) -> bool:
         """Say whether this key signed an event (by leaf hash) at an index of a log."""
-        try:
-            crypto_sign_open(signature + log_message(log, index, leaf), self.public)
-        except (BadSignatureError, ValueError):
-            return False
-        return True
+        return ed25519_has_signed(self.public, log_message(log, index, leaf), signature)
+
+    def has_signed(self, text: str, signature: bytes) -> bool:
+        """Say whether this key signed a note's text."""
+        return ed25519_has_signed(self.public, text.encode(), signature)
 
 
 class LogSigner:
@@ -74,22 +80,12 @@ class LogSigner:
     @classmethod
     def create(cls, name: str, path: Path) -> LogSigner:
         """Make a new key in a new file of mode 0400."""
-        seed = os.urandom(32)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
-        with os.fdopen(handle, "w") as file:
-            file.write(f"{name}\n{base64.b64encode(seed).decode()}\n")
-        return cls(name, seed)
+        return cls(name, create_seed(path, name))
 
     @classmethod
     def load(cls, path: Path) -> LogSigner:
         """Read a key file; Misconfigured names the file, never its content."""
-        try:
-            name, encoded = path.read_text().split()
-            return cls(name, base64.b64decode(encoded, validate=True))
-        except OSError as error:
-            raise Misconfigured(f"log key {path}: {error.strerror}") from None
-        except ValueError:
-            raise Misconfigured(f"log key {path} is not a log key file") from None
+        return cls(*read_seed(path, "log key"))
 
     @property
     def verifier(self) -> LogVerifier:
@@ -99,3 +95,8 @@ class LogSigner:
     def sign(self, log: str, index: int, leaf: bytes) -> bytes:
         """Return the 64-byte signature of an event (by leaf hash) at an index of a log."""
         return self._key.sign(log_message(log, index, leaf)).signature
+
+    def sign_text(self, text: str) -> SignatureLine:
+        """Return the signature of a note's text (c2sp.org/signed-note, "Ed25519 signatures")."""
+        signature = self._key.sign(text.encode()).signature
+        return SignatureLine(self.name, self.verifier.key_id, signature)

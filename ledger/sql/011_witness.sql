@@ -14,8 +14,8 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON ROLE ledger_seal IS 'Signs checkpoints of this country''s own logs: reads them, adds what it signed.';
-COMMENT ON ROLE ledger_witness IS 'Recomputes the logs of others: reads the mirror, adds what it found.';
+COMMENT ON ROLE ledger_seal IS 'Signs checkpoints of its own logs: reads them, adds notes.';
+COMMENT ON ROLE ledger_witness IS 'Recomputes the logs of others: reads the mirror, adds notes.';
 
 CREATE SCHEMA witness;
 

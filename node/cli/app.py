@@ -32,6 +32,8 @@ NOUNS: Mapping[str, str] = {
     "projections": "Read models: how far they are, build them anew, check them.",
     "mirror": "This country's verified copy of the topic.",
     "audit": "What an auditor can check of this node: what left it, and what stands in clear.",
+    "evidence": "A case or a range of a log, with everything that proves it, in one file.",
+    "log": "The signed logs of events, as other programs read them.",
     "quarantine": "Events that wait, and records that are none.",
     "events": "The types of events, and what their bytes say.",
     "doctor": "What is wrong with this node, and how to repair it.",

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from node.cli import ask, output
 from node.cli.app import noun
+from node.cli.audit_told import tell, tell_comparison, tell_steps
 from node.cli.options import By, CountryOption, Dir, Json
-
-if TYPE_CHECKING:
-    from node.auditing import Audit
 
 app = noun("audit")
 app.add_typer(ask.app)
 
 #: As other refusals: something is not as it has to be, and a person has to be told.
 _BROKEN = 3
-_COLUMNS = ("rule", "words", "origin", "case_id", "event_id", "position", "void")
+
 
 Markers = Annotated[
     list[str] | None,
@@ -43,8 +41,8 @@ def _audit() -> None:
     pass
 
 
-@app.command("rules")
-def _rules(
+@app.command("check")
+def _check(
     *,
     within: Annotated[
         int,
@@ -52,49 +50,37 @@ def _rules(
             metavar="SECONDS", min=1, help="How soon sharing is stopped after its basis ended."
         ),
     ] = 60,
+    tolerance: Annotated[
+        int,
+        typer.Option(
+            metavar="SECONDS", min=1, help="How far clocks are apart, and news are on their way."
+        ),
+    ] = 120,
     country: CountryOption = None,
     directory: Dir = None,
     as_json: Json = False,
 ) -> None:
-    """Check that no keys left a country without permission. Exit code 3 if a rule is broken.
+    """Check rules R1 to R10, without any key to the data. Exit code 3 if a rule is broken.
 
-    Rules R3 to R6, over everything that this node has mirrored, and without any key to the data.
+    Over everything that this node has mirrored, log by log and case by case: nothing withheld,
+    changed, doubled or backdated; no keys released or used without permission; what is shown is
+    what was decided.
     """
     from node import place
+    from node.audit_logs import Pinned
     from node.auditing import check
     from node.reading import reader
 
     where = place.find(directory, country)
     with reader(where) as reading:
-        audit = check(reading, keys=where.keys, within=timedelta(seconds=within))
+        pinned = Pinned(agreement=where.agreement, tolerance=timedelta(seconds=tolerance))
+        audit = check(reading, pinned, keys=where.keys, within=timedelta(seconds=within))
     if as_json:
         output.document(audit.words())
     else:
-        _tell(audit)
+        tell(audit)
     if audit.breaches:
         raise typer.Exit(_BROKEN)
-
-
-def _tell(audit: Audit) -> None:
-    said = audit.words()
-    output.line(
-        f"{said['cases']} cases, {said['events']} events, {said['releases']} releases of keys"
-        f" as mirrored by {said['country']}"
-    )
-    for rule, state in said["rules"].items():
-        mark = {"kept": "✔", "broken": "✘"}.get(state, "–")
-        output.line(f"  {mark} {rule} {state.replace('_', ' ')}")
-    if said["breaches"]:
-        rows = [[one[name] for name in _COLUMNS] for one in said["breaches"]]
-        output.table(_COLUMNS, rows, title="broken")
-    if said["crossed"]:
-        output.line(
-            f"{len(said['crossed'])} releases crossed with a withdrawal: void, no key was sent"
-        )
-    if said["unread"]:
-        output.say(f"{said['unread']} events cannot be read here: nothing is said about them")
-    if "not_checked" in said["rules"].values():
-        output.say("R5 needs this country's national keys: set LEDGER_NATIONAL_KEY_FILE")
 
 
 @app.command("plaintext")
@@ -162,3 +148,77 @@ def _tell_search(report: dict[str, Any]) -> None:
             output.table(tuple(rows[0]), [tuple(row.values()) for row in rows], title=name)
     if report["clean"]:
         output.line("✔ nothing of it stands in clear")
+
+
+@app.command("compare")
+def _compare(
+    *,
+    other: Annotated[
+        Path,
+        typer.Option(
+            "--with",
+            metavar="DIR|DSN-FILE",
+            help="Another country's folder (DIR/KG), or a file with the URL of its database.",
+        ),
+    ],
+    country: CountryOption = None,
+    directory: Dir = None,
+    as_json: Json = False,
+) -> None:
+    """Compare what two countries heard and made of it. Exit code 3 if something differs.
+
+    Of each partition of the shared topic the common beginning: the same events in the same order;
+    then the states of shared cases, and the shared part of every read model.
+    """
+    from node import place
+    from node.audit_compare import compare, other_reader
+    from node.reading import reader
+
+    where = place.find(directory, country)
+    with reader(where) as ours, other_reader(other) as theirs:
+        compared = compare(ours, theirs, where.agreement.partitions)
+    if as_json:
+        output.document(compared.words())
+    else:
+        tell_comparison(compared)
+    if not compared.equal:
+        raise typer.Exit(_BROKEN)
+
+
+@app.command("replay")
+def _replay(
+    case_id: Annotated[str, typer.Argument(metavar="CASE", help="The case.")],
+    *,
+    step: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="One step, with the state after it.")
+    ] = None,
+    country: CountryOption = None,
+    directory: Dir = None,
+    as_json: Json = False,
+    as_lines: Annotated[
+        bool, typer.Option("--jsonl", help="One JSON document a step on stdout.")
+    ] = False,
+) -> None:
+    """Rebuild a case step by step from the mirror: effective or void, and who knew what by then.
+
+    `had_seen` counts the shared events that the decider had certainly seen, `had_not_seen` names
+    those of others that it had not. The shared steps come first, then the country's own.
+    """
+    from node import place
+    from node.audit_replay import brief, one_step, replay, waiting
+    from node.reading import reader
+
+    case = output.uuid(case_id)
+    with reader(place.find(directory, country)) as found:
+        if step is not None:
+            steps = [one_step(found, case, step)]
+        else:
+            steps = [brief(one) for one in replay(found, case)]
+        held = waiting(found, case)
+    if as_lines:
+        for one in steps:
+            output.document(one)
+    elif as_json:
+        output.document({"case_id": case, "steps": steps, "held": held})
+    else:
+        tell_steps(steps, held)

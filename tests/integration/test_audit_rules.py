@@ -1,70 +1,33 @@
-"""`ledger audit rules` over a node's real tables: what stands in the mirror, and nothing else."""
+"""`ledger audit check` over a node's real tables: what stands in the mirror, and nothing else."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from uuid import uuid4
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
 
-import psycopg
 import pytest
 
-from events.codec import encode
+from events.codec import read_stamp
+from events.contract import log_header
 from events.stamp import leaf_hash
-from ledger import mirror
-from ledger.case.case import Topic
-from ledger.keys.national import NationalKeys
 from ledger.log.findings import Heard
-from ledger.mirror import Placed, Record
 from node import cli
-from projections import generation
-from projections.folding import fold_in
+from tests.audited import Mirror, made
 from tests.sharing_play import told
 from tests.violations import KINDS, Forger, forgers
 
-
-def records(topic: Topic, said: Iterable[Heard], keys: NationalKeys | None = None) -> list[Record]:
-    """Return events as they stand in a mirror, those of the national topic in envelopes."""
-    found = []
-    for offset, heard in enumerate(said):
-        event = heard.event if keys is None else keys.envelope(heard.event)
-        value = encode(event)
-        found.append(
-            Record(
-                topic.value, 0, offset, offset, 0, event.case_id, event.origin, event.version,
-                event.event_id, leaf_hash(value), offset, bytes(64), type(event).__name__, value,
-            )
-        )  # fmt: skip
-    return found
+ALL = tuple(f"R{number}" for number in range(1, 11))
 
 
 @pytest.fixture
-def node(database, tmp_path, monkeypatch):
-    """A node whose worker has just read these stories; verbs find it by settings."""
-    keys = NationalKeys.create(tmp_path / "national.key")
-    agreement = tmp_path / "agreement.toml"
-    countries = "".join(
-        f'[countries.{code}]\nzone = "Asia/Almaty"\nlog_keys = []\n' for code in ("KZ", "KG", "UZ")
-    )
-    agreement.write_text(f'name = "t"\nprefix = "t"\npartitions = 1\n{countries}')
-    monkeypatch.setenv("LEDGER_AGREEMENT", str(agreement))
-    monkeypatch.setenv("LEDGER_COUNTRY", "KG")
-    monkeypatch.setenv("LEDGER_PG", database.as_role("audit"))
-    monkeypatch.setenv("LEDGER_NATIONAL_KEY_FILE", str(tmp_path / "national.key"))
-
-    def has_read(shared: list[Heard], national: list[Heard]) -> None:
-        both = [*records(Topic.SHARED, shared), *records(Topic.NATIONAL, national, keys)]
-        placed = [Placed(*one[:8], one.leaf, one.ce_type, one.value) for one in both]
-        with psycopg.connect(database.as_role("project"), autocommit=True) as connection:
-            generation.ensure(connection)
-            mirror.append(connection, both)
-            fold_in(connection, "read_1", placed, country="KG", keys=keys)
-
-    return has_read
+def node(database, tmp_path, monkeypatch) -> Mirror:
+    """A node whose worker has read nothing yet; verbs find it by settings."""
+    return made(database, tmp_path, monkeypatch)
 
 
 def audited(capsys, *arguments: str) -> tuple[int, dict]:
-    code = cli.run(["audit", "rules", "--json", *arguments])
+    code = cli.run(["audit", "check", "--json", *arguments])
     return code, json.loads(capsys.readouterr().out)
 
 
@@ -85,7 +48,7 @@ def forged(*names: str) -> list[Forger]:
 
 def test_a_mirror_in_which_no_rule_is_broken(node, capsys):
     shared, national = good()
-    node(shared, national)
+    node.read(shared, national)
     code, said = audited(capsys)
     assert (code, said["breaches"], said["unread"]) == (0, [], 0)
     assert set(said["rules"].values()) == {"kept"}
@@ -104,10 +67,12 @@ def test_what_was_forged_is_found_at_its_place_with_its_verdict(node, capsys):
     shared, national = good()
     first = len(shared)
     shared += [heard for one in histories for heard in one.heard]
-    node(shared, [*national, *(heard for one in histories for heard in one.looked)])
+    node.read(shared, [*national, *(heard for one in histories for heard in one.looked)])
     code, said = audited(capsys)
     assert code == 3
-    assert said["rules"] == dict.fromkeys(("R3", "R4", "R5", "R6"), "broken")
+    assert {rule for rule, state in said["rules"].items() if state == "broken"} == {
+        *("R3", "R4", "R5", "R6")
+    }
     found = {one["what"]: one for one in said["breaches"]}
     assert set(found) >= {"no_basis", "stop_missing", "after_stop", "epoch_reused"}
     last = first + len(histories[0].heard) - 1
@@ -118,8 +83,8 @@ def test_what_was_forged_is_found_at_its_place_with_its_verdict(node, capsys):
 
 def test_a_person_reads_what_was_broken_and_where(node, capsys):
     (history,) = forged("rests_on_nothing")
-    node(history.heard, [])
-    code = cli.run(["audit", "rules"])
+    node.read(history.heard)
+    code = cli.run(["audit", "check"])
     out = capsys.readouterr().out
     assert code == 3
     assert "✘ R3 broken" in out
@@ -128,7 +93,7 @@ def test_a_person_reads_what_was_broken_and_where(node, capsys):
 
 def test_without_the_national_keys_no_access_is_called_right(node, capsys, monkeypatch):
     (history,) = forged("reads_what_was_never_released")
-    node(history.heard, history.looked)
+    node.read(history.heard, history.looked)
     monkeypatch.delenv("LEDGER_NATIONAL_KEY_FILE")
     code, said = audited(capsys, "--within", "864000000")
     assert (code, said["rules"]["R5"]) == (0, "not_checked")
@@ -137,12 +102,182 @@ def test_without_the_national_keys_no_access_is_called_right(node, capsys, monke
 def test_what_cannot_be_read_keeps_its_place_and_is_counted(node, capsys, database):
     """A release under a schema that is not installed here: nothing is said, nothing slips by."""
     shared, national = good()
-    node(shared, national)
+    node.read(shared, national)
     unknown = b"\xc3\x01" + uuid4().bytes[:8]
     database.run(
         "UPDATE mirror.record SET value = %s || substring(value FROM 11)"
         " WHERE topic = 'shared' AND \"offset\" = 0",
         unknown,
     )
+    code, said = audited(capsys)
+    assert (code, said["unread"]) == (3, 1)
+    assert "R8 schema_unknown" in said["found"]
+
+
+def marked(node: Mirror) -> tuple[list[Heard], list[Heard]]:
+    """Let a node read good stories, know some roots and orders, and break nothing."""
+    shared, national = good()
+    node.read(shared, national)
+    for origin in ("KZ", "KG"):
+        for size in (3, 50):
+            node.signed(origin, size)
+    for country, size in (("KZ", 7), ("KG", 40)):
+        node.ordered(country, size)
+    return shared, national
+
+
+def test_roots_and_orders_that_are_right_prove_a_log(node, capsys):
+    marked(node)
+    code, said = audited(capsys)
+    assert (code, said["found"]) == (0, {})
+    assert set(said["rules"]) == set(ALL)
+    logs = {one["log"]: one for one in said["logs"]}
+    assert {"t.ledger/KZ", "t.ledger/KG", "t.ledger/UZ", "t.national.KG/KG"} == set(logs)
+    kz = logs["t.ledger/KZ"]
+    assert (kz["proven"], kz["checkpoints"], kz["waiting"]) == (50, 2, False)
+    assert kz["events"] > kz["proven"]
+
+
+#: One row of the mirror, by its place in the log of Kazakhstan.
+ROW = "WHERE topic = 'shared' AND origin = 'KZ' AND log_index = 20"
+TAMPERS = {
+    "other bytes": (
+        f"UPDATE mirror.record SET value = set_byte(value, 200, 255 - get_byte(value, 200)) {ROW}",
+        {"R1 leaf_differs", "R1 root_differs", "R1 signature"},
+    ),
+    "other bytes with their hash": (
+        (
+            "UPDATE mirror.record SET value = value || '\\x00', leaf ="
+            f" sha256('\\x00'::bytea || value || '\\x00'::bytea) {ROW}"
+        ),
+        {"R1 root_differs", "R1 signature"},
+    ),
+    "taken out": (f"DELETE FROM mirror.record {ROW}", {"R1 missing", "R9 projected_from_nothing"}),
+    "another place of the log": (
+        f"UPDATE mirror.record SET log_index = 21 {ROW}",
+        {"R1 missing", "R1 index_twice", "R1 signature"},
+    ),
+    "another version": (
+        f"UPDATE mirror.record SET version = version + 500 {ROW}",
+        {"R1 row_differs"},
+    ),
+    "another root": (
+        "UPDATE witness.checkpoint SET root = sha256(root) WHERE log = 't.ledger/KZ' AND size = 3",
+        {"R1 note_differs"},
+    ),
+    "a root and a note that its country did not sign": (
+        (
+            "UPDATE witness.checkpoint SET root = sha256(root), note ="
+            " replace(note, encode(root, 'base64'), encode(sha256(root), 'base64'))"
+            " WHERE log = 't.ledger/KZ' AND size = 3"
+        ),
+        {"R1 note_differs"},
+    ),
+    "another order": (
+        "UPDATE witness.order_note SET root = sha256(root) WHERE country = 'KZ'",
+        {"R9 order_differs"},
+    ),
+    "a line of the trail taken out": (
+        "DELETE FROM read_1.audit_trail WHERE topic = 'shared' AND \"offset\" = 20",
+        {"R9 not_projected"},
+    ),
+    "a verdict": (
+        (
+            "UPDATE read_1.audit_trail SET effective = NOT effective"
+            " WHERE topic = 'national' AND \"offset\" = 2"
+        ),
+        {"R9 verdict_differs"},
+    ),
+    "a line for another event": (
+        (
+            "UPDATE read_1.audit_trail SET leaf = sha256(leaf)"
+            " WHERE topic = 'shared' AND \"offset\" = 20"
+        ),
+        {"R9 projected_otherwise"},
+    ),
+    "a line of no event": (
+        (
+            "INSERT INTO read_1.audit_trail SELECT case_id, topic, 9999, partition, 9999,"
+            " effect_offset, effect_rank, event_id, origin, version, event_type, schema_version,"
+            " recorded_at, occurred_at, actor_id, actor_role, actor_organisation, leaf, effective,"
+            " void_reason, summary FROM read_1.audit_trail"
+            " WHERE topic = 'shared' AND \"offset\" = 20"
+        ),
+        {"R9 projected_from_nothing"},
+    ),
+    "a state": (
+        (
+            "UPDATE read_1.case_state SET state = '{}' WHERE case_id ="
+            f" (SELECT case_id FROM mirror.record {ROW}) AND topic = 'shared'"
+        ),
+        {"R9 state_differs"},
+    ),
+    "a state of no case": (
+        "INSERT INTO read_1.case_state VALUES (gen_random_uuid(), 'shared', 1, '{}')",
+        {"R9 projected_from_nothing"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TAMPERS)
+def test_whoever_changes_a_row_is_found(node, capsys, name):
+    marked(node)
+    statement, expected = TAMPERS[name]
+    index = "DROP INDEX mirror.record_version_idx; "
+    node.run(index + "ALTER TABLE mirror.record DROP CONSTRAINT record_pkey; " + statement)
+    code, said = audited(capsys)
+    assert code == 3
+    assert expected <= set(said["found"])
+    assert all(one["log"] or one["case_id"] for one in said["breaches"])
+
+
+def test_a_changed_row_is_named_by_event_and_log(node, capsys):
+    marked(node)
+    node.run(TAMPERS["other bytes"][0])
+    (event_id,) = (one.event_id for one in node.kept if is_row(one, "KZ", 20))
     _, said = audited(capsys)
-    assert said["unread"] == 1
+    (found,) = (one for one in said["breaches"] if one["what"] == "leaf_differs")
+    assert (found["log"], found["log_index"]) == ("t.ledger/KZ", 20)
+    assert UUID(found["event_id"]) == event_id
+    sizes = [one["size"] for one in said["breaches"] if one["what"] == "root_differs"]
+    assert sizes == [50]
+
+
+def is_row(record, origin: str, place: int) -> bool:
+    return (record.topic, record.origin, record.log_index) == ("shared", origin, place)
+
+
+def recorded(node: Mirror, origin: str, place: int) -> datetime:
+    (value,) = (one.value for one in node.kept if is_row(one, origin, place))
+    return read_stamp(value).recorded_at
+
+
+def test_an_event_that_claims_another_time_than_its_log_had_is_found(node, capsys):
+    shared, national = good()
+    node.read(shared, national)
+    day = timedelta(days=1)
+    node.signed("KZ", 10, cosigned_at=recorded(node, "KZ", 9) + 300 * day)
+    _, said = audited(capsys)
+    assert "R10 backdated" in said["found"]
+    node.run("UPDATE witness.cosignature SET cosigned_at = %s", recorded(node, "KZ", 0) - day)
+    _, said = audited(capsys)
+    assert "R10 too_late" in said["found"]
+    late = [one for one in said["breaches"] if one["what"] == "too_late"]
+    assert {one["log_index"] for one in late} == set(range(10))
+    code, said = audited(capsys, "--tolerance", str(10**9))
+    assert (code, said["found"]) == (0, {})
+
+
+def test_two_signed_statements_that_cannot_both_be_true_are_found(node, capsys):
+    shared, national = good()
+    node.read(shared, national)
+    record = next(one for one in node.kept if is_row(one, "KZ", 5))
+    header = log_header(7, record.signature)
+    stray = "INSERT INTO mirror.stray VALUES ('shared', 0, %s, %s, 'x', NULL, %s, %s, %s, 'KZ')"
+    node.run(stray, 9_000, "equivocation", record.value, leaf_hash(record.value), header)
+    node.run(stray, 9_001, "repeat", None, record.leaf, header)
+    same = log_header(5, record.signature)
+    node.run(stray, 9_002, "repeat", None, record.leaf, same)
+    code, said = audited(capsys)
+    assert code == 3
+    assert said["found"] == {"R1 signed_twice": 1, "R1 index_twice": 1}

@@ -198,7 +198,8 @@ def test_everybody_in_general_has_no_right_at_all(standing_database):
         " LEFT JOIN pg_class AS c ON c.relnamespace = n.oid"
         " CROSS JOIN LATERAL (SELECT (aclexplode(n.nspacl)).* UNION ALL"
         " SELECT (aclexplode(c.relacl)).*) AS acl"
-        " WHERE acl.grantee = 0 AND n.nspname ~ '^(ledger|mirror|keystore|witness|projections|read_.*)$'"
+        " WHERE acl.grantee = 0"
+        " AND n.nspname ~ '^(ledger|mirror|keystore|witness|projections|read_.*)$'"
     )
     assert [] == rights
     functions = standing_database.run(

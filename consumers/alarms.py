@@ -1,0 +1,49 @@
+"""Faults of logs, kept where a person finds them: once each, in the database, the log, a metric."""
+
+from __future__ import annotations
+
+from typing import Any, LiteralString
+
+import structlog
+from prometheus_client import Counter, Gauge
+from psycopg import Connection
+
+from ledger.log.faults import RULES, Fault
+
+DISAGREEMENTS = Counter(
+    "ledger_witness_disagreements_total",
+    "Faults found in a log: nobody may sign it further before a person has looked.",
+    ["country", "log", "rule"],
+)
+CHECKPOINT_AGE = Gauge(
+    "ledger_checkpoint_age_seconds",
+    "How long ago a log was last signed by its country (by: seal) or by a witness (by: witness).",
+    ["country", "log", "by"],
+)
+
+_ADD: LiteralString = """
+INSERT INTO witness.alarm (rule, log, partition, size, log_index, event_id, words)
+VALUES (%b, %b, %b, %b, %b, %b, %b) ON CONFLICT DO NOTHING
+"""
+
+log = structlog.get_logger()
+
+
+def known_from_zero(country: str, names: list[str]) -> None:
+    """Show that nothing was found: an alert sees the first fault only from 0."""
+    for name in names:
+        for rule in RULES:
+            DISAGREEMENTS.labels(country, name, rule)
+
+
+def raise_alarm(connection: Connection[Any], country: str, fault: Fault) -> None:
+    """Keep a fault, unless it is kept already and not resolved."""
+    row = (*fault, fault.words)
+    rule, name, partition, size, log_index, event_id, words = row
+    added = connection.execute(
+        _ADD, (rule, name, partition, size, log_index, event_id, words), prepare=True
+    )
+    if added.rowcount == 1:
+        DISAGREEMENTS.labels(country, name, rule).inc()
+        said = {key: value for key, value in fault._asdict().items() if value is not None}
+        log.error("log_fault", words=words, **{**said, "event_id": str(event_id)})

@@ -1,0 +1,100 @@
+"""Signed notes on the checkpoints topics: put there by sealers and witnesses, read by everybody.
+
+A topic of notes has one partition, so it has one order. Whoever may write there may write anything:
+what counts is what is signed, and that is judged by whoever reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from kafka import KafkaProducer, TopicPartition
+
+from consumers.start import STRICT, asking, described
+from consumers.translation import translated
+from events.contract import NOTE_PARTITIONS
+from ledger.fetching import SafeConsumer
+
+_ACKNOWLEDGED_S = 10.0
+_PRODUCER: Mapping[str, Any] = {
+    "acks": "all",
+    "enable_idempotence": True,
+    "retries": float("inf"),
+    "delivery_timeout_ms": 9_000,
+    "request_timeout_ms": 5_000,
+    "max_block_ms": 5_000,
+    "bootstrap_timeout_ms": 5_000,
+    "linger_ms": 0,
+    "compression_type": None,  # the broker compresses: topic setting
+    "reconnect_backoff_max_ms": 1_000,
+    "allow_auto_create_topics": False,
+}
+_CONSUMER: Mapping[str, Any] = {"metrics_enabled": False, "bootstrap_timeout_ms": 10_000}
+
+
+class NoteTopic(NamedTuple):
+    """A topic of notes, and how to reach the cluster on which it stands."""
+
+    name: str
+    cluster: Mapping[str, Any]
+
+
+class Read(NamedTuple):
+    """A record of a topic of notes."""
+
+    offset: int
+    text: bytes
+
+
+class NoteWriter:
+    """Puts notes on topics; one client for each cluster."""
+
+    def __init__(self) -> None:
+        self._producers: dict[str, Any] = {}
+
+    def put(self, topic: NoteTopic, key: str, note: bytes) -> None:
+        """Put a note there; return when the topic has it. StartAgain."""
+        with translated():
+            at = str(topic.cluster["bootstrap_servers"])
+            if at not in self._producers:
+                self._producers[at] = KafkaProducer(**topic.cluster, **_PRODUCER)
+            sent = self._producers[at].send(topic.name, key=key.encode(), value=note, partition=0)
+            sent.get(timeout=_ACKNOWLEDGED_S)
+
+    def close(self) -> None:
+        """End after a clean stop."""
+        for producer in self._producers.values():
+            producer.close(timeout=2)
+
+
+class NoteReader:
+    """Reads one topic of notes from an offset on."""
+
+    def __init__(self, topic: NoteTopic) -> None:
+        """Find the topic. Misconfigured if it is not there."""
+        self.topic = topic
+        self._place = TopicPartition(topic.name, 0)
+        with asking(topic.cluster) as admin:
+            found = described(admin, [topic.name], NOTE_PARTITIONS)[topic.name]
+        self.topic_id = UUID(str(found["topic_id"]))
+        self._consumer: Any = None
+
+    def begin(self, offset: int) -> None:
+        """Read on from an offset."""
+        with translated():
+            self._consumer = SafeConsumer(**self.topic.cluster, **STRICT, **_CONSUMER)
+            self._consumer.assign([self._place])
+            self._consumer.seek(self._place, offset)
+
+    def poll(self, wait_ms: int) -> Iterator[Read]:
+        """Yield what has come since, in order."""
+        with translated():
+            for record in self._consumer.poll(wait_ms).get(self._place, []):
+                yield Read(record.offset, record.value or b"")
+
+    def close(self) -> None:
+        """Leave."""
+        if self._consumer is not None:
+            self._consumer.close()

@@ -1,0 +1,72 @@
+"""Old events looked at again, over and over: what was signed once has to hash to it for ever.
+
+A witness finds another history only when somebody shows it one. Whoever changes a row of this
+country's own mirror, with a superuser's rights, shows nothing to anybody; so it is read again from
+the beginning, some rows at a time, against roots that were signed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, LiteralString
+
+from psycopg import Connection
+from psycopg.rows import tuple_row
+
+from ledger.log.faults import Fault
+from ledger.log.heads import Head, Heads
+from ledger.log.mirrored import LogName, MirroredLog, culprit
+from ledger.log.signature import LogVerifier
+
+#: Rows of one look: a log of a million events is read through in a quarter of an hour.
+ROWS = 1_000
+
+_NEXT: LiteralString = """
+SELECT size, root FROM witness.checkpoint WHERE log = %b AND size > %b ORDER BY size LIMIT 1
+"""
+
+
+class Recheck:
+    """One log, read again and again."""
+
+    def __init__(self, log: LogName, heads: Heads, keys: Iterable[LogVerifier] = ()) -> None:
+        """`heads` hold what this program has signed; `keys` are those of the log's events."""
+        self._log = log
+        self._heads = heads
+        self._keys = tuple(keys)
+        self._mirrored = MirroredLog(log)
+        #: The last size at which the root was the one that was signed.
+        self._good = 0
+
+    def step(self, database: Connection[Any], until: int) -> Fault | None:
+        """Read on by some rows, of the `until` that were here once; return what cannot be."""
+        known = self._known(database)
+        if known is None or known.size > until:  # all that was signed was read: once more
+            self._mirrored, self._good = MirroredLog(self._log), 0
+            return None
+        tree = self._mirrored.tree
+        found = self._mirrored.following(database, until=known.size, most=ROWS)
+        if isinstance(found, Fault):
+            return found
+        self._mirrored.take(found)
+        if not found:
+            return Fault("missing", self._log.name, size=known.size, log_index=tree.size)
+        if tree.size == known.size:
+            if tree.root != known.root:
+                return self._named(database, known)
+            self._good = known.size
+        return None
+
+    def _known(self, database: Connection[Any]) -> Head | None:
+        """Return the next size of which a root was signed: by the file, or by the database."""
+        size, mine = self._mirrored.tree.size, self._heads.get(self._log.name)
+        cursor = database.cursor(row_factory=tuple_row)
+        row = cursor.execute(_NEXT, (self._log.name, size), prepare=True).fetchone()
+        heads = [Head(*row)] if row is not None else []
+        if mine is not None and mine.size > size:
+            heads.append(mine)
+        return min(heads, key=lambda head: head.size, default=None)
+
+    def _named(self, database: Connection[Any], known: Head) -> Fault:
+        guilty = culprit(database, self._log, self._good, known.size, self._keys)
+        return guilty or Fault("root_differs", self._log.name, size=known.size)

@@ -1,0 +1,162 @@
+"""One log of this country, as its sealer signs it further and further."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+from psycopg import Connection
+from psycopg.rows import tuple_row
+
+from consumers.alarms import CHECKPOINT_AGE, raise_alarm
+from consumers.note_mail import NoteTopic, NoteWriter
+from consumers.recheck import Recheck
+from events.stamp import leaf_hash
+from ledger.log.checkpoint import Checkpoint
+from ledger.log.faults import Fault
+from ledger.log.heads import Head, Heads
+from ledger.log.mirrored import CHUNK, Entry, LogName, MirroredLog
+from ledger.log.signature import LogSigner
+
+#: With news it signs so often, or after so many events; without any it repeats itself so often.
+EVERY_S = 1.0
+EVENTS = 256
+REPEAT_S = 60.0
+
+_STORED: LiteralString = """
+SELECT notification_id, state FROM ledger.ledger_events
+WHERE notification_id > %b AND starts_with(topic, %b)
+ORDER BY notification_id LIMIT %b
+"""
+_KEEP: LiteralString = """
+INSERT INTO witness.checkpoint (log, size, root, note) VALUES (%b, %b, %b, %b)
+ON CONFLICT DO NOTHING
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Own:
+    """A log that this country signs."""
+
+    country: str
+    log: LogName
+    signer: LogSigner
+    #: Where its checkpoints stand.
+    topic: NoteTopic
+
+
+class SealedLog:
+    """Recomputes the log, compares it with the store, and signs it."""
+
+    def __init__(
+        self, own: Own, *, heads: Heads, writer: NoteWriter, clock: Callable[[], float]
+    ) -> None:
+        self._own = own
+        self._heads = heads
+        self._writer = writer
+        self._clock = clock
+        self._mirrored = MirroredLog(own.log)
+        self._recheck = Recheck(own.log, heads)
+        #: Up to which row the store was compared.
+        self._stored = 0
+        self._said: Head | None = None
+        self._said_at = 0.0
+        self._fault: Fault | None = None
+        CHECKPOINT_AGE.labels(own.country, own.log.name, "seal").set_function(
+            lambda: clock() - self._said_at if self._said else 0.0
+        )
+
+    @property
+    def name(self) -> str:
+        """The name of the log."""
+        return self._own.log.name
+
+    @property
+    def waiting(self) -> str | None:
+        """Why nothing is signed now; None if nothing keeps it."""
+        if self._fault is not None:
+            return f"{self._fault.rule}: {self._fault.words}"
+        behind = (self._head.size if self._head else 0) - self._mirrored.tree.size
+        return f"{behind} events that it has signed are not here again yet" if behind > 0 else None
+
+    def look(self, database: Connection[Any]) -> None:
+        """Take in what is new, sign it if it is time, and look again at some of what is old."""
+        if self._fault is None:
+            self._fault = self._go_on(database)
+            self._fault = self._fault or self._recheck.step(database, self._mirrored.tree.size)
+            if self._fault is not None:
+                raise_alarm(database, self._own.country, self._fault)
+
+    @property
+    def _head(self) -> Head | None:
+        return self._heads.get(self.name)
+
+    def _go_on(self, database: Connection[Any]) -> Fault | None:
+        while True:
+            found = self._following(database)
+            if isinstance(found, Fault):
+                return found
+            self._mirrored.take(found)
+            if (fault := self._contradiction()) is not None:
+                return fault
+            self._sign_if_due(database, full=len(found) == EVENTS)
+            if not found:
+                return None
+
+    def _following(self, database: Connection[Any]) -> Sequence[Entry] | Fault:
+        """Return what follows and stands in the store, too; not beyond what was signed before."""
+        size = self._mirrored.tree.size
+        known = self._head.size if self._head is not None else 0
+        most = min(CHUNK, known - size) if size < known else EVENTS
+        found = self._mirrored.following(database, most=most)
+        if isinstance(found, Fault) or not found:
+            return found
+        plane = f"{self._own.log.topic}/"
+        cursor = database.cursor(row_factory=tuple_row)
+        rows = cursor.execute(_STORED, (self._stored, plane, len(found)), prepare=True).fetchall()
+        for entry, (_, state) in zip(found, rows, strict=False):
+            if leaf_hash(state) != entry.leaf:
+                return Fault(
+                    "store_differs",
+                    self.name,
+                    partition=entry.partition,
+                    log_index=entry.log_index,
+                    event_id=entry.event_id,
+                )
+        if rows:
+            self._stored = rows[-1][0]
+        return found[: len(rows)]  # after a restore the rest is being copied back
+
+    def _contradiction(self) -> Fault | None:
+        tree, head = self._mirrored.tree, self._head
+        if head is not None and tree.size == head.size and tree.root != head.root:
+            return Fault("root_differs", self.name, size=head.size)
+        return None
+
+    def _sign_if_due(self, database: Connection[Any], *, full: bool) -> None:
+        tree, head = self._mirrored.tree, self._head
+        if tree.size == 0 or tree.size < (head.size if head else 0):
+            return
+        waited = self._clock() - self._said_at
+        if self._said is None or tree.size > self._said.size:
+            due = full or waited >= EVERY_S
+        else:
+            due = waited >= REPEAT_S and not self._is_behind(database)
+        if not due:
+            return
+        now = Head(tree.size, tree.root)
+        self._heads.advance({self.name: now})  # before anybody can read it
+        note = Checkpoint(self.name, now.size, now.root).signed_by(self._own.signer).render()
+        self._writer.put(self._own.topic, self.name, note)
+        database.execute(_KEEP, (self.name, now.size, now.root, note.decode()), prepare=True)
+        self._said, self._said_at = now, self._clock()
+
+    def _is_behind(self, database: Connection[Any]) -> bool:
+        """Say whether something was decided that has not come back from the topic.
+
+        To repeat a checkpoint says that there is no more; what came later with an earlier time
+        would be taken for backdated.
+        """
+        plane = f"{self._own.log.topic}/"
+        return bool(database.execute(_STORED, (self._stored, plane, 1), prepare=True).fetchall())

@@ -1,0 +1,160 @@
+"""The mirror read case by case: what was decided by the rules, and what is shown of it (R9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from events.agreement import Agreement
+from events.codec import Stamp, decode, read_stamp
+from events.contract import log_name
+from events.data import KeysReleased
+from events.errors import RecordRejected, UnknownSchema
+from events.stamp import NOTHING_SEEN, Event
+from ledger.case.case import Topic
+from ledger.keys.national import NationalKeys, opened
+from ledger.log.findings import Finding, Heard, found
+from ledger.log.rule_order import OrderRules
+from ledger.log.rule_schema import check_schema
+from ledger.log.rules import WITHIN, CaseRules
+from node.audit_models import ModelRules, Read, Shown, States, lines_from_nothing, parked_in
+from node.reading import Reader
+
+
+@dataclass(slots=True)
+class Counts:
+    """What was read, case by case."""
+
+    cases: int = 0
+    events: int = 0
+    releases: int = 0
+    #: Admitted records that cannot be read here: little is said about them.
+    unread: int = 0
+
+
+class _Row(NamedTuple):
+    """A record that has taken effect, and what the read models say became of it."""
+
+    case_id: UUID
+    topic: str
+    partition: int
+    offset: int
+    origin: str
+    version: int
+    event_id: UUID
+    log_index: int
+    leaf: bytes
+    value: bytes
+    mirrored_at: datetime
+    place: int | None
+    line_leaf: bytes | None
+    effective: bool | None
+    void_reason: str | None
+
+
+class CaseAudit:
+    """One pass over all cases, one of them in memory at a time."""
+
+    def __init__(
+        self,
+        reading: Reader,
+        agreement: Agreement,
+        *,
+        keys: NationalKeys | None,
+        within: timedelta = WITHIN,
+    ) -> None:
+        """Prepare to read; what is national is opened with `keys`, or judged from outside."""
+        self._reading = reading
+        self._topics: Mapping[str, str] = {
+            Topic.SHARED.value: agreement.shared_topic,
+            Topic.NATIONAL.value: agreement.national_topic(reading.country),
+        }
+        self._keys = keys
+        self._within = within
+        self._parked = parked_in(reading)
+        self.counts = Counts()
+
+    def findings(self, until: datetime) -> Iterator[Finding]:
+        """Yield what breaks a rule, case by case; what had to come had to come by an instant."""
+        states = States(self._reading)
+        for case_id, rows in groupby(self._rows(), key=lambda one: one.case_id):
+            self.counts.cases += 1
+            rules, order = CaseRules(case_id, self._within), OrderRules()
+            models = ModelRules(case_id, self._keys, self._parked)
+            for row in rows:
+                heard, wrong = self._heard(row)
+                yield from wrong
+                yield from order.hear(heard)
+                yield from self._judged(rules, heard)
+                read = Read(row.value, row.leaf, row.origin, row.version, heard.event)
+                yield from models.hear(heard, read, Shown(*row[11:]))
+            yield from rules.end(until)
+            stated, strangers = states.of(case_id)
+            yield from strangers
+            yield from models.end(stated)
+        yield from states.before(None)
+        yield from lines_from_nothing(self._reading)
+
+    def _judged(self, rules: CaseRules, heard: Heard) -> list[Finding]:
+        self.counts.events += 1
+        self.counts.unread += not hasattr(heard.event, "actor")
+        if heard.topic == Topic.NATIONAL:
+            return [] if self._keys is None else rules.look(heard)
+        self.counts.releases += isinstance(heard.event, KeysReleased)
+        return rules.hear(heard)
+
+    def _heard(self, row: _Row) -> tuple[Heard, list[Finding]]:
+        """Return what a record says, with what is wrong with its schema.
+
+        Its stamp, if it cannot be read; its row, if it has none. It keeps its place in any case.
+        """
+        name = log_name(self._topics[row.topic], row.origin)
+        void = None if row.effective is None else not row.effective
+        place = (row.partition, row.offset, void, row.topic, name, row.log_index)
+        unknown, event = False, None
+        said: Event | Stamp
+        try:
+            event = decode(row.value)
+            said = opened(event, self._keys) if row.topic == Topic.NATIONAL else event
+        except UnknownSchema:
+            unknown, said = True, _stamp(row)
+        except RecordRejected:
+            said = _stamp(row)
+        heard = Heard(said, row.leaf, *place)
+        findings = [*check_schema(heard, row.value)]
+        if unknown and event is not None:  # inside of its envelope
+            findings.append(found("R8", "schema_unknown", heard))
+        return heard, findings
+
+    def _rows(self) -> Iterator[_Row]:
+        """Stream what has taken effect: case by case, shared topic first, each in its order."""
+        with self._reading.connection.cursor(name="heard", binary=True) as cursor:
+            cursor.itersize = 1_000
+            cursor.execute(_HEARD.format(schema=self._reading.schema))
+            for row in cursor:
+                yield _Row(*row)
+
+
+def _stamp(row: _Row) -> Event | Stamp:
+    try:
+        return read_stamp(row.value)
+    except RecordRejected:
+        said: dict[str, Any] = {name: getattr(row, name) for name in _OF_ROW}
+        at = row.mirrored_at
+        return Stamp(**said, seen=NOTHING_SEEN, occurred_at=at, recorded_at=at)
+
+
+_OF_ROW = ("event_id", "case_id", "origin", "version")
+_HEARD = """
+SELECT case_id, topic, partition, "offset", record.origin, record.version, record.event_id,
+    record.log_index, record.leaf, record.value, record.mirrored_at,
+    line.place, line.leaf, line.effective, line.void_reason
+FROM mirror.record AS record
+LEFT JOIN {schema}.audit_trail AS line USING (case_id, topic, partition, "offset")
+WHERE record.effect_offset IS NOT NULL
+ORDER BY case_id, topic DESC, record.effect_offset, record.effect_rank
+"""

@@ -1,0 +1,287 @@
+"""Two countries' nodes side by side: the same shared topic, in the same order, with one meaning.
+
+For whoever may read two databases on one machine: an auditor of both, or the folder of `ledger up`.
+Where one node has read further than the other, the common beginning is compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import psycopg
+from psycopg import Connection
+
+from events.contract import partition_of
+from events.errors import BadInput, Misconfigured, ServiceUnavailable
+from ledger.case.case import Topic
+from ledger.log.merkle import CompactRange
+from node.reading import Reader
+from projections import generation
+from projections.hashing import shared_hashes
+from projections.positions import read as positions_of
+
+#: So many differences are listed; all are counted.
+_LISTED = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partition:
+    """What comparing the mirrors of one partition has shown."""
+
+    partition: int
+    #: Offset up to which (exclusive) both had read, and whether both stopped there.
+    end: int
+    level: bool
+    #: RFC 6962 tree of the leaf hashes in topic order, here and there.
+    size: int
+    root: bytes
+    other_size: int
+    other_root: bytes
+    #: The first offset at which they differ, and how: `not_here`, `not_there`, `other_event`,
+    #: `other_place`.
+    difference: tuple[int, str] | None
+
+    @property
+    def equal(self) -> bool:
+        """Whether both have heard the same in the same order."""
+        return self.difference is None and self.root == self.other_root
+
+
+@dataclass(slots=True, kw_only=True)
+class Compared:
+    """Two nodes, compared."""
+
+    country: str
+    other: str
+    partitions: list[Partition] = field(default_factory=list)
+    #: Shared cases whose states were compared; of the others one node had read more.
+    cases: int = 0
+    ahead: int = 0
+    #: How many states differ, and which cases they are of.
+    differing: int = 0
+    states: list[UUID] = field(default_factory=list)
+    #: Read model -> whether its shared part says the same; None where one has read further.
+    read_models: dict[str, bool] | None = None
+
+    @property
+    def equal(self) -> bool:
+        """Whether nothing differs."""
+        models = self.read_models or {}
+        return (
+            all(one.equal for one in self.partitions)
+            and not self.differing
+            and all(models.values())
+        )
+
+    def words(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {
+            "country": self.country,
+            "other": self.other,
+            "equal": self.equal,
+            "partitions": [
+                {name: getattr(one, name) for name in Partition.__dataclass_fields__}
+                | {"equal": one.equal}
+                for one in self.partitions
+            ],
+            "cases": self.cases,
+            "ahead": self.ahead,
+            "states_differing": self.differing,
+            "states": self.states,
+            "read_models": self.read_models,
+        }
+
+
+class _Line(NamedTuple):
+    offset: int
+    leaf: bytes
+    effect_offset: int | None
+    effect_rank: int | None
+
+
+@contextmanager
+def other_reader(path: Path) -> Iterator[Reader]:
+    """Give the read models of another node: of its country's folder, or of a file with a DSN.
+
+    BadInput if it is neither, ServiceUnavailable if its database does not answer.
+    """
+    file = (path / "audit.dsn" if path.is_dir() else path).absolute()
+    name = file.parent.name if file.name == "audit.dsn" else file.stem
+    with _connected(file) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        yield Reader(connection, name, _generation(file, connection))
+
+
+def _connected(file: Path) -> Connection[Any]:
+    try:
+        return psycopg.connect(file.read_text().strip(), connect_timeout=5)
+    except (OSError, UnicodeDecodeError):
+        raise BadInput(
+            f"{file} cannot be read: name a country's folder (DIR/KG), or a file with the URL of"
+            " its database"
+        ) from None
+    except psycopg.OperationalError:
+        raise ServiceUnavailable(f"the database of {file} does not answer: is it up?") from None
+    except psycopg.ProgrammingError:
+        raise BadInput(f"{file} holds no connection URL") from None
+
+
+def _generation(file: Path, connection: Connection[Any]) -> int:
+    try:
+        number = generation.current(connection)
+    except psycopg.ProgrammingError:
+        words = f"{file}: no database of a node, or its login may not read"
+        raise Misconfigured(words) from None
+    if number is None:
+        raise ServiceUnavailable(f"{file}: no worker has run yet: there are no read models")
+    return number
+
+
+def compare(one: Reader, other: Reader, partitions: int) -> Compared:
+    """Compare mirrors, states and read models, as far as both nodes have read."""
+    compared = Compared(country=one.country, other=other.country)
+    ends, other_ends = _ends(one), _ends(other)
+    level = set()
+    for partition in range(partitions):
+        both = (ends.get(partition, 0), other_ends.get(partition, 0))
+        if both[0] == both[1]:
+            level.add(partition)
+        compared.partitions.append(_partition(one, other, partition, min(both), both[0] == both[1]))
+    _compare_states(compared, one, other, level, partitions)
+    if len(level) == partitions:
+        here, there = (shared_hashes(node.connection, node.schema) for node in (one, other))
+        compared.read_models = {name: here[name] == there.get(name) for name in here}
+    return compared
+
+
+def _partition(one: Reader, other: Reader, number: int, end: int, level: bool) -> Partition:
+    here, there = CompactRange(), CompactRange()
+    difference = None
+    for mine, theirs in _side_by_side(_lines(one, number, end), _lines(other, number, end)):
+        if mine is not None:
+            here.append(mine.leaf)
+        if theirs is not None:
+            there.append(theirs.leaf)
+        if difference is None and (kind := _difference(mine, theirs)) is not None:
+            found = mine or theirs
+            assert found is not None
+            difference = (found.offset, kind)
+    return Partition(
+        partition=number,
+        end=end,
+        level=level,
+        size=here.size,
+        root=here.root,
+        other_size=there.size,
+        other_root=there.root,
+        difference=difference,
+    )
+
+
+def _difference(mine: _Line | None, theirs: _Line | None) -> str | None:
+    if mine is None:
+        return "not_here"
+    if theirs is None:
+        return "not_there"
+    if mine.leaf != theirs.leaf:
+        return "other_event"
+    return None if mine == theirs else "other_place"
+
+
+def _side_by_side(
+    ours: Iterator[_Line], theirs: Iterator[_Line]
+) -> Iterator[tuple[_Line | None, _Line | None]]:
+    """Pair what has the same offset."""
+    one, other = next(ours, None), next(theirs, None)
+    while one is not None or other is not None:
+        if other is None or (one is not None and one.offset < other.offset):
+            yield one, None
+            one = next(ours, None)
+        elif one is None or other.offset < one.offset:
+            yield None, other
+            other = next(theirs, None)
+        else:
+            yield one, other
+            one, other = next(ours, None), next(theirs, None)
+
+
+def _compare_states(
+    compared: Compared, one: Reader, other: Reader, level: set[int], partitions: int
+) -> None:
+    """Compare the states of shared cases; where one has read further, those of equal length."""
+    for case_id, mine, theirs in _by_case(_states(one), _states(other)):
+        is_level = partition_of(case_id, partitions) in level
+        if not is_level and (mine is None or theirs is None or mine[0] != theirs[0]):
+            compared.ahead += 1
+            continue
+        compared.cases += 1
+        if mine != theirs:
+            compared.differing += 1
+            if len(compared.states) < _LISTED:
+                compared.states.append(case_id)
+
+
+_State = tuple[int, bytes]
+
+
+def _by_case(
+    ours: Iterator[tuple[UUID, _State]], theirs: Iterator[tuple[UUID, _State]]
+) -> Iterator[tuple[UUID, _State | None, _State | None]]:
+    one, other = next(ours, None), next(theirs, None)
+    while one is not None or other is not None:
+        first = min(found[0] for found in (one, other) if found is not None)
+        mine = one[1] if one is not None and one[0] == first else None
+        yours = other[1] if other is not None and other[0] == first else None
+        yield first, mine, yours
+        one = one if mine is None else next(ours, None)
+        other = other if yours is None else next(theirs, None)
+
+
+def _ends(node: Reader) -> dict[int, int]:
+    """Return how far a node has read each partition of the shared topic."""
+    ends = {
+        partition: position.next_offset
+        for (topic, partition), position in positions_of(node.connection, node.schema).items()
+        if topic == Topic.SHARED
+    }
+    for partition, last in node.connection.execute(_LAST):
+        ends[partition] = max(ends.get(partition, 0), last + 1)
+    return ends
+
+
+def _lines(node: Reader, partition: int, end: int) -> Iterator[_Line]:
+    """Stream the admitted records; what takes effect after the end is held, as far as here."""
+    with node.connection.cursor(name="lines", binary=True) as cursor:
+        cursor.itersize = 5_000
+        cursor.execute(_LINES, {"partition": partition, "end": end})
+        for row in cursor:
+            yield _Line(*row)
+
+
+def _states(node: Reader) -> Iterator[tuple[UUID, _State]]:
+    with node.connection.cursor(name="states", binary=True) as cursor:
+        cursor.itersize = 1_000
+        cursor.execute(_STATES.format(schema=node.schema))
+        for case_id, count, state in cursor:
+            yield case_id, (count, sha256(state).digest())
+
+
+_LAST = """
+SELECT partition, max("offset") FROM mirror.record WHERE topic = 'shared' GROUP BY partition
+"""
+_LINES = """
+SELECT "offset", leaf,
+    CASE WHEN effect_offset < %(end)s THEN effect_offset END,
+    CASE WHEN effect_offset < %(end)s THEN effect_rank END
+FROM mirror.record
+WHERE topic = 'shared' AND partition = %(partition)s AND "offset" < %(end)s ORDER BY "offset"
+"""
+_STATES = """
+SELECT case_id, count, state FROM {schema}.case_state WHERE topic = 'shared' ORDER BY case_id
+"""

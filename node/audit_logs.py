@@ -1,0 +1,243 @@
+"""The mirror read log by log, against checkpoints, cosignatures and order notes (R1, R9, R10)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from events.agreement import Agreement
+from events.codec import Stamp, read_stamp
+from events.contract import log_name, partition_of, split_log_header
+from events.errors import RecordRejected
+from events.stamp import NOTHING_SEEN, leaf_hash
+from ledger.case.case import Topic
+from ledger.log.checkpoint import Checkpoint, signed_checkpoint
+from ledger.log.findings import Finding, Heard, found, found_without_event
+from ledger.log.merkle import CompactRange
+from ledger.log.note import Note, Verifier
+from ledger.log.rule_log import TOLERANCE, Known, Leaf, LogRules, check_signature
+from ledger.log.signature import LogVerifier
+from ledger.log.verifiers import log_verifier
+from node.reading import Reader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pinned:
+    """What is known of an agreement beforehand, and public: it is no key to any data."""
+
+    agreement: Agreement
+    tolerance: timedelta = TOLERANCE
+
+    def log_keys(self, origin: str) -> list[LogVerifier]:
+        """Return the keys that sign a country's events."""
+        known = self.agreement.countries.get(origin)
+        return [] if known is None else [LogVerifier.parse(key) for key in known.log_keys]
+
+    def checkpoint_keys(self, log: Log) -> list[Verifier]:
+        """Return the keys that sign a log's checkpoints; they have its name."""
+        known = self.agreement.countries.get(log.origin)
+        return [] if known is None else [log_verifier(key) for key in known.keys_named(log.name)]
+
+
+class Log(NamedTuple):
+    """One country's events on one topic."""
+
+    name: str
+    topic: str
+    origin: str
+
+
+class LogSeen(NamedTuple):
+    """How far one log is proven."""
+
+    log: str
+    topic: str
+    origin: str
+    events: int
+    root: bytes
+    #: So many events are under a root that its country signed and that is theirs; of the others
+    #: every single signature was checked.
+    proven: int
+    checkpoints: int
+    #: Whether something of it is on its way, by what has arrived.
+    waiting: bool
+
+
+class _Row(NamedTuple):
+    log_index: int
+    partition: int
+    offset: int
+    case_id: UUID
+    version: int
+    event_id: UUID
+    leaf: bytes
+    value: bytes
+    signature: bytes
+    mirrored_at: datetime
+
+
+def logs_of(reading: Reader, agreement: Agreement) -> list[Log]:
+    """Return every log of which there is an event or a checkpoint here."""
+    topics = {
+        Topic.SHARED.value: agreement.shared_topic,
+        Topic.NATIONAL.value: agreement.national_topic(reading.country),
+    }
+    voices = [(Topic.SHARED.value, code) for code in agreement.countries]
+    voices += [(Topic.NATIONAL.value, reading.country)]
+    voices += reading.connection.execute("SELECT DISTINCT topic, origin FROM mirror.record")
+    found_here = dict.fromkeys((topic, origin) for topic, origin in voices)
+    return [Log(log_name(topics[topic], origin), topic, origin) for topic, origin in found_here]
+
+
+def check_log(
+    reading: Reader, log: Log, pinned: Pinned, until: datetime
+) -> Iterator[Finding | LogSeen]:
+    """Yield what one log breaks, then how far it is proven."""
+    rules = LogRules(
+        log=log.name,
+        topic=log.topic,
+        origin=log.origin,
+        checkpoints=_known(reading, log, pinned),
+        until=until,
+        tolerance=pinned.tolerance,
+    )
+    partitions = pinned.agreement.partitions
+    for row in _rows(reading, log, 0):
+        yield from rules.hear(_leaf(row, log, partitions))
+    yield from rules.end()
+    keys = pinned.log_keys(log.origin)
+    for row in _rows(reading, log, rules.proven):
+        yield from check_signature(_heard(row, log)[0], row.signature, keys)
+    yield from _doubled(reading, log)
+    tree = rules.tree
+    yield LogSeen(*log, tree.size, tree.root, rules.proven, rules.compared, rules.waiting)
+
+
+def check_orders(reading: Reader, agreement: Agreement) -> Iterator[Finding]:
+    """Yield whose order note is not the order of the shared topic as it stands here (R9)."""
+    noted: dict[int, dict[int, list[tuple[str, bytes]]]] = {}
+    for country, partition, size, root in reading.connection.execute(_ORDERS):
+        noted.setdefault(partition, {}).setdefault(size, []).append((country, root))
+    for partition, sizes in noted.items():
+        tree, differing = CompactRange(), set()
+        for leaf in _leaves(reading, partition):
+            tree.append(leaf)
+            for country, root in sizes.get(tree.size, ()):
+                if root != tree.root and country not in differing:
+                    differing.add(country)
+                    yield found_without_event(
+                        "R9",
+                        "order_differs",
+                        country,
+                        agreement.shared_topic,
+                        partition=partition,
+                        size=tree.size,
+                    )
+
+
+def _leaf(row: _Row, log: Log, partitions: int) -> Leaf:
+    heard, is_read = _heard(row, log)
+    event = heard.event
+    said = (event.case_id, event.origin, event.version, event.event_id)
+    stands = (row.case_id, log.origin, row.version, row.event_id)
+    fits = is_read and said == stands and partition_of(event.case_id, partitions) == row.partition
+    return Leaf(heard, row.leaf, fits, row.mirrored_at)
+
+
+def _heard(row: _Row, log: Log) -> tuple[Heard, bool]:
+    """Return what a row says, and whether its bytes have a stamp; if not, the row is named."""
+    try:
+        stamp, is_read = read_stamp(row.value), True
+    except RecordRejected:
+        at = row.mirrored_at
+        stamp = Stamp(
+            event_id=row.event_id,
+            case_id=row.case_id,
+            origin=log.origin,
+            version=row.version,
+            seen=NOTHING_SEEN,
+            occurred_at=at,
+            recorded_at=at,
+        )
+        is_read = False
+    leaf = leaf_hash(row.value)
+    place = (row.partition, row.offset, None, log.topic, log.name, row.log_index)
+    return Heard(stamp, leaf, *place), is_read
+
+
+def _rows(reading: Reader, log: Log, begin: int) -> Iterator[_Row]:
+    with reading.connection.cursor(name=f"log_{begin}", binary=True) as cursor:
+        cursor.itersize = 1_000
+        cursor.execute(_LOG, (log.topic, log.origin, begin))
+        for row in cursor:
+            yield _Row(*row)
+
+
+def _known(reading: Reader, log: Log, pinned: Pinned) -> Iterator[Known]:
+    """Stream the checkpoints of a log by size; a note is looked at before its row is believed."""
+    with reading.connection.cursor(name="checkpoints", binary=True) as cursor:
+        cursor.itersize = 500
+        cursor.execute(_CHECKPOINTS, (log.name,))
+        keys = pinned.checkpoint_keys(log)
+        for size, root, note, heard_at, not_after, not_before in cursor:
+            fits = _said(note, keys) == Checkpoint(log.name, size, root)
+            yield Known(size, root, fits, heard_at, not_after, not_before)
+
+
+def _said(text: str, keys: Sequence[Verifier]) -> Checkpoint | None:
+    """Return what a note says and its log has signed; None if it is no such note."""
+    try:
+        return signed_checkpoint(Note.parse(text.encode()), keys)
+    except RecordRejected:
+        return None
+
+
+def _doubled(reading: Reader, log: Log) -> Iterator[Finding]:
+    """Yield two signed statements that cannot both be true, of which one was put aside."""
+    rows = reading.connection.execute(_DOUBLED, {"topic": log.topic, "origin": log.origin})
+    for partition, offset, value, header, what in rows:
+        place = (partition, offset, None, log.topic, log.name, split_log_header(header)[0])
+        yield found("R1", what, Heard(read_stamp(value), leaf_hash(value), *place))
+
+
+def _leaves(reading: Reader, partition: int) -> Iterator[bytes]:
+    with reading.connection.cursor(name="order", binary=True) as cursor:
+        cursor.itersize = 5_000
+        cursor.execute(_IN_ORDER, (partition,))
+        for (leaf,) in cursor:
+            yield leaf
+
+
+_LOG = """
+SELECT log_index, partition, "offset", case_id, version, event_id, leaf, value, signature,
+    mirrored_at
+FROM mirror.record WHERE topic = %s AND origin = %s AND log_index >= %s
+ORDER BY log_index, partition, "offset"
+"""
+# The windows run over the whole log: a cosignature of a larger size counts for all before it.
+_CHECKPOINTS = """
+SELECT size, root, note, signed_at,
+    min(first_at) OVER (ORDER BY size DESC), max(last_at) OVER (ORDER BY size)
+FROM witness.checkpoint LEFT JOIN (
+    SELECT log, size, min(cosigned_at) AS first_at, max(cosigned_at) AS last_at
+    FROM witness.cosignature GROUP BY log, size
+) AS cosigned USING (log, size)
+WHERE log = %s ORDER BY size
+"""
+_ORDERS = "SELECT country, partition, size, root FROM witness.order_note ORDER BY partition, size"
+_IN_ORDER = """
+SELECT leaf FROM mirror.record WHERE topic = 'shared' AND partition = %s ORDER BY "offset"
+"""
+_DOUBLED = """
+SELECT partition, "offset", value, log, 'signed_twice' FROM mirror.stray
+WHERE topic = %(topic)s AND origin = %(origin)s AND outcome = 'equivocation'
+UNION ALL
+SELECT stray.partition, stray."offset", record.value, stray.log, 'index_twice'
+FROM mirror.stray AS stray
+JOIN mirror.record AS record USING (topic, origin, leaf)
+WHERE stray.topic = %(topic)s AND stray.origin = %(origin)s AND stray.outcome = 'repeat'
+    AND substring(stray.log FOR 8) <> int8send(record.log_index)
+"""

@@ -1,0 +1,82 @@
+"""`python verify.py [FILE.zip | FOLDER] [--keys FILE]`: check an evidence bundle offline."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path
+
+from node.evidence.verifier.checks import check_manifest, check_notes, check_proofs, check_ranges
+from node.evidence.verifier.container import Faulty, Unpacked, Zipped
+from node.evidence.verifier.contents import (
+    check_chains,
+    check_keys,
+    check_schemas,
+    check_signatures,
+    late_or_early,
+)
+from node.evidence.verifier.facts import Facts
+from node.evidence.verifier.notes import NoteKey
+
+#: Exit codes: everything holds; something does not; what was typed cannot be read.
+GOOD, BROKEN, NOT_READ = 0, 3, 2
+
+_PROVES = """\
+This proves: the entries above stood in these logs, word for word and in this order, when the logs
+and their witnesses signed; nobody has changed, removed, inserted or reordered one since.
+It does not prove: that what was recorded is true; that nothing happened that was never recorded;
+REPORT.json, report.pdf and the pages are what the exporting node says and nobody has signed them.\
+"""
+_OWN_KEYS = """\
+The keys came with the bundle. Compare `vkeys` with those that you got from the countries
+themselves, or give that file: --keys FILE.\
+"""
+
+
+def verified_lines(path: Path, trusted: Collection[NoteKey] | None = None) -> Iterator[str]:
+    """Check a bundle step by step; yield what holds. Faulty names the file that is wrong."""
+    bundle = Unpacked(path) if path.is_dir() else Zipped(path)
+    try:
+        yield from _checked_lines(Facts(bundle), trusted)
+    finally:
+        bundle.close()
+
+
+def _checked_lines(facts: Facts, trusted: Collection[NoteKey] | None) -> Iterator[str]:
+    yield check_manifest(facts)
+    yield check_notes(facts, trusted)
+    case: Sequence[Callable[[Facts], str | None]] = (
+        check_proofs, check_schemas, check_chains, check_signatures, check_keys
+    )  # fmt: skip
+    for check in case if facts.case is not None else (check_ranges, check_schemas):
+        if line := check(facts):
+            yield line
+    for line in late_or_early(facts):
+        yield f"note: {line}"
+
+
+def trusted_keys(path: Path) -> list[NoteKey]:
+    """Return the keys of a file, one a line; ValueError if a line is none."""
+    return [NoteKey.parse(line) for line in path.read_text(encoding="utf-8").split()]
+
+
+def run_verifier(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says; return the exit code."""
+    parser = argparse.ArgumentParser(description="Check an evidence bundle offline.")
+    parser.add_argument("bundle", nargs="?", type=Path, default=Path(sys.argv[0]).resolve().parent)
+    parser.add_argument("--keys", type=Path, help="verifier keys that you trust, one a line")
+    given = parser.parse_args(arguments)
+    say = sys.stdout.write
+    try:
+        trusted = None if given.keys is None else trusted_keys(given.keys)
+        for line in verified_lines(given.bundle, trusted):
+            say(f"ok    {line}\n")
+    except Faulty as fault:
+        say(f"WRONG {fault}\n")
+        return BROKEN
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"verify.py: {error}\n")
+        return NOT_READ
+    say(f"\n{_PROVES}\n" + ("" if trusted else f"{_OWN_KEYS}\n"))
+    return GOOD

@@ -1,0 +1,149 @@
+"""The checks of what the entries say: schemas, the chain of a case, signatures, keys, report."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from node.evidence.verifier.avro import EventStamp, header_of, stamp_of
+from node.evidence.verifier.container import Faulty
+from node.evidence.verifier.ed25519 import ed25519_is_signed
+from node.evidence.verifier.facts import REPORT, Facts
+from node.evidence.verifier.merkle import leaf_hash_of
+
+
+def check_schemas(facts: Facts) -> str:
+    """Every schema has the SHA-256 that it is called by, and every entry has a schema."""
+    there: dict[bytes, str] = {}
+    for name, match in facts.of_kind("schema").items():
+        data = facts.take(name)
+        if hashlib.sha256(data).hexdigest() != match["sha256"]:
+            raise Faulty(name, "it does not have the SHA-256 that it is called by")
+        try:
+            there[header_of(data)] = name
+        except ValueError as error:
+            raise Faulty(name, str(error)) from None
+    used = dict(facts.headers)
+    for log, entries in facts.entries.items():
+        for index, value in entries.items():
+            used.setdefault(value[:10], f"entries/{log}/{index}.avro")
+    for header in used.keys() - there.keys():
+        raise Faulty(used[header], "its schema is not in the bundle")
+    for header in there.keys() - used.keys():
+        raise Faulty(there[header], "no entry is written in it")
+    return f"schemas: {len(there)}, each with its SHA-256"
+
+
+def check_chains(facts: Facts) -> str:
+    """The case has no gap: versions count up, and whatever a decider had seen is here."""
+    stamps = {
+        log: {index: _stamp(log, index, value) for index, value in sorted(entries.items())}
+        for log, entries in facts.entries.items()
+    }
+    leaves = {
+        leaf_hash_of(value) for log, entries in facts.entries.items() if _is_shared(log)
+        for value in entries.values()
+    }  # fmt: skip
+    for log, events in stamps.items():
+        before: EventStamp | None = None
+        for index, stamp in events.items():
+            _follows(facts, f"entries/{log}/{index}.avro", log, stamp, before)
+            if any(stamp.seen) and stamp.seen not in leaves:
+                name = f"entries/{log}/{index}.avro"
+                raise Faulty(name, "its decider had seen an event that is not in the bundle")
+            before = stamp
+    _require_reported(facts, stamps)
+    return f"chain: {sum(map(len, stamps.values()))} events of the case, without a gap"
+
+
+def _is_shared(log: str) -> bool:
+    return ".national." not in log
+
+
+def _stamp(log: str, index: int, value: bytes) -> EventStamp:
+    try:
+        return stamp_of(value)
+    except ValueError as error:
+        raise Faulty(f"entries/{log}/{index}.avro", str(error)) from None
+
+
+def _follows(
+    facts: Facts, name: str, log: str, stamp: EventStamp, before: EventStamp | None
+) -> None:
+    if stamp.case_id != facts.case or stamp.origin != log.rpartition("/")[2]:
+        raise Faulty(name, "it is of another case, or of another origin than its log")
+    if stamp.version != (1 if before is None else before.version + 1):
+        raise Faulty(name, f"version {stamp.version} does not follow on the one before it")
+    if before is not None and stamp.recorded_at < before.recorded_at:
+        raise Faulty(name, "it says that it was recorded before the event before it")
+
+
+def _require_reported(facts: Facts, stamps: dict[str, dict[int, EventStamp]]) -> None:
+    here = [[log, at, one.event_id] for log, events in stamps.items() for at, one in events.items()]
+    said = facts.report.get("events")
+    rows = said if isinstance(said, list) else []
+    told = [[row.get("log"), row.get("index"), row.get("event_id")] for row in rows]
+    if sorted(told, key=str) != sorted(here, key=str):
+        raise Faulty(REPORT, "it lists other events than the bundle holds")
+
+
+def check_signatures(facts: Facts) -> str:
+    """Every event of a case is signed by a key of its country."""
+    signatures = facts.at("signature")
+    keys = {
+        match["country"]: facts.keys_in(name) for name, match in facts.of_kind("signers").items()
+    }
+    for (log, index), name in sorted(signatures.items()):
+        value = facts.entries.get(log, {}).get(index)
+        if value is None:
+            raise Faulty(name, "its event is not in the bundle")
+        message = b"".join(
+            (b"referral/event/v1\0", log.encode(), index.to_bytes(8, "big"), leaf_hash_of(value))
+        )
+        signature = facts.take(name)
+        known = keys.get(log.rpartition("/")[2], [])
+        if not any(ed25519_is_signed(key.public, message, signature) for key in known):
+            raise Faulty(name, "no key of its country made this signature")
+    for log, entries in facts.entries.items():
+        for index in entries:
+            if (log, index) not in signatures:
+                raise Faulty(f"signatures/{log}/{index}.sig", "it is missing")
+    return f"signatures: {len(signatures)} events are signed by their countries"
+
+
+def check_keys(facts: Facts) -> str | None:
+    """Every key opens an event that is here, and names the access that it was given for."""
+    ids = {stamp_of(value).event_id for one in facts.entries.values() for value in one.values()}
+    files = facts.of_kind("key")
+    for name, match in files.items():
+        try:
+            said = json.loads(facts.take(name))
+            there = {match["event"], said["access_event_id"]} <= ids
+            good = (said["event_id"], said["scope"]) == (match["event"], match["scope"])
+        except (KeyError, TypeError, ValueError):
+            raise Faulty(name, "not the file of a key") from None
+        if not there or not good:
+            raise Faulty(name, "its event, or the access that it was given for, is not here")
+    return (
+        f"keys: {len(files)} of single events, each given for a recorded access" if files else None
+    )
+
+
+def late_or_early(facts: Facts) -> list[str]:
+    """Return words on events whose own time does not fit the checkpoints around them.
+
+    An event is younger than a checkpoint that does not hold it, older than the first that does.
+    """
+    found = []
+    for log, entries in facts.entries.items():
+        trees = sorted((size, times) for size, (_, times) in facts.trees[log].items())
+        for index, value in sorted(entries.items()):
+            stamp = stamp_of(value)
+            at = stamp.recorded_at.timestamp()
+            after = [times[-1] for size, times in trees if size <= index and times]
+            until = [times[0] for size, times in trees if size > index and times]
+            if after and at < after[-1] - 120:
+                found.append(f"event {stamp.event_id} was published later than it says")
+            if until and at > until[0] + 120:
+                found.append(f"event {stamp.event_id} says a time after it was cosigned")
+    return found

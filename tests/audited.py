@@ -1,0 +1,131 @@
+"""A node's mirror for auditors: stories as a worker would have read them, signed and witnessed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from events.codec import encode
+from events.contract import log_name
+from events.stamp import leaf_hash
+from ledger import mirror
+from ledger.case.case import Topic
+from ledger.keys.national import NationalKeys
+from ledger.log.checkpoint import Checkpoint
+from ledger.log.findings import Heard
+from ledger.log.merkle import CompactRange
+from ledger.log.signature import LogSigner
+from ledger.mirror import Placed, Record
+from projections import generation
+from projections.folding import fold_in
+
+COUNTRIES = ("KZ", "KG", "UZ")
+SIGNERS = {code: LogSigner(f"{code}-log", code.encode() * 16) for code in COUNTRIES}
+TOPICS = {Topic.SHARED: "t.ledger", Topic.NATIONAL: "t.national.{country}"}
+
+
+def agreement_text() -> str:
+    """Return an agreement of one partition, so that one order is all orders."""
+    rows = "".join(
+        f'[countries.{code}]\nzone = "Asia/Almaty"\nlog_keys = ["{one.verifier.render()}"]\n'
+        f'note_keys = ["{sealer(code).verifier.render()}"]\n'
+        for code, one in SIGNERS.items()
+    )
+    return f'name = "t"\nprefix = "t"\npartitions = 1\n{rows}'
+
+
+def sealer(origin: str) -> LogSigner:
+    """Return the key that signs checkpoints of a country's shared log."""
+    return LogSigner(log_name(TOPICS[Topic.SHARED], origin), origin.encode() * 16)
+
+
+def records(
+    topic: Topic, said: Iterable[Heard], country: str, keys: NationalKeys | None = None
+) -> Iterator[Record]:
+    """Yield events as they stand in a mirror, those of the national topic in envelopes."""
+    ranks: Counter[str] = Counter()
+    for offset, heard in enumerate(said):
+        event = heard.event if keys is None else keys.envelope(heard.event)
+        value, origin = encode(event), event.origin
+        leaf, rank = leaf_hash(value), ranks[origin]
+        ranks[origin] += 1
+        log = log_name(TOPICS[topic].format(country=country), origin)
+        yield Record(
+            topic.value, 0, offset, offset, 0, event.case_id, origin, event.version,
+            event.event_id, leaf, rank, SIGNERS[origin].sign(log, rank, leaf),
+            type(event).__name__, value,
+        )  # fmt: skip
+
+
+@dataclass
+class Mirror:
+    """One country's database."""
+
+    database: Any
+    country: str
+    keys: NationalKeys
+    kept: list[Record] = field(default_factory=list)
+
+    def read(self, shared: Iterable[Heard], national: Iterable[Heard] = ()) -> None:
+        """Let its worker read these stories, from the beginning of both topics."""
+        self.kept = [*records(Topic.SHARED, shared, self.country)]
+        self.kept += records(Topic.NATIONAL, national, self.country, self.keys)
+        placed = [Placed(*one[:8], one.leaf, one.ce_type, one.value) for one in self.kept]
+        with psycopg.connect(self.database.as_role("project"), autocommit=True) as connection:
+            generation.ensure(connection)
+            mirror.append(connection, self.kept)
+            fold_in(connection, "read_1", placed, country=self.country, keys=self.keys)
+        # Everything came some time ago: nothing is on its way.
+        self.run("UPDATE mirror.record SET mirrored_at = now() - interval '1 hour'")
+
+    def run(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """Run a statement as the owner of everything."""
+        rows: list[tuple[Any, ...]] = self.database.run(statement, *parameters)
+        return rows
+
+    def signed(self, origin: str, size: int, *, cosigned_at: datetime | None = None) -> None:
+        """Know a checkpoint of a country's shared log, and a cosignature if there is one."""
+        log = log_name(TOPICS[Topic.SHARED], origin)
+        tree = CompactRange()
+        for one in [one for one in self.kept if (one.topic, one.origin) == ("shared", origin)]:
+            if tree.size < size:
+                tree.append(one.leaf)
+        note = Checkpoint(log, size, tree.root).signed_by(sealer(origin)).render()
+        self.database.run(
+            "INSERT INTO witness.checkpoint VALUES (%s, %s, %s, %s, now() - interval '1 hour')",
+            log, size, tree.root, note.decode(),
+        )  # fmt: skip
+        if cosigned_at is not None:
+            self.database.run(
+                "INSERT INTO witness.cosignature VALUES (%s, %s, 't.witness/KG', %s)",
+                log, size, cosigned_at,
+            )  # fmt: skip
+
+    def ordered(self, country: str, size: int, *, swapped: bool = False) -> None:
+        """Know an order note of a country."""
+        leaves = [one.leaf for one in self.kept if one.topic == "shared"][:size]
+        tree = CompactRange()
+        for leaf in (*leaves[1::-1], *leaves[2:]) if swapped else leaves:
+            tree.append(leaf)
+        self.database.run(
+            "INSERT INTO witness.order_note VALUES (%s, 0, %s, %s, '')", country, size, tree.root
+        )
+
+
+def made(database: Any, folder: Path, monkeypatch: Any, country: str = "KG") -> Mirror:
+    """Return a node without events; verbs find it by settings."""
+    key_file = folder / f"{country}-national.key"
+    keys = NationalKeys.create(key_file)
+    agreement = folder / "agreement.toml"
+    agreement.write_text(agreement_text())
+    monkeypatch.setenv("LEDGER_AGREEMENT", str(agreement))
+    monkeypatch.setenv("LEDGER_COUNTRY", country)
+    monkeypatch.setenv("LEDGER_PG", database.as_role("audit"))
+    monkeypatch.setenv("LEDGER_NATIONAL_KEY_FILE", str(key_file))
+    return Mirror(database, country, keys)

@@ -1,0 +1,206 @@
+"""Whatever is changed in a bundle is found, and the file that is wrong is named."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import zipfile
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from ledger.case.case import Topic
+from ledger.keys.national import NationalKeys
+from node import cli
+from node.evidence.packing import write_bundle
+from node.evidence.verifier.checks import entries_in
+from node.evidence.verifier.command import verified_lines
+from node.evidence.verifier.container import Faulty
+from node.evidence.verifier.facts import MANIFEST
+from tests.evidence_play import Mirror, Notary, settings
+from tests.sharing_play import told
+
+#: Files that nobody has signed: only the manifest holds them, and the page says so.
+UNSIGNED = ("REPORT.json", "report.pdf", "verify.py", "what-this-proves", "keys/")
+KZ = "referral.ledger/KZ"
+
+
+@pytest.fixture(scope="module")
+def bundles(standing_database, tmp_path_factory) -> dict[str, Path]:
+    """A case and a range as the program writes them."""
+    folder = tmp_path_factory.mktemp("bundles")
+    notary = Notary()
+    there = Mirror(standing_database, NationalKeys.create(folder / "national.key"), notary)
+    plays = [told(seed, steps=14) for seed in range(12)]
+    for play in plays:
+        there.read(Topic.SHARED, [heard.event for heard in play.topic])
+        there.read(Topic.NATIONAL, [heard.event for heard in play.nodes["KG"].said])
+    there.sealed()
+    case, span = folder / "case.zip", folder / "range.zip"
+    with pytest.MonkeyPatch.context() as patch:
+        settings(patch, folder, standing_database, notary)
+        longest = max(plays, key=lambda play: len(play.topic))
+        assert cli.run(["evidence", "export", str(longest.case_id), "--to", str(case)]) == 0
+        size = len(there.logs[KZ])
+        asked = ["evidence", "export", "--range", f"{KZ}:0-{size}", "--to", str(span)]
+        assert cli.run(asked) == 0
+    return {"case": case, "range": span}
+
+
+def fault(path: Path) -> str | None:
+    """Return the file that is wrong; None if the verifier is content."""
+    try:
+        list(verified_lines(path))
+    except Faulty as found:
+        return found.file
+    return None
+
+
+def files_in(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def flipped(data: bytes, at: int, bit: int = 1) -> bytes:
+    changed = bytearray(data)
+    changed[at] ^= bit
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("kind", ["case", "range"])
+def test_a_byte_changed_in_any_file_of_the_folder_names_the_file(bundles, kind, tmp_path):
+    files, chance = files_in(bundles[kind]), Random(kind)
+    assert fault(bundles[kind]) is None
+    folder = tmp_path / "unpacked"
+    with zipfile.ZipFile(bundles[kind]) as archive:
+        archive.extractall(folder)
+    assert fault(folder) is None
+    for name, data in files.items():
+        for at in {0, len(data) - 1, chance.randrange(len(data))}:
+            (folder / name).write_bytes(flipped(data, at, 1 << chance.randrange(8)))
+            assert fault(folder) == name
+        (folder / name).write_bytes(data + b"\n")
+        assert fault(folder) == name
+        (folder / name).unlink()
+        assert fault(folder) == name
+        (folder / name).write_bytes(data)
+    (folder / "more.txt").write_text("more")
+    assert fault(folder) == "more.txt"
+
+
+@pytest.mark.parametrize("kind", ["case", "range"])
+def test_a_byte_changed_in_any_file_of_the_zip_names_the_file(bundles, kind, tmp_path):
+    whole, file = bundles[kind].read_bytes(), tmp_path / "changed.zip"
+    with zipfile.ZipFile(bundles[kind]) as archive:
+        places = {one.filename: (one.header_offset, one.file_size) for one in archive.infolist()}
+    for name, (offset, size) in places.items():
+        begin = offset + 30 + len(name.encode())
+        for at in {begin, begin + size - 1}:
+            file.write_bytes(flipped(whole, at))
+            assert fault(file) == name
+        for at in range(offset, begin):
+            if at % 5 == 0:
+                file.write_bytes(flipped(whole, at))
+                assert fault(file) == name
+
+
+def test_every_byte_of_the_directory_is_looked_at(bundles, tmp_path):
+    whole, file = bundles["range"].read_bytes(), tmp_path / "changed.zip"
+    with zipfile.ZipFile(bundles["range"]) as archive:
+        begin = archive.start_dir
+    for at in range(begin, len(whole)):
+        file.write_bytes(flipped(whole, at, 1 << at % 8))
+        assert fault(file) is not None, at
+
+
+def test_a_container_has_one_form(bundles, tmp_path):
+    """The same files, packed otherwise: a comment, extra fields, another order, something more."""
+    files, whole = files_in(bundles["case"]), bundles["case"].read_bytes()
+
+    def packed(names, *, comment=b"", extra=b"", method=zipfile.ZIP_STORED) -> bytes:
+        sink = io.BytesIO()
+        with zipfile.ZipFile(sink, "w", method) as archive:
+            for name in names:
+                info = zipfile.ZipInfo(name)
+                info.extra, info.compress_type = extra, method
+                archive.writestr(info, files[name])
+            archive.comment = comment
+        return sink.getvalue()
+
+    names = sorted(files)
+    others = [
+        packed(names),
+        packed(names, comment=b"more"),
+        packed(names, extra=b"\x01\x00\x00\x00"),
+        packed(names[::-1]),
+        packed(names, method=zipfile.ZIP_DEFLATED),
+        whole + b"\0",
+        b"\0" + whole,
+        whole[:-1],
+        whole[: len(whole) // 2],
+    ]
+    for at, data in enumerate(others):
+        path = tmp_path / f"{at}.zip"
+        path.write_bytes(data)
+        assert fault(path) is not None, at
+
+
+@pytest.mark.parametrize("kind", ["case", "range"])
+def test_who_also_makes_the_manifest_again_is_found_by_what_was_signed(bundles, kind, tmp_path):
+    files, chance = files_in(bundles[kind]), Random(kind)
+    del files[MANIFEST]
+    path = tmp_path / "forged.zip"
+    signed = [name for name in files if not name.startswith(UNSIGNED)]
+    signed = chance.sample(signed, min(len(signed), 30))
+    assert len(signed) > 5
+    for name in signed:
+        at = chance.randrange(len(files[name]))
+        write_bundle({**files, name: flipped(files[name], at)}, path)
+        assert fault(path) is not None, (name, at)
+    for name in {name.partition("/")[0]: name for name in signed}.values():
+        write_bundle({one: data for one, data in files.items() if one != name}, path)
+        assert fault(path) is not None, name
+    write_bundle(files, path)
+    assert fault(path) is None
+    assert path.read_bytes() == bundles[kind].read_bytes()
+
+
+def test_entries_that_change_places_are_found(bundles, tmp_path):
+    files = files_in(bundles["range"])
+    del files[MANIFEST]
+    tile = next(name for name in files if "tile/entries" in name)
+    entries = list(entries_in(tile, files[tile]))
+    for change in (
+        [entries[1], entries[0], *entries[2:]],
+        [entries[0], entries[0], *entries[2:]],
+        entries[:-1],
+        [*entries, entries[-1]],
+    ):
+        data = b"".join(len(one).to_bytes(2, "big") + one for one in change)
+        path = tmp_path / "forged.zip"
+        write_bundle({**files, tile: data}, path)
+        assert fault(path) is not None
+
+
+def test_a_case_without_one_of_its_events_is_found(bundles, tmp_path):
+    """Each file that is left is right; that one is missing shows in the chain, or in the report."""
+    files = files_in(bundles["case"])
+    del files[MANIFEST]
+    entries = [name for name in files if name.startswith("entries/")]
+    for entry in entries:
+        place = entry.removeprefix("entries/").removesuffix(".avro")
+        gone = {entry, f"proofs/{place}.tlog-proof", f"signatures/{place}.sig"}
+        path = tmp_path / "forged.zip"
+        write_bundle({name: data for name, data in files.items() if name not in gone}, path)
+        assert fault(path) is not None
+
+
+def test_a_link_out_of_the_folder_is_no_file(bundles, tmp_path):
+    folder = tmp_path / "unpacked"
+    with zipfile.ZipFile(bundles["case"]) as archive:
+        archive.extractall(folder)
+    shutil.copy(folder / "vkeys", tmp_path / "elsewhere")
+    (folder / "vkeys").unlink()
+    (folder / "vkeys").symlink_to(tmp_path / "elsewhere")
+    assert fault(folder) == "vkeys"

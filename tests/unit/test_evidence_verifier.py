@@ -1,0 +1,212 @@
+"""The verifier of a bundle against what others have published, and against our own writers."""
+
+import ast
+import builtins
+import subprocess
+import sys
+from hashlib import sha256
+from importlib.resources import files
+from random import Random
+
+import pytest
+from nacl.signing import SigningKey
+
+from events.codec import MAGIC
+from events.registry import SCHEMAS
+from ledger.log.merkle import root_of
+from ledger.log.tree import Tree
+from node.evidence.range_bundle import range_text
+from node.evidence.single import verifier_source
+from node.evidence.verifier.avro import header_of
+from node.evidence.verifier.checks import tile_path
+from node.evidence.verifier.ed25519 import ed25519_is_signed
+from node.evidence.verifier.merkle import RangeTree, is_consistent, is_included
+from node.evidence.verifier.notes import NoteKey, SignedTree, base64_bytes, decimal
+from node.evidence.verifier.quorum import Trust
+
+#: RFC 8032, section 7.1, tests 1 to 3: public key, message, signature.
+RFC_8032 = [
+    (
+        "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+        "",
+        (
+            "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155"
+            "5fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b"
+        ),
+    ),
+    (
+        "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
+        "72",
+        (
+            "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
+            "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"
+        ),
+    ),
+    (
+        "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025",
+        "af82",
+        (
+            "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac"
+            "18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a"
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("public", "message", "signature"), RFC_8032, ids="123")
+def test_published_signatures_are_good_and_no_bit_may_change(public, message, signature):
+    given = [bytes.fromhex(one) for one in (public, message, signature)]
+    assert ed25519_is_signed(*given)
+    for at in range(0, 512, 37):
+        wrong = bytearray(given[2])
+        wrong[at // 8] ^= 1 << at % 8
+        assert not ed25519_is_signed(given[0], given[1], bytes(wrong))
+    assert not ed25519_is_signed(given[0], given[1] + b"x", given[2])
+
+
+def test_a_signature_has_one_form_and_a_key_of_small_order_signs_nothing():
+    key = SigningKey(sha256(b"one").digest())
+    signature = key.sign(b"text").signature
+    public = bytes(key.verify_key)
+    assert ed25519_is_signed(public, b"text", signature)
+    order = 2**252 + 27742317777372353535851937790883648493
+    larger = int.from_bytes(signature[32:], "little") + order
+    assert not ed25519_is_signed(public, b"text", signature[:32] + larger.to_bytes(32, "little"))
+    neutral = (1).to_bytes(32, "little")
+    assert not ed25519_is_signed(neutral, b"any", neutral + bytes(32))
+
+
+@pytest.mark.parametrize("schema", SCHEMAS, ids=lambda one: f"{one.name}-{one.version}")
+def test_a_schema_names_its_events_by_the_same_ten_bytes(schema):
+    folder = files("events") / "schemas"
+    texts = (path.read_bytes() for path in folder.iterdir() if path.name.endswith(".avsc"))
+    text = next(one for one in texts if sha256(one).hexdigest() == schema.sha256)
+    assert header_of(text) == MAGIC + schema.fingerprint
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 255, 256, 257, 700])
+def test_proofs_of_the_log_are_accepted_and_no_others(size):
+    leaves = [sha256(bytes([at % 256, at // 256])).digest() for at in range(size)]
+    tree = Tree(leaves)
+    for index in {0, size // 2, size - 1}:
+        proof = tree.inclusion(index)
+        assert is_included(index, size, leaves[index], proof, tree.root())
+        assert not is_included(index, size, sha256(b"other").digest(), proof, tree.root())
+        assert not is_included(index + size, size, leaves[index], proof, tree.root())
+    for old in {1, size // 2, size} - {0}:
+        proof = tree.consistency(old)
+        assert is_consistent(old, size, tree.root(old), tree.root(), proof)
+        assert not is_consistent(old, size, sha256(b"other").digest(), tree.root(), proof)
+        assert not is_consistent(old, size, tree.root(old), tree.root(), [*proof, bytes(32)])
+
+
+def test_any_range_is_completed_to_the_root():
+    leaves = [sha256(at.to_bytes(4, "big")).digest() for at in range(2_000)]
+    chance = Random(5)
+    for _ in range(200):
+        size = chance.randrange(1, 2_000)
+        begin = chance.randrange(0, size, 256)
+        end = chance.randrange(begin + 1, size + 1)
+        lines = range_text(leaves[:size], begin, end, size).decode().split("\n")
+        middle = lines.index("", 2)
+        tree = RangeTree()
+        tree.take_rest(map(base64_bytes, lines[2:middle]), begin)
+        for at in range(begin, end, 256):
+            tree.take_leaves(leaves[at : min(at + 256, end)])
+        tree.take_rest(map(base64_bytes, lines[middle + 1 : -1]), size)
+        assert tree.root == root_of(leaves[:size])
+
+
+def test_the_example_of_the_specification_is_verified():
+    """c2sp.org/signed-note, "Example": a key and what it signed; its text is no checkpoint."""
+    key = NoteKey.parse("example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k")
+    text = b"This is an example message.\n"
+    line = (
+        "Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3"
+        "mFXmRKuwHjG1Yu72IneyaQM="
+    )
+    raw = base64_bytes(line)
+    assert raw[:4] == key.key_id
+    assert ed25519_is_signed(key.public, text, raw[4:])
+
+
+@pytest.mark.parametrize(
+    "text", ["01", "-1", "+1", "1 ", "", "1_0", "\u0661", "9" * 20], ids=range(8)
+)
+def test_a_number_has_one_form(text):
+    with pytest.raises(ValueError, match="decimal"):
+        decimal(text)
+
+
+@pytest.mark.parametrize("text", ["AA", "AB==", "A A=", "AA==\n"], ids=range(4))
+def test_base64_has_one_form(text):
+    with pytest.raises(ValueError, match="base64"):
+        base64_bytes(text)
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        b"log\n1\n" + b"A" * 43 + b"=\n",
+        b"log\n01\n" + b"A" * 43 + b"=\n\n\xe2\x80\x94 log AAAAAAA=\n",
+        b"log\n1\nAAAA\n\n\xe2\x80\x94 log AAAAAAA=\n",
+        b"log\n1\n" + b"A" * 43 + b"=\n\n- log AAAAAAA=\n",
+        b"log\n1\t\n" + b"A" * 43 + b"=\n\n\xe2\x80\x94 log AAAAAAA=\n",
+    ],
+    ids=["unsigned", "zero in front", "short root", "other dash", "control character"],
+)
+def test_what_is_no_checkpoint_is_refused(note):
+    with pytest.raises(ValueError, match=r"."):
+        SignedTree.parse(note)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "quorum a\n", "quorum none\nquorum none\n", "group g any\nquorum g\n", "wit\n"],
+    ids=["empty", "unknown", "twice", "no members", "unknown word"],
+)
+def test_what_is_no_policy_is_refused(text):
+    with pytest.raises(ValueError, match=r"."):
+        Trust.parse(text)
+
+
+def test_tiles_have_the_paths_of_the_specification():
+    """c2sp.org/tlog-tiles, "Merkle Tree": its own example, and partial tiles."""
+    assert tile_path(1234067, 256) == "x001/x234/067"
+    assert (tile_path(0, 256), tile_path(273, 112)) == ("000", "273.p/112")
+
+
+def test_the_verifier_is_one_file_of_the_standard_library_alone():
+    tree = ast.parse(verifier_source())
+    modules = {
+        name.split(".")[0]
+        for node in ast.walk(tree)
+        for name in (
+            [one.name for one in node.names] if isinstance(node, ast.Import)
+            else [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        )
+    }  # fmt: skip
+    assert modules <= set(sys.stdlib_module_names)
+    names = [
+        target
+        for node in tree.body
+        for target in (
+            [node.name] if isinstance(node, ast.FunctionDef | ast.ClassDef)
+            else [one.id for one in node.targets if isinstance(one, ast.Name)]
+            if isinstance(node, ast.Assign) else []
+        )
+    ]  # fmt: skip
+    assert len(names) == len(set(names))
+    assert not set(names) & set(dir(builtins))
+
+
+def test_something_that_is_no_bundle_is_refused_in_words(tmp_path):
+    program, file = tmp_path / "verify.py", tmp_path / "no.zip"
+    program.write_text(verifier_source())
+    file.write_bytes(b"nothing of the kind")
+    for argument, code in ((file, 3), (tmp_path / "missing", 2), (tmp_path, 3)):
+        done = subprocess.run(
+            [sys.executable, "-I", program, argument], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == code
+        assert "Traceback" not in done.stderr
