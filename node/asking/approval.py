@@ -66,9 +66,8 @@ def _of_cases(inquiry: Inquiry) -> Mapping[UUID, list[Row]]:
     Both topics: closing is asked for on one and, of a shared case, decided on the other.
     """
     cases: dict[UUID, list[Row]] = {}
-    for line in inquiry.events(_KINDS):
-        if line["origin"] == inquiry.country:
-            cases.setdefault(line["case_id"], []).append(line)
+    for line in inquiry.events(_KINDS, origin=inquiry.country):
+        cases.setdefault(line["case_id"], []).append(line)
     for lines in cases.values():
         # Events of one decision have one time; what is national stands for who took it.
         lines.sort(key=lambda one: (one["recorded_at"], one["topic"] == Topic.SHARED.value))

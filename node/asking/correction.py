@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from uuid import UUID
+
+from psycopg.rows import dict_row
 
 from node.asking.inquiry import Answer, Inquiry, Row, position
 
@@ -11,6 +14,16 @@ _COLUMNS = (
     *("event_id", "leaf", "position", "corrects_event_id", "corrects_type", "recorded_at"),
     *("corrects_leaf", "corrects_position", "days_later"),
 )
+#: Case, topic, origin and version: what names one event.
+_Version = tuple[UUID, str, str, int]
+
+_CORRECTED = """
+SELECT * FROM {schema}.audit_trail WHERE (case_id, topic, origin, version) IN (
+    SELECT case_id, topic, origin, (summary ->> 'corrects_version')::int
+    FROM {schema}.audit_trail
+    WHERE event_type = 'RecordCorrected' AND (%(case)s::uuid IS NULL OR case_id = %(case)s)
+)
+"""
 
 
 def corrections(inquiry: Inquiry, *, case_id: UUID | None = None) -> Answer:
@@ -22,7 +35,8 @@ def corrections(inquiry: Inquiry, *, case_id: UUID | None = None) -> Answer:
     if case_id is not None:
         inquiry.require_known(case_id)
     lines = inquiry.events("RecordCorrected", case_id=case_id, effective=None)
-    rows = [_row(line, _corrected(inquiry, line)) for line in lines]
+    corrected = _corrected(inquiry, case_id)
+    rows = [_row(line, corrected.get(_version(line))) for line in lines]
     return Answer(
         columns=_COLUMNS,
         rows=rows,
@@ -32,17 +46,17 @@ def corrections(inquiry: Inquiry, *, case_id: UUID | None = None) -> Answer:
     )
 
 
-def _corrected(inquiry: Inquiry, line: Row) -> Row | None:
-    """Return the event that a correction is about: of the same origin, on the same topic."""
-    found = inquiry.found.rows(
-        "audit_trail",
-        "WHERE case_id = %s AND topic = %s AND origin = %s AND version = %s",
-        line["case_id"],
-        line["topic"],
-        line["origin"],
-        line["summary"]["corrects_version"],
-    )
-    return found[0] if found else None
+def _corrected(inquiry: Inquiry, case_id: UUID | None) -> Mapping[_Version, Row]:
+    """Return the events that were corrected: each of the same origin, on the same topic."""
+    statement = _CORRECTED.format(schema=inquiry.found.schema)
+    with inquiry.found.connection.cursor(row_factory=dict_row) as cursor:
+        found = cursor.execute(statement, {"case": case_id}).fetchall()
+    return {(row["case_id"], row["topic"], row["origin"], row["version"]): row for row in found}
+
+
+def _version(line: Row) -> _Version:
+    """Return which event a correction names."""
+    return (line["case_id"], line["topic"], line["origin"], line["summary"]["corrects_version"])
 
 
 def _row(line: Row, before: Row | None) -> Row:

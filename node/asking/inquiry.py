@@ -68,14 +68,23 @@ class Inquiry:
         return sorted(set(self.agreement.countries) - {self.country})
 
     def events(
-        self, kinds: str, *, case_id: UUID | None = None, effective: bool | None = True
+        self,
+        kinds: str,
+        *,
+        case_id: UUID | None = None,
+        effective: bool | None = True,
+        origin: str | None = None,
     ) -> list[dict[str, Any]]:
         """Return lines of the trail of some event types, named with spaces between them.
 
         Case by case, the shared topic first, each in its order. `effective` None: void ones, too.
         """
         where, values = ["event_type = ANY(%s)"], list[Any]([kinds.split()])
-        for name, value in (("case_id", case_id), ("effective", effective)):
+        for name, value in (
+            ("case_id", case_id),
+            ("effective", effective),
+            ("origin", origin),
+        ):
             if value is not None:
                 where.append(f"{name} = %s")
                 values.append(value)
