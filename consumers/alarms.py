@@ -45,5 +45,13 @@ def raise_alarm(connection: Connection[Any], country: str, fault: Fault) -> None
     )
     if added.rowcount == 1:
         DISAGREEMENTS.labels(country, name, rule).inc()
-        said = {key: value for key, value in fault._asdict().items() if value is not None}
-        log.error("log_fault", words=words, **{**said, "event_id": str(event_id)})
+        # The event stands in the table only: a log leads nobody to a child.
+        log.error(
+            "log_fault",
+            message=words,
+            rule=rule,
+            log=name,
+            partition=partition,
+            size=size,
+            log_index=log_index,
+        )

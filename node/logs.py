@@ -43,6 +43,9 @@ FACTS: Mapping[str, re.Pattern[str]] = {
     "code": _WORD,
     "count": _WORD,
     "events": _WORD,
+    "partition": _WORD,
+    "size": _WORD,
+    "log_index": _WORD,
 }
 #: What it may tell in words: those of our own errors and steps.
 TEXTS = frozenset({"message", "error", "doing"})

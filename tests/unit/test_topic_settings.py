@@ -32,8 +32,15 @@ class Cluster:
         """They are there at once."""
 
     def describe_topics(self, names):
-        rows = [{"replica_nodes": list(range(self.replicas))}] * PARTITIONS
-        return [{"error_code": 0, "topic_id": uuid4(), "partitions": rows} for _ in names]
+        row = {"replica_nodes": list(range(self.replicas))}
+        return [
+            {
+                "error_code": 0,
+                "topic_id": uuid4(),
+                "partitions": [row] * (1 if name.endswith(".checkpoints") else PARTITIONS),
+            }
+            for name in names
+        ]
 
     def describe_configs(self, resources, config_filter: str):
         def said(name: str) -> dict[str, dict[str, str]]:
@@ -104,7 +111,9 @@ def test_topics_are_made_as_they_are_asked_for(monkeypatch, replication, in_sync
     monkeypatch.setattr(topics, "admin", admin)
     agreement = Agreement(name="t", prefix="t", partitions=PARTITIONS, countries=COUNTRIES)
     topics.ensure_topics("", agreement, countries=["KZ"], replication=replication)
-    assert {"t.ledger", "t.grants", "t.national.KZ"} == cluster.wanted.keys()
+    notes = {"t.checkpoints", "t.national.KZ.checkpoints"}
+    assert {"t.ledger", "t.grants", "t.national.KZ", *notes} == cluster.wanted.keys()
     for name, wanted in cluster.wanted.items():
+        assert wanted["num_partitions"] == (1 if name in notes else PARTITIONS)
         assert wanted["configs"] == (grants if name == "t.grants" else cluster.settings)
         assert replication == wanted["replication_factor"]
