@@ -25,6 +25,9 @@ from tests.sharing_play import told
 UNSIGNED = ("REPORT.json", "report.pdf", "verify.py", "what-this-proves", "keys/")
 KZ = "referral.ledger/KZ"
 
+#: A case has a file for each event and more, and each takes a run of its own.
+LONG = pytest.param("case", marks=pytest.mark.soak)
+
 
 @pytest.fixture(scope="module")
 def bundles(standing_database, tmp_path_factory) -> dict[str, Path]:
@@ -89,7 +92,7 @@ def test_a_byte_changed_in_any_file_of_the_folder_names_the_file(bundles, kind, 
     assert fault(folder) == "more.txt"
 
 
-@pytest.mark.parametrize("kind", ["case", "range"])
+@pytest.mark.parametrize("kind", [LONG, "range"])
 def test_a_byte_changed_in_any_file_of_the_zip_names_the_file(bundles, kind, tmp_path):
     whole, file = bundles[kind].read_bytes(), tmp_path / "changed.zip"
     with zipfile.ZipFile(bundles[kind]) as archive:
@@ -105,6 +108,7 @@ def test_a_byte_changed_in_any_file_of_the_zip_names_the_file(bundles, kind, tmp
                 assert fault(file) == name
 
 
+@pytest.mark.soak
 def test_every_byte_of_the_directory_is_looked_at(bundles, tmp_path):
     whole, file = bundles["range"].read_bytes(), tmp_path / "changed.zip"
     with zipfile.ZipFile(bundles["range"]) as archive:
@@ -146,7 +150,7 @@ def test_a_container_has_one_form(bundles, tmp_path):
         assert fault(path) is not None, at
 
 
-@pytest.mark.parametrize("kind", ["case", "range"])
+@pytest.mark.parametrize("kind", [LONG, "range"])
 def test_who_also_makes_the_manifest_again_is_found_by_what_was_signed(bundles, kind, tmp_path):
     files, chance = files_in(bundles[kind]), Random(kind)
     del files[MANIFEST]

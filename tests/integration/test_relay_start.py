@@ -71,6 +71,7 @@ def test_a_relay_that_waits_for_the_lock_tells_it_too(kz, monkeypatch):
     assert waits[Topic.NATIONAL] > 0
 
 
+@pytest.mark.soak
 def test_with_two_clusters_each_topic_has_an_age_of_its_own(kz):
     """Both relays live in one process, and neither speaks for the other."""
     hand_over(kz)
