@@ -12,10 +12,7 @@ libraries than we do, so it gets an environment of its own, in the temporary fol
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -23,10 +20,10 @@ from uuid import UUID, uuid4
 from eventsourcing.cryptography import AESCipher
 from eventsourcing.utils import Environment
 
-from bench.harness import BASELINE, OURS, Contender, Effort, Figure, Watch, compare, rounded, say
+from bench.environment import interpreter, timed_elsewhere
+from bench.harness import BASELINE, OURS, Contender, Effort, Figure, Watch, compare, rounded
 from bench.servers import Servers
 from events.codes import DataScope
-from events.errors import ServiceUnavailable
 from ledger.keys.seal import DIRECT, PER_EVENT, SCOPE_NUMBER, Place, padded, seal, unseal
 
 _BYTES = 300
@@ -61,11 +58,13 @@ def run(servers: Servers, effort: Effort) -> Iterator[Figure]:
     """Measure texts per second, sealed and opened."""
     count = effort.events_or(40_000, quick=400)
     load = _Load(count)
-    with _aws(servers.folder) as seconds:
+    python = interpreter(servers.folder / "aws", _AWS, _AWS[6])
+    program = Path(__file__).with_name("aws_cipher.py")
+    with timed_elsewhere(python, program, str(_BYTES)) as seconds:
 
         def aws(name: str, share: int) -> Contender:
             many = max(count // share, 2)
-            return lambda: many / seconds(name, many)
+            return lambda: many / seconds(f"{name} {many}")
 
         beside = _measure(
             "seal aws",
@@ -159,44 +158,3 @@ def _again(place: Place) -> Place:
         path=place.path,
         origin=place.origin,
     )
-
-
-@contextmanager
-def _aws(folder: Path) -> Iterator[Callable[[str, int], float]]:
-    """Give a function that returns the seconds that the SDK takes for a number of texts."""
-    program = Path(__file__).with_name("aws_cipher.py")
-    python = _environment(folder / "aws")
-    command = [str(python), "-I", "-W", "ignore", str(program), str(_BYTES)]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-    ) as process:
-        assert process.stdin
-        assert process.stdout
-        to, back = process.stdin, process.stdout
-
-        def answer() -> str:
-            line = back.readline()
-            if not line:
-                raise ServiceUnavailable("the AWS Encryption SDK ended; it says why on stderr")
-            return line
-
-        def seconds(name: str, count: int) -> float:
-            to.write(f"{name} {count}\n")
-            return float(answer())
-
-        assert answer() == "ready\n"
-        yield seconds
-
-
-def _environment(folder: Path) -> Path:
-    """Return the interpreter of a new environment with the SDK in it."""
-    say(f"making an environment with {_AWS[6]} and what it needs (pip, half a minute)")
-    python = folder / "bin" / "python"
-    pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps"]
-    for command in ([sys.executable, "-m", "venv", str(folder)], [*pip, *_AWS]):
-        if subprocess.run(command, stdout=sys.stderr, check=False).returncode:
-            raise ServiceUnavailable(
-                "the benchmark `seal` needs the AWS Encryption SDK, which pip could not install;"
-                " run it where pip reaches a package index"
-            )
-    return python

@@ -26,6 +26,7 @@ from ledger.log.merkle import root_of
 from ledger.log.policy import Policy
 from ledger.log.policy_text import render_policy
 from ledger.log.signature import LogSigner
+from ledger.log.tree import Tree
 from node.evidence.packing import Content, write_bundle
 from node.evidence.papers import schema_file
 from node.evidence.range_bundle import range_text, tile_files
@@ -74,7 +75,7 @@ class _Work:
             "vkeys": keys.encode(),
             f"policy/{_LOG}.policy": render_policy(policy),
             f"checkpoints/{_LOG}/{self.count}.note": note.render(),
-            f"ranges/{_LOG}.range": range_text((), 0, self.count, self.count),
+            f"ranges/{_LOG}.range": range_text(Tree(), 0, self.count),
             name: schema,
         }
         write_bundle(files | tile_files(_LOG, 0, self.count, self._entries()), self._bundle)

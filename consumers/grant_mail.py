@@ -13,31 +13,16 @@ from uuid import UUID
 
 from kafka import KafkaProducer, TopicPartition
 
+from consumers.mail import ACKNOWLEDGED_S, CONSUMER, PRODUCER
 from consumers.start import STRICT
 from consumers.translation import translated
 from events.contract import GRANT_SWEEP, partition_of
 from ledger.fetching import SafeConsumer
 
-_ACKNOWLEDGED_S = 10.0
 _POLL_MS = 250
 #: So many different values under one grant are kept until its capsule has been found among them.
 #: Later ones wait outside: otherwise a stranger would push the right one out.
 _MOST_VALUES = 64
-_PRODUCER: Mapping[str, Any] = {
-    "acks": "all",
-    "enable_idempotence": True,
-    "retries": float("inf"),
-    "delivery_timeout_ms": 9_000,
-    "request_timeout_ms": 5_000,
-    "max_block_ms": 5_000,
-    "bootstrap_timeout_ms": 5_000,
-    "linger_ms": 0,
-    "compression_type": None,  # the broker compresses: topic setting
-    "reconnect_backoff_max_ms": 1_000,
-    "allow_auto_create_topics": False,
-}
-
-_CONSUMER: Mapping[str, Any] = {"metrics_enabled": False, "bootstrap_timeout_ms": 10_000}
 
 
 class GrantMail:
@@ -62,14 +47,14 @@ class GrantMail:
         """Put a capsule on the topic, or a tombstone; return when the topic has it. StartAgain."""
         with translated():
             partition = partition_of(grant_id, self._partitions)
-            self._send(grant_id.bytes, value, partition).get(timeout=_ACKNOWLEDGED_S)
+            self._send(grant_id.bytes, value, partition).get(timeout=ACKNOWLEDGED_S)
 
     def sweep(self) -> None:
         """Write once to every partition: compaction takes nothing away where nothing comes in."""
         with translated():
             sent = [self._send(GRANT_SWEEP, None, at) for at in range(self._partitions)]
             for one in sent:
-                one.get(timeout=_ACKNOWLEDGED_S)
+                one.get(timeout=ACKNOWLEDGED_S)
 
     def values(self, grant_id: UUID) -> tuple[bytes, ...]:
         """Return what has been read under a grant, oldest first: whoever may write wrote it."""
@@ -102,7 +87,7 @@ class GrantMail:
     def read(self, stop: threading.Event, news: Callable[[UUID], None]) -> None:
         """Read the topic from its beginning on, until told to stop; tell of each capsule."""
         with translated():
-            consumer = SafeConsumer(**self._cluster, **STRICT, **_CONSUMER)
+            consumer = SafeConsumer(**self._cluster, **STRICT, **CONSUMER)
             try:
                 parts = [TopicPartition(self._topic, at) for at in range(self._partitions)]
                 consumer.assign(parts)
@@ -116,7 +101,7 @@ class GrantMail:
 
     def _send(self, key: bytes, value: bytes | None, partition: int) -> Any:
         if self._producer is None:
-            self._producer = KafkaProducer(**self._cluster, **_PRODUCER)
+            self._producer = KafkaProducer(**self._cluster, **PRODUCER)
         return self._producer.send(self._topic, key=key, value=value, partition=partition)
 
     def _take(self, record: Any, news: Callable[[UUID], None]) -> None:

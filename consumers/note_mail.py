@@ -12,26 +12,11 @@ from uuid import UUID
 
 from kafka import KafkaProducer, TopicPartition
 
+from consumers.mail import ACKNOWLEDGED_S, CONSUMER, PRODUCER
 from consumers.start import STRICT, asking, described
 from consumers.translation import translated
 from events.contract import NOTE_PARTITIONS
 from ledger.fetching import SafeConsumer
-
-_ACKNOWLEDGED_S = 10.0
-_PRODUCER: Mapping[str, Any] = {
-    "acks": "all",
-    "enable_idempotence": True,
-    "retries": float("inf"),
-    "delivery_timeout_ms": 9_000,
-    "request_timeout_ms": 5_000,
-    "max_block_ms": 5_000,
-    "bootstrap_timeout_ms": 5_000,
-    "linger_ms": 0,
-    "compression_type": None,  # the broker compresses: topic setting
-    "reconnect_backoff_max_ms": 1_000,
-    "allow_auto_create_topics": False,
-}
-_CONSUMER: Mapping[str, Any] = {"metrics_enabled": False, "bootstrap_timeout_ms": 10_000}
 
 
 class NoteTopic(NamedTuple):
@@ -59,9 +44,9 @@ class NoteWriter:
         with translated():
             at = str(topic.cluster["bootstrap_servers"])
             if at not in self._producers:
-                self._producers[at] = KafkaProducer(**topic.cluster, **_PRODUCER)
+                self._producers[at] = KafkaProducer(**topic.cluster, **PRODUCER)
             sent = self._producers[at].send(topic.name, key=key.encode(), value=note, partition=0)
-            sent.get(timeout=_ACKNOWLEDGED_S)
+            sent.get(timeout=ACKNOWLEDGED_S)
 
     def close(self) -> None:
         """End after a clean stop."""
@@ -84,7 +69,7 @@ class NoteReader:
     def begin(self, offset: int) -> None:
         """Read on from an offset."""
         with translated():
-            self._consumer = SafeConsumer(**self.topic.cluster, **STRICT, **_CONSUMER)
+            self._consumer = SafeConsumer(**self.topic.cluster, **STRICT, **CONSUMER)
             self._consumer.assign([self._place])
             self._consumer.seek(self._place, offset)
 

@@ -74,6 +74,10 @@ class Agreement:
         """The name of a country's log of its national topic."""
         return contract.log_name(self.national_topic(country), country)
 
+    def log(self, topic: str, origin: str) -> str:
+        """Return the name of a country's log of a topic, `shared` or `national`."""
+        return self.shared_log(origin) if topic == "shared" else self.national_log(origin)
+
     def national_topic(self, country: str) -> str:
         """The topic that only this country writes and reads."""
         return contract.national_topic(self.prefix, country)

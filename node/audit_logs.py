@@ -17,6 +17,7 @@ from ledger.case.case import Topic
 from ledger.log.checkpoint import Checkpoint, signed_checkpoint
 from ledger.log.findings import Finding, Heard, found, found_without_event
 from ledger.log.merkle import CompactRange
+from ledger.log.mirrored import LogName
 from ledger.log.note import Note, Verifier
 from ledger.log.rule_log import TOLERANCE, Known, Leaf, LogRules, check_signature
 from ledger.log.signature import LogVerifier
@@ -36,18 +37,10 @@ class Pinned:
         known = self.agreement.countries.get(origin)
         return [] if known is None else [LogVerifier.parse(key) for key in known.log_keys]
 
-    def checkpoint_keys(self, log: Log) -> list[Verifier]:
+    def checkpoint_keys(self, log: LogName) -> list[Verifier]:
         """Return the keys that sign a log's checkpoints; they have its name."""
         known = self.agreement.countries.get(log.origin)
         return [] if known is None else [log_verifier(key) for key in known.keys_named(log.name)]
-
-
-class Log(NamedTuple):
-    """One country's events on one topic."""
-
-    name: str
-    topic: str
-    origin: str
 
 
 class LogSeen(NamedTuple):
@@ -79,7 +72,7 @@ class _Row(NamedTuple):
     mirrored_at: datetime
 
 
-def logs_of(reading: Reader, agreement: Agreement) -> list[Log]:
+def logs_of(reading: Reader, agreement: Agreement) -> list[LogName]:
     """Return every log of which there is an event or a checkpoint here."""
     topics = {
         Topic.SHARED.value: agreement.shared_topic,
@@ -89,11 +82,11 @@ def logs_of(reading: Reader, agreement: Agreement) -> list[Log]:
     voices += [(Topic.NATIONAL.value, reading.country)]
     voices += reading.connection.execute("SELECT DISTINCT topic, origin FROM mirror.record")
     found_here = dict.fromkeys((topic, origin) for topic, origin in voices)
-    return [Log(log_name(topics[topic], origin), topic, origin) for topic, origin in found_here]
+    return [LogName(log_name(topics[topic], origin), topic, origin) for topic, origin in found_here]
 
 
 def check_log(
-    reading: Reader, log: Log, pinned: Pinned, until: datetime
+    reading: Reader, log: LogName, pinned: Pinned, until: datetime
 ) -> Iterator[Finding | LogSeen]:
     """Yield what one log breaks, then how far it is proven."""
     rules = LogRules(
@@ -138,7 +131,7 @@ def check_orders(reading: Reader, agreement: Agreement) -> Iterator[Finding]:
                     )
 
 
-def _leaf(row: _Row, log: Log, partitions: int) -> Leaf:
+def _leaf(row: _Row, log: LogName, partitions: int) -> Leaf:
     heard, is_read = _heard(row, log)
     event = heard.event
     said = (event.case_id, event.origin, event.version, event.event_id)
@@ -147,7 +140,7 @@ def _leaf(row: _Row, log: Log, partitions: int) -> Leaf:
     return Leaf(heard, row.leaf, fits, row.mirrored_at)
 
 
-def _heard(row: _Row, log: Log) -> tuple[Heard, bool]:
+def _heard(row: _Row, log: LogName) -> tuple[Heard, bool]:
     """Return what a row says, and whether its bytes have a stamp; if not, the row is named."""
     try:
         stamp, is_read = read_stamp(row.value), True
@@ -168,7 +161,7 @@ def _heard(row: _Row, log: Log) -> tuple[Heard, bool]:
     return Heard(stamp, leaf, *place), is_read
 
 
-def _rows(reading: Reader, log: Log, begin: int) -> Iterator[_Row]:
+def _rows(reading: Reader, log: LogName, begin: int) -> Iterator[_Row]:
     with reading.connection.cursor(name=f"log_{begin}", binary=True) as cursor:
         cursor.itersize = 1_000
         cursor.execute(_LOG, (log.topic, log.origin, begin))
@@ -176,7 +169,7 @@ def _rows(reading: Reader, log: Log, begin: int) -> Iterator[_Row]:
             yield _Row(*row)
 
 
-def _known(reading: Reader, log: Log, pinned: Pinned) -> Iterator[Known]:
+def _known(reading: Reader, log: LogName, pinned: Pinned) -> Iterator[Known]:
     """Stream the checkpoints of a log by size; a note is looked at before its row is believed."""
     with reading.connection.cursor(name="checkpoints", binary=True) as cursor:
         cursor.itersize = 500
@@ -195,7 +188,7 @@ def _said(text: str, keys: Sequence[Verifier]) -> Checkpoint | None:
         return None
 
 
-def _doubled(reading: Reader, log: Log) -> Iterator[Finding]:
+def _doubled(reading: Reader, log: LogName) -> Iterator[Finding]:
     """Yield two signed statements that cannot both be true, of which one was put aside."""
     rows = reading.connection.execute(_DOUBLED, {"topic": log.topic, "origin": log.origin})
     for partition, offset, value, header, what in rows:

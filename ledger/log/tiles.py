@@ -103,7 +103,7 @@ def write_tiles(folder: Path, entries: Iterable[bytes], note: Note) -> Checkpoin
     if any(folder.iterdir()):
         raise BadInput(f"{folder}: files of a log go into an empty folder", rule="tiles")
     tiling = Tiling()
-    for file in _files(tiling, islice(entries, said.size)):
+    for file in tiled(islice(entries, said.size), tiling):
         path = folder / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(file.content)
@@ -128,7 +128,7 @@ def check_tiles(folder: Path, policy: Policy) -> Checkpoint:
         raise RecordRejected(f"{CHECKPOINT}: {error}", rule=error.rule) from None
     _check_names(folder, said.size)
     tiling = Tiling()
-    for file in _files(tiling, read_entries(folder, said.size)):
+    for file in tiled(read_entries(folder, said.size), tiling):
         if _read(folder, file.path) != file.content:
             below = file.path.replace("tile/0/", f"tile/{_ENTRIES}/")
             words = "the tiles below it" if below == file.path else below
@@ -157,7 +157,12 @@ def read_entries(folder: Path, size: int) -> Iterator[bytes]:
             raise _wrong(f"{path} has more than {width} entries")
 
 
-def _files(tiling: Tiling, entries: Iterable[bytes]) -> Iterator[File]:
+def tiled(entries: Iterable[bytes], tiling: Tiling | None = None) -> Iterator[File]:
+    """Return entry bundles and tiles of a log, each once; memory holds one of each level.
+
+    `tiling` knows the tree afterwards. EventTooLarge.
+    """
+    tiling = tiling or Tiling()
     for entry in entries:
         yield from tiling.add(entry)
     yield from tiling.rest()

@@ -62,7 +62,7 @@ class Tree:
 
     def root(self, size: int | None = None) -> bytes:
         """Return the head of the tree as it was with so many leaves (all, if not said)."""
-        return self._hash(0, self._known(size))
+        return self.subtree(0, self._known(size))
 
     def inclusion(self, index: int, size: int | None = None) -> list[bytes]:
         """Return the audit path of a leaf in the tree of a size (RFC 6962, section 2.1.1).
@@ -76,10 +76,10 @@ class Tree:
         while end - start > 1:
             middle = start + _split(end - start)
             if index < middle:
-                path.append(self._hash(middle, end))
+                path.append(self.subtree(middle, end))
                 end = middle
             else:
-                path.append(self._hash(start, middle))
+                path.append(self.subtree(start, middle))
                 start = middle
         return path[::-1]
 
@@ -98,14 +98,14 @@ class Tree:
         while old != end - start:
             middle = start + _split(end - start)
             if old <= middle - start:
-                path.append(self._hash(middle, end))
+                path.append(self.subtree(middle, end))
                 end = middle
             else:
-                path.append(self._hash(start, middle))
+                path.append(self.subtree(start, middle))
                 old -= middle - start
                 start, whole = middle, False
         if not whole:  # else it is the old root, which whoever asks knows
-            path.append(self._hash(start, end))
+            path.append(self.subtree(start, end))
         return path[::-1]
 
     def _known(self, size: int | None) -> int:
@@ -115,8 +115,11 @@ class Tree:
             raise BadInput(f"a tree of {self.size} leaves never had {size}", rule="tree")
         return size
 
-    def _hash(self, start: int, end: int) -> bytes:
-        """Return MTH(D[start:end]) of a range that a split has made."""
+    def subtree(self, start: int, end: int) -> bytes:
+        """Return MTH(D[start:end]) (RFC 6962, section 2.1) of a range that a split has made.
+
+        Or of any perfect subtree: `end - start` leaves, a power of two that divides `start`.
+        """
         many = end - start
         if many == 0:
             return EMPTY_ROOT
@@ -124,7 +127,7 @@ class Tree:
             at = start // many * HASH
             return bytes(self._levels[many.bit_length() - 1][at : at + HASH])
         middle = start + _split(many)
-        return node_hash(self._hash(start, middle), self._hash(middle, end))
+        return node_hash(self.subtree(start, middle), self.subtree(middle, end))
 
 
 def verify_inclusion(

@@ -6,10 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from events.codec import decode
 from events.data import ErasureAttested
-from events.errors import RecordRejected
-from ledger import mirror
 from node.access import coverage_of
 from node.asking.inquiry import Answer, Inquiry, Row, position
 from projections.coverage import GONE
@@ -64,16 +61,8 @@ def _attested(inquiry: Inquiry, case_id: UUID) -> Mapping[str, Row]:
 
 def _keys_named(inquiry: Inquiry, case_id: UUID) -> Mapping[UUID, int]:
     """Return how many keys each attestation on the shared topic names; from its bytes."""
-    found = {}
-    for record in mirror.records_of(inquiry.found.connection, "shared", [case_id]):
-        if record.ce_type == ErasureAttested.__name__:
-            try:
-                event = decode(record.value)
-            except RecordRejected:
-                continue
-            if isinstance(event, ErasureAttested):
-                found[event.event_id] = len(event.keys)
-    return found
+    attestations = inquiry.shared_events(ErasureAttested, case_id)
+    return {event.event_id: len(event.keys) for _, event in attestations}
 
 
 def _done(inquiry: Inquiry, case_id: UUID) -> Mapping[str, Any]:

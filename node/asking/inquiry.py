@@ -6,21 +6,28 @@ Every answer says how far this node had read (`rests_on`) and for which countrie
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from psycopg.rows import dict_row
 
 from events.agreement import Agreement
+from events.codec import decode
 from events.contract import partition_of
-from events.errors import CaseUnknown
+from events.errors import CaseUnknown, RecordRejected
+from events.stamp import Event
+from ledger import mirror
+from ledger.case.case import Topic
+from ledger.mirror import Placed
 from node.reading import Reader
 from projections import positions
 
 Row = Mapping[str, Any]
+E = TypeVar("E", bound=Event)
 
 #: What answers need of a line: it is read a hundred thousand times.
 _LINE = (
@@ -101,6 +108,18 @@ class Inquiry:
         if case_id is None:
             return self.found.rows(table, f"ORDER BY {order}")
         return self.found.rows(table, f"WHERE case_id = %s ORDER BY {order}", case_id)
+
+    def shared_events(self, kind: type[E], case_id: UUID) -> Iterator[tuple[Placed, E]]:
+        """Yield the shared events of a type in a case, from their bytes, and where each stands.
+
+        What cannot be read here is passed over: the trail has a line of it all the same. Headers
+        are signed by nobody and decide nothing (ADR 9).
+        """
+        for record in mirror.records_of(self.found.connection, Topic.SHARED.value, [case_id]):
+            with suppress(RecordRejected):
+                event = decode(record.value)
+                if isinstance(event, kind):
+                    yield record, event
 
     def require_known(self, case_id: UUID) -> None:
         """Refuse to answer about a case that is not known here; CaseUnknown."""

@@ -9,9 +9,7 @@ from uuid import UUID
 
 from psycopg.rows import dict_row
 
-from events.contract import log_name
 from events.errors import BadInput
-from ledger.case.case import Topic
 from node.asking.inquiry import Answer, Inquiry, Row
 
 _WAS = (
@@ -69,7 +67,11 @@ def was_recorded(
     day = on or inquiry.today
     until = datetime.combine(day, time(), tzinfo=UTC) + timedelta(days=1)
     (record,) = found
-    row = {**record, "log": _log(inquiry, record), **_judged(inquiry, case_id, record["leaf"])}
+    row = {
+        **record,
+        "log": inquiry.agreement.log(record["topic"], record["origin"]),
+        **_judged(inquiry, case_id, record["leaf"]),
+    }
     checkpoint = _covering(inquiry, row["log"], row["log_index"], until)
     row |= {**checkpoint, "state": _state(row, checkpoint, until)}
     return Answer(
@@ -125,7 +127,7 @@ def integrity(inquiry: Inquiry) -> Answer:
 def _head(
     inquiry: Inquiry, row: Row, notes: Mapping[str, Row], alarms: list[dict[str, Any]]
 ) -> Row:
-    log = _log(inquiry, row)
+    log = inquiry.agreement.log(row["topic"], row["origin"])
     note: Row = notes.get(log, {})
     size = note.get("size") or 0
     return {
@@ -145,14 +147,6 @@ def _head(
 def _alarm(one: Row) -> Row:
     names = ("alarm_id", "rule", "log", "partition", "log_index", "event_id", "words", "found_at")
     return {name: one[name] for name in names}
-
-
-def _log(inquiry: Inquiry, row: Row) -> str:
-    """Return the name of the log that a record stands in."""
-    agreement, origin = inquiry.agreement, row["origin"]
-    is_shared = row["topic"] == Topic.SHARED.value
-    topic = agreement.shared_topic if is_shared else agreement.national_topic(origin)
-    return log_name(topic, origin)
 
 
 def _asked(inquiry: Inquiry, statement: str, values: Any) -> list[dict[str, Any]]:

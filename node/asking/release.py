@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from uuid import UUID
 
-from events.codec import decode
 from events.data import KeysReleased
-from events.errors import CodeUnknown, RecordRejected
-from ledger import mirror
+from events.errors import CodeUnknown
 from ledger.case.case import Topic
 from node.asking.inquiry import Answer, Inquiry, Row, milliseconds, position
 
@@ -48,16 +46,8 @@ def released(inquiry: Inquiry, *, case_id: UUID, to: str | None = None) -> Answe
 
 def _commitments(inquiry: Inquiry, case_id: UUID) -> Mapping[bytes, list[bytes]]:
     """Return what each release of a case says of its keys, by leaf hash; from the bytes."""
-    found = {}
-    for record in mirror.records_of(inquiry.found.connection, Topic.SHARED.value, [case_id]):
-        if record.ce_type == KeysReleased.__name__:
-            try:
-                event = decode(record.value)
-            except RecordRejected:
-                continue
-            if isinstance(event, KeysReleased):
-                found[record.leaf] = list(event.commitments)
-    return found
+    releases = inquiry.shared_events(KeysReleased, case_id)
+    return {record.leaf: list(event.commitments) for record, event in releases}
 
 
 def _release(line: Row, grants: Mapping[UUID, Row], commitments: list[bytes] | None) -> Row:

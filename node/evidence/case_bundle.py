@@ -88,7 +88,7 @@ class CaseBundle:
         if not records:
             raise CaseUnknown(f"case {case_id}: this node's mirror holds no event of it")
         logs = {
-            (topic, origin): ProvenLog.read(connection, agreement, _log(agreement, topic, origin))
+            (topic, origin): ProvenLog.read(connection, agreement, agreement.log(topic, origin))
             for topic, origin in dict.fromkeys((one.topic, one.origin) for one in records)
         }
         proven, provisional = _divided(records, logs)
@@ -134,11 +134,6 @@ def proof_of(log: ProvenLog, index: int) -> bytes:
     """Return the tlog-proof of an entry under the newest checkpoint."""
     path = tuple(log.tree.inclusion(index, log.newest.size))
     return Proof(index, path, Note.parse(log.newest.note)).render()
-
-
-def _log(agreement: Agreement, topic: str, origin: str) -> str:
-    shared = topic == Topic.SHARED
-    return agreement.shared_log(origin) if shared else agreement.national_log(origin)
 
 
 def _divided(

@@ -92,10 +92,6 @@ class ProvenLog:
         self.used |= {one.size: one for one in (before, after) if one is not None}
         return before, after
 
-    def leaves(self, connection: Connection[Any]) -> Iterable[bytes]:
-        """Stream its leaf hashes."""
-        return _leaves(connection, self.topic, self.origin, self.newest.size)
-
     def files(self) -> Iterator[tuple[str, bytes]]:
         """Yield the checkpoints in use, and the proofs that each begins the next."""
         before = 0

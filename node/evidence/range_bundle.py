@@ -14,14 +14,12 @@ from events.agreement import Agreement
 from events.codec import schema_of
 from events.errors import BadInput, HistoryGap
 from ledger.log.lines import encoded
-from ledger.log.merkle import root_of
+from ledger.log.tiles import WIDTH
+from ledger.log.tree import Tree
 from node.evidence.packing import Content
 from node.evidence.papers import schema_file, trust_files
 from node.evidence.proven import ProvenLog
 from node.evidence.verifier.checks import tile_path
-
-#: Entries of a full bundle (c2sp.org/tlog-tiles, "Log entries").
-WIDTH = 256
 
 _VALUES: LiteralString = """
 SELECT value FROM mirror.record
@@ -65,8 +63,7 @@ class RangeBundle:
         with connection.cursor(row_factory=tuple_row) as cursor:
             place = (proven.topic, proven.origin, first, last)
             heads = [bytes(row[0]) for row in cursor.execute(_HEADS, place)]
-        leaves = proven.leaves(connection)
-        text = range_text(leaves, first, last, proven.newest.size)
+        text = range_text(proven.tree, first, last)
         return cls(proven, first, last, sorted(heads), text)
 
     def files(self, values: Iterable[bytes]) -> dict[str, Content]:
@@ -111,16 +108,10 @@ def _bundle(values: Iterator[bytes], many: int) -> Callable[[], bytes]:
     return taken
 
 
-def range_text(leaves: Iterable[bytes], begin: int, end: int, size: int) -> bytes:
-    """Return what completes a range to the tree: the largest subtrees left and right of it.
-
-    `leaves` are the leaf hashes of the whole tree, in order; they are taken once.
-    """
-    rest = iter(leaves)
-    left = [root_of(islice(rest, upto - at)) for at, upto in _subtrees(0, begin)]
-    for _ in islice(rest, end - begin):
-        pass
-    right = [root_of(islice(rest, upto - at)) for at, upto in _subtrees(end, size)]
+def range_text(tree: Tree, begin: int, end: int) -> bytes:
+    """Return what completes a range to the tree: the largest subtrees left and right of it."""
+    left = [tree.subtree(*span) for span in _subtrees(0, begin)]
+    right = [tree.subtree(*span) for span in _subtrees(end, tree.size)]
     lines = [f"from {begin}", f"to {end}", *map(encoded, left), "", *map(encoded, right), ""]
     return "\n".join(lines).encode()
 

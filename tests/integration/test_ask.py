@@ -767,6 +767,19 @@ def test_the_first_checkpoint_over_an_event_vouches_for_it_from_its_day_on(noted
     assert ("cosigned", index + 1, ["asked.witness/KG"]) == state(3)
 
 
+def test_a_header_that_lies_changes_no_answer(noted):
+    asked, database = noted
+    cases = list(asked.cases)
+
+    def released() -> list:
+        return [asked("released", case_id=case_id)["rows"] for case_id in cases]
+
+    before = released()
+    assert any(row["commitments"] for rows in before for row in rows)
+    database.run("UPDATE mirror.record SET ce_type = 'CaseOpened'")
+    assert before == released()
+
+
 def test_an_end_counts_where_the_permission_itself_was_shared_in_vain(database):
     """Seed 350: an override whose second saying was void, and which was ended all the same."""
     world = World.of_seeds([350])

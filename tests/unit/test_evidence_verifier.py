@@ -107,7 +107,7 @@ def test_any_range_is_completed_to_the_root():
         size = chance.randrange(1, 2_000)
         begin = chance.randrange(0, size, 256)
         end = chance.randrange(begin + 1, size + 1)
-        lines = range_text(leaves[:size], begin, end, size).decode().split("\n")
+        lines = range_text(Tree(leaves[:size]), begin, end).decode().split("\n")
         middle = lines.index("", 2)
         tree = RangeTree()
         tree.take_rest(map(base64_bytes, lines[2:middle]), begin)
