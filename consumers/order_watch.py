@@ -59,8 +59,8 @@ class OrderWatch:
         self._name = order_name(heard.prefix, heard.country)
         self._said: tuple[Head, ...] | None = None
         self._said_at = 0.0
-        #: What others say of sizes longer ago than is remembered, the newest of each.
-        self._old: dict[tuple[str, int], Head] = {}
+        #: By partition what others have said since the last look.
+        self._told: dict[int, list[tuple[str, Head]]] = {}
         self._stopped_by: str | None = None
         self._has_begun = False
         self._orders: list[HeardOrder] = []
@@ -79,7 +79,7 @@ class OrderWatch:
             raise_alarm(database, self._heard.country, fault)
         if ordered.country != self._heard.country:
             for partition, head in enumerate(ordered.order.heads):
-                self._old[ordered.country, partition] = head
+                self._told.setdefault(partition, []).append((ordered.country, head))
 
     def look(self, database: Connection[Any], alarms: Collection[Alarm]) -> bool:
         """Read on, compare, and sign if it is time; say whether anything was new."""
@@ -91,7 +91,7 @@ class OrderWatch:
             self._begin(database)
         known = {(one.log, one.partition) for one in alarms}
         before = sum(self._offsets)
-        for difference, partition in [*self._read_on(database), *self._look_back(database)]:
+        for difference, partition in [*self._look_back(database), *self._read_on(database)]:
             fault = self._fault(database, partition, difference)
             if (fault.log, partition) not in known:
                 known.add((fault.log, partition))
@@ -129,17 +129,21 @@ class OrderWatch:
 
     def _look_back(self, database: Connection[Any]) -> Iterator[tuple[Difference, int]]:
         """Compare what others have said since the last look."""
-        said, self._old = self._old, {}
-        for (country, partition), head in said.items():
-            order = self._orders[partition]
-            if head.size > order.size:
-                order.waits_for(country, head)
-                continue
-            root = order.root_at(head.size)
-            if root is None:  # longer ago than is remembered
+        told, self._told = self._told, {}
+        for partition, said in told.items():
+            order, old = self._orders[partition], {}
+            roots = order.roots_at(head.size for _, head in said)
+            for country, head in said:
+                if head.size > order.size:
+                    order.waits_for(country, head)
+                elif (root := roots.get(head.size)) is None:
+                    old[country] = head  # longer ago than is remembered: the newest will do
+                elif (found := order.compared(country, head, root)) is not None:
+                    yield found, partition
+            for country, head in old.items():
                 root = self._root_at(database, partition, head.size)
-            if (found := order.compared(country, head, root)) is not None:
-                yield found, partition
+                if (found := order.compared(country, head, root)) is not None:
+                    yield found, partition
 
     def _root_at(self, database: Connection[Any], partition: int, size: int) -> bytes:
         tree, offset = CompactRange(), -1

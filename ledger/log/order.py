@@ -8,6 +8,7 @@ over their leaf hashes, of all origins, in the topic's order.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, NamedTuple
@@ -109,14 +110,15 @@ class HeardOrder:
         found = [self.compared(by, Head(self.size, theirs), root) for by, theirs in said.items()]
         return [one for one in found if one is not None]
 
-    def root_at(self, size: int) -> bytes | None:
-        """Return the root of a size; None if that is too long ago, or still to come."""
-        if not self._begun.size <= size <= self.size:
-            return None
-        tree = self._begun.copy()
-        for leaf in islice(self._recent, size - tree.size):
-            tree.append(leaf)
-        return tree.root
+    def roots_at(self, sizes: Iterable[int]) -> Mapping[int, bytes]:
+        """Return the roots of sizes, without those that are too long ago or still to come."""
+        wanted = sorted(size for size in {*sizes} if self._begun.size <= size <= self.size)
+        tree, leaves, found = self._begun.copy(), iter(self._recent), {}
+        for size in wanted:
+            for leaf in islice(leaves, size - tree.size):
+                tree.append(leaf)
+            found[size] = tree.root
+        return found
 
     def waits_for(self, by: str, head: Head) -> None:
         """Compare what somebody says of a size that is still to come when it is there."""
