@@ -51,7 +51,7 @@ SELECT 5, 0, 0, case_id || ' ' || array_to_string(event_ids, ' '), request_hash
 FROM ledger.command
 WHERE key = %(key)b::text
 UNION ALL
-SELECT DISTINCT 6, partition, 0, NULL::text, NULL::bytea
+SELECT 6, partition, 0, NULL, NULL
 FROM witness.alarm
 WHERE rule = 'order_differs' AND resolved_at IS NULL
 ORDER BY 1, 2, 3
