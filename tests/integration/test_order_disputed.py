@@ -3,13 +3,16 @@
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import psycopg
 import pytest
 
+from consumers.alarms import raise_alarm
 from events.codes import DataScope, NeutralStatus, Purpose
-from events.contract import partition_of
+from events.contract import order_name, partition_of
 from events.errors import NotAllowedNow
 from ledger.case import access, block, care, consent, identity, referral, withdrawal
 from ledger.case.personal import PersonalData
+from ledger.log.faults import Fault
 from ledger.request import Request, decision
 from tests.country import CASEWORKER, PARTITIONS, SUPERVISOR, opened
 from tests.crossing import SYSTEM, corridor, referees
@@ -37,13 +40,10 @@ def both(countries):
 
 def disputed(node, *partitions, rule="order_differs"):
     """Let a node's witness find that another country has heard these partitions otherwise."""
-    for partition in partitions:
-        node.database.run(
-            "INSERT INTO witness.alarm (rule, log, partition, size, words)"
-            " VALUES (%s, 't.order/KG', %s, 7, 'two orders')",
-            rule,
-            partition,
-        )
+    name = order_name(node.agreement.prefix, "KG" if node.code == "KZ" else "KZ")
+    with psycopg.connect(node.database.as_role("witness"), autocommit=True) as connection:
+        for partition in partitions:
+            raise_alarm(connection, node.code, Fault(rule, name, partition, 7))
 
 
 def resolved(node):
