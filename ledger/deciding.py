@@ -24,6 +24,7 @@ from ledger.recorder import Append, Keyed
 from ledger.request import Request
 from ledger.snapshot import Snapshot
 from ledger.store import Store
+from ledger.writing_with import WrittenWith
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +47,10 @@ class Decider:
         countries: frozenset[str],
         clock: Callable[[], datetime],
         sealer: Sealer | None = None,
+        written_with: WrittenWith | None = None,
     ) -> None:
         self._store = store
+        self._written_with = written_with
         self._sealer = sealer
         self._countries = countries
         self._clock = clock
@@ -77,6 +80,8 @@ class Decider:
             history = history.add([_own(one, row) for one, row in fresh])
             made += fresh
         _require_permitted(seen, [one for one, _ in made])
+        if self._written_with is not None:
+            self._written_with.require([one for one, _ in made])
         return _plan(request, history, made)
 
     def _one_time(self, case_id: UUID, handoff_id: UUID, preview: bool) -> bytes | None:
