@@ -203,7 +203,7 @@ class Witness:
         database, logs = self._session, self._logs
         if database is None:
             return NOT_NOW
-        offered = Offered(database, self._settings.country, self._trust, logs, self._moving)
+        offered = Offered(database, self._trust, logs, self._moving)
         return offered.answer(body)
 
     def take(self, database: Connection[Any], topic: str, topic_id: Any, found: list[Read]) -> None:

@@ -45,14 +45,12 @@ class Offered:
     def __init__(
         self,
         database: Connection[Any],
-        country: str,
         trust: Trust,
         logs: Mapping[str, WitnessedLog],
         moving: threading.RLock,
     ) -> None:
         """`moving` is held while what was cosigned is looked at and moved on."""
         self._database = database
-        self._country = country
         self._trust = trust
         self._logs = {name: one for name, one in logs.items() if one.cosigner is not None}
         self._moving = moving
