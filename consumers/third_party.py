@@ -58,6 +58,14 @@ class ThirdParty:
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
             raise Misconfigured(f"the address of witness {self.verifier.name} is no URL")
 
+    @classmethod
+    def listed(cls, text: str) -> list[ThirdParty]:
+        """Read `URL KEY` of each, separated by commas; Misconfigured if one is none."""
+        found = [one.split() for one in text.split(",") if one.strip()]
+        if any(len(one) != 2 for one in found):
+            raise Misconfigured("a witness beyond the agreement is an address, a space and a key")
+        return [cls(url, key) for url, key in found]
+
     def ask(self, body: bytes) -> tuple[int, bytes]:
         """Post a request; return status and body. OSError or HTTPException if nobody answers."""
         parts = urlsplit(self.url)

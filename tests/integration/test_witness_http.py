@@ -351,3 +351,14 @@ def test_a_third_party_that_is_not_there_holds_nobody_up(kg, one):
 def test_an_address_that_is_none_is_said_at_the_start(url):
     with pytest.raises(Misconfigured, match=r"witness\.example/ngo"):
         ThirdParty(url, STRANGER.verifier.render())
+
+
+def test_third_parties_stand_in_one_setting():
+    """A key may hold a plus and a slash, and an address a path."""
+    key = STRANGER.verifier.render()
+    both = ThirdParty.listed(f"https://w.example/a {key}, http://127.0.0.1:8 {key},")
+    assert ["https://w.example/a", "http://127.0.0.1:8"] == [one.url for one in both]
+    assert [] == ThirdParty.listed("")
+    for text in (key, f"https://w.example{key}", f"https://w.example {key} {key}"):
+        with pytest.raises(Misconfigured):
+            ThirdParty.listed(text)
