@@ -191,12 +191,12 @@ class WitnessSettings(NoteSettings):
         None,
         ge=0,
         le=65535,
-        description="Port of POST /add-checkpoint, for logs that ask for a cosignature; no default.",
+        description="Port of POST /add-checkpoint, for logs that ask for cosignatures; or none.",
     )
     third_parties: str = Field(
         "",
-        description="Witnesses beyond the agreement that cosign this country's shared log: `URL KEY`"
-        " each, separated by commas.",
+        description="Witnesses beyond the agreement that cosign the country's shared log:"
+        " `URL KEY` each, separated by commas.",
     )
 
 
