@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any, LiteralString
 
 from psycopg import Connection
-from psycopg.rows import tuple_row
 
 from consumers.alarms import CHECKPOINT_AGE, is_open, raise_alarm
 from consumers.note_mail import NoteTopic, NoteWriter
 from consumers.recheck import Recheck
-from events.stamp import leaf_hash
+from consumers.stored import StoredLog
+from events.codec import read_stamp
+from events.errors import RecordRejected
 from ledger.log.checkpoint import Checkpoint
 from ledger.log.faults import Fault
 from ledger.log.heads import Head, Heads
@@ -23,12 +24,9 @@ from ledger.log.signature import LogSigner, LogVerifier
 EVERY_S = 1.0
 EVENTS = 256
 REPEAT_S = 60.0
+#: While something that was decided longer ago is not back from the topic, nothing is signed.
+HELD_S = 30.0
 
-_STORED: LiteralString = """
-SELECT notification_id, state FROM ledger.ledger_events
-WHERE notification_id > %b AND starts_with(topic, %b)
-ORDER BY notification_id LIMIT %b
-"""
 _KEEP: LiteralString = """
 INSERT INTO witness.checkpoint (log, size, root, note) VALUES (%b, %b, %b, %b)
 ON CONFLICT DO NOTHING
@@ -52,12 +50,20 @@ class SealedLog:
     """Recomputes the log, compares it with the store, and signs it."""
 
     def __init__(
-        self, own: Own, *, heads: Heads, writer: NoteWriter, clock: Callable[[], float]
+        self,
+        own: Own,
+        *,
+        heads: Heads,
+        writer: NoteWriter,
+        clock: Callable[[], float],
+        now: Callable[[], float],
     ) -> None:
+        """`clock` gives seconds that only go forward, `now` Unix seconds."""
         self._own = own
         self._heads = heads
         self._writer = writer
         self._clock = clock
+        self._now = now
         self._said: Head | None = None
         self._said_at = clock()
         self._begin()
@@ -66,9 +72,9 @@ class SealedLog:
     def _begin(self) -> None:
         """Read the log from its beginning on."""
         self._mirrored = MirroredLog(self._own.log)
-        self._recheck = Recheck(self._own.log, self._heads, self._own.event_keys)
-        #: Up to which row the store was compared.
-        self._stored = 0
+        self._store = StoredLog(self._own.log)
+        keys = self._own.event_keys
+        self._recheck = Recheck(self._own.log, self._heads, keys, with_store=True)
         self._fault: Fault | None = None
 
     def _age(self) -> float:
@@ -130,21 +136,7 @@ class SealedLog:
         found = self._mirrored.following(database, most=most)
         if isinstance(found, Fault) or not found:
             return found
-        plane = f"{self._own.log.topic}/"
-        cursor = database.cursor(row_factory=tuple_row)
-        rows = cursor.execute(_STORED, (self._stored, plane, len(found)), prepare=True).fetchall()
-        for entry, (_, state) in zip(found, rows, strict=False):
-            if leaf_hash(state) != entry.leaf:
-                return Fault(
-                    "store_differs",
-                    self.name,
-                    partition=entry.partition,
-                    log_index=entry.log_index,
-                    event_id=entry.event_id,
-                )
-        if rows:
-            self._stored = rows[-1][0]
-        return found[: len(rows)]  # after a restore the rest is being copied back
+        return self._store.known(database, found)
 
     def _contradiction(self) -> Fault | None:
         tree, head = self._mirrored.tree, self._head
@@ -160,8 +152,9 @@ class SealedLog:
         if self._said is None or tree.size > self._said.size:
             due = full or waited >= EVERY_S
         else:
-            due = waited >= REPEAT_S and not self._is_behind(database)
-        if not due:
+            due = waited >= REPEAT_S
+        repeats = head is not None and tree.size == head.size
+        if not due or self._is_behind(database, repeats=repeats):
             return
         now = Head(tree.size, tree.root)
         self._heads.advance({self.name: now})  # before anybody can read it
@@ -170,11 +163,17 @@ class SealedLog:
         database.execute(_KEEP, (self.name, now.size, now.root, note.decode()), prepare=True)
         self._said, self._said_at = now, self._clock()
 
-    def _is_behind(self, database: Connection[Any]) -> bool:
-        """Say whether something was decided that has not come back from the topic.
+    def _is_behind(self, database: Connection[Any], *, repeats: bool) -> bool:
+        """Say whether something was decided that has not come back from the topic, for too long.
 
-        To repeat a checkpoint says that there is no more; what came later with an earlier time
-        would be taken for backdated.
+        A checkpoint says that there was no more when it was made: what comes later with an earlier
+        time is taken for backdated (R10). So after a standstill nothing is signed before the log
+        is almost level again; and to repeat one is to say that there is nothing new at all.
         """
-        plane = f"{self._own.log.topic}/"
-        return bool(database.execute(_STORED, (self._stored, plane, 1), prepare=True).fetchall())
+        waits = self._store.next(database)
+        if waits is None or repeats:
+            return waits is not None
+        try:
+            return read_stamp(waits).recorded_at.timestamp() < self._now() - HELD_S
+        except RecordRejected:  # nobody but a superuser puts it there: it never comes back
+            return True

@@ -59,10 +59,14 @@ class Sealer:
     """One country's sealer. A second one waits until the first has gone."""
 
     def __init__(
-        self, settings: SealerSettings, *, clock: Callable[[], float] = time.monotonic
+        self,
+        settings: SealerSettings,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
-        self._clock = clock
+        self._clock, self._now = clock, now
         self._writer = NoteWriter()
         self._logs: Sequence[SealedLog] = ()
         self._own = _own_logs(settings)
@@ -95,7 +99,8 @@ class Sealer:
         """Read what was signed before; nobody else may sign from here on."""
         heads = Heads(self._settings.heads)
         self._logs = [
-            SealedLog(own, heads=heads, writer=self._writer, clock=self._clock) for own in self._own
+            SealedLog(own, heads=heads, writer=self._writer, clock=self._clock, now=self._now)
+            for own in self._own
         ]
 
     def is_alone(self, database: Connection[Any]) -> bool:

@@ -33,6 +33,7 @@ from ledger.log.cosignature import Cosigner, Ed25519Cosigner
 from ledger.log.faults import Fault
 from ledger.log.heads import Head, Heads
 from ledger.log.signature import LogSigner
+from ledger.log.signers import Signer
 
 log = structlog.get_logger()
 
@@ -57,7 +58,7 @@ class WitnessSettings:
     heads: Path
     #: By key name: the country's witness key, its key of order notes, and where somebody in the
     #: country cosigns the national log, that key.
-    signers: Mapping[str, LogSigner | Ed25519Cosigner] = field(repr=False)
+    signers: Mapping[str, Signer] = field(repr=False)
 
 
 class Witness:

@@ -49,9 +49,9 @@ class Decider:
         countries: frozenset[str],
         clock: Callable[[], datetime],
         sealer: Sealer | None = None,
-        written_with: WrittenWith | None = None,
         *,
         partitions: int,
+        written_with: WrittenWith | None = None,
     ) -> None:
         self._store = store
         self._partitions = partitions

@@ -87,8 +87,8 @@ class Ledger:
             countries,
             settings.clock,
             settings.sealer,
-            written_with,
             partitions=partitions,
+            written_with=written_with,
         )
         self._sealer = settings.sealer
         self._commands = Commands(store, histories, decider, partitions=partitions)

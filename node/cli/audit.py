@@ -176,7 +176,7 @@ def _compare(
 
     where = place.find(directory, country)
     with reader(where) as ours, other_reader(other) as theirs:
-        compared = compare(ours, theirs, where.agreement.partitions)
+        compared = compare(ours, theirs, where.agreement)
     if as_json:
         output.document(compared.words())
     else:

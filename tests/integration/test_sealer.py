@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import psycopg
 import pytest
 
 from consumers.note_mail import NoteReader, NoteTopic
-from consumers.sealed_log import EVERY_S, REPEAT_S
+from consumers.sealed_log import EVERY_S, HELD_S, REPEAT_S
 from consumers.sealer import Sealer, SealerSettings
 from events.codec import read_stamp, schema_of
 from events.errors import Misconfigured, StartAgain
@@ -52,6 +53,7 @@ class Sealed:
         self.agreement = replace(node.agreement, countries=countries)
         self.node, self.folder = node, folder
         self.clock = Clock()
+        self.ahead = 0.0
         self.cluster = {"bootstrap_servers": kafka}
         topics.ensure_topics(kafka, self.agreement, countries=["KZ"])
         self.settings = SealerSettings(
@@ -68,7 +70,8 @@ class Sealed:
 
     def restart(self) -> None:
         """Begin anew, as a new process does."""
-        self.sealer = Sealer(self.settings, clock=self.clock)
+        now = lambda: time.time() + self.ahead  # noqa: E731
+        self.sealer = Sealer(self.settings, clock=self.clock, now=now)
         self.sealer.begin()
 
     def look(self, seconds: float = EVERY_S) -> None:
@@ -176,6 +179,40 @@ def test_it_repeats_itself_only_when_all_that_was_decided_is_there(sealed):
     sealed.look()
     sealed.look(REPEAT_S)
     assert [1, 2, 2] == [size for size, _ in sealed.notes("national")]
+
+
+def test_after_a_standstill_it_signs_nothing_before_the_log_is_level_again(sealed):
+    """Or what comes later, decided long ago, would look backdated: rule R10."""
+    for _ in range(2):
+        opened(sealed.node.decide)
+    sealed.ahead = HELD_S + 60
+    sealed.mirror("national", leave_out=(1,))
+    sealed.look()
+    assert [] == sealed.notes("national"), "the second was decided as long ago"
+    sealed.mirror("national")
+    sealed.look()
+    assert [2] == [size for size, _ in sealed.notes("national")]
+    opened(sealed.node.decide)
+    sealed.restart()
+    sealed.look(REPEAT_S)
+    assert [2] == [size for size, _ in sealed.notes("national")], "nor is anything said again"
+
+
+def test_an_old_row_of_the_store_that_somebody_changes_is_found_while_it_runs(sealed):
+    for _ in range(3):
+        opened(sealed.node.decide)
+    sealed.mirror("national")
+    sealed.look()
+    rows = sealed.node.stored()
+    with psycopg.connect(sealed.node.database.dsn, autocommit=True) as root:
+        root.execute("SET session_replication_role = replica")
+        root.execute(
+            "UPDATE ledger.ledger_events SET state = %s WHERE originator_id = %s",
+            (rows[0][3], rows[1][0]),
+        )
+    for _ in range(4):
+        sealed.look()
+    assert [("store_differs", sealed.agreement.national_log("KZ"), 1)] == sealed.alarms()
 
 
 def test_it_waits_at_a_hole(sealed):
