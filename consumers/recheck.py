@@ -29,7 +29,7 @@ SELECT size, root FROM witness.checkpoint WHERE log = %b AND size > %b ORDER BY 
 class Recheck:
     """One log, read again and again."""
 
-    def __init__(self, log: LogName, heads: Heads, keys: Iterable[LogVerifier] = ()) -> None:
+    def __init__(self, log: LogName, heads: Heads, keys: Iterable[LogVerifier]) -> None:
         """`heads` hold what this program has signed; `keys` are those of the log's events."""
         self._log = log
         self._heads = heads

@@ -9,7 +9,7 @@ from typing import Any, LiteralString
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
-from consumers.alarms import CHECKPOINT_AGE, raise_alarm
+from consumers.alarms import CHECKPOINT_AGE, is_open, raise_alarm
 from consumers.note_mail import NoteTopic, NoteWriter
 from consumers.recheck import Recheck
 from events.stamp import leaf_hash
@@ -17,7 +17,7 @@ from ledger.log.checkpoint import Checkpoint
 from ledger.log.faults import Fault
 from ledger.log.heads import Head, Heads
 from ledger.log.mirrored import CHUNK, Entry, LogName, MirroredLog
-from ledger.log.signature import LogSigner
+from ledger.log.signature import LogSigner, LogVerifier
 
 #: With news it signs so often, or after so many events; without any it repeats itself so often.
 EVERY_S = 1.0
@@ -42,6 +42,8 @@ class Own:
     country: str
     log: LogName
     signer: LogSigner
+    #: What the log's events are signed with.
+    event_keys: Sequence[LogVerifier]
     #: Where its checkpoints stand.
     topic: NoteTopic
 
@@ -56,16 +58,23 @@ class SealedLog:
         self._heads = heads
         self._writer = writer
         self._clock = clock
-        self._mirrored = MirroredLog(own.log)
-        self._recheck = Recheck(own.log, heads)
+        self._said: Head | None = None
+        self._said_at = clock()
+        self._begin()
+        CHECKPOINT_AGE.labels(own.country, own.log.name, "seal").set_function(self._age)
+
+    def _begin(self) -> None:
+        """Read the log from its beginning on."""
+        self._mirrored = MirroredLog(self._own.log)
+        self._recheck = Recheck(self._own.log, self._heads, self._own.event_keys)
         #: Up to which row the store was compared.
         self._stored = 0
-        self._said: Head | None = None
-        self._said_at = 0.0
         self._fault: Fault | None = None
-        CHECKPOINT_AGE.labels(own.country, own.log.name, "seal").set_function(
-            lambda: clock() - self._said_at if self._said else 0.0
-        )
+
+    def _age(self) -> float:
+        """Return how long nothing was signed; a log in which nothing stands has no age."""
+        is_empty = self._head is None and self._mirrored.tree.size == 0
+        return 0.0 if is_empty else self._clock() - self._said_at
 
     @property
     def name(self) -> str:
@@ -81,7 +90,13 @@ class SealedLog:
         return f"{behind} events that it has signed are not here again yet" if behind > 0 else None
 
     def look(self, database: Connection[Any]) -> None:
-        """Take in what is new, sign it if it is time, and look again at some of what is old."""
+        """Take in what is new, sign it if it is time, and look again at some of what is old.
+
+        After a fault nothing is signed until a person has said that it is resolved; then all is
+        read again.
+        """
+        if self._fault is not None and not is_open(database, self._fault):
+            self._begin()
         if self._fault is None:
             self._fault = self._go_on(database)
             self._fault = self._fault or self._recheck.step(database, self._mirrored.tree.size)
@@ -100,7 +115,10 @@ class SealedLog:
             self._mirrored.take(found)
             if (fault := self._contradiction()) is not None:
                 return fault
-            self._sign_if_due(database, full=len(found) == EVENTS)
+            head = self._head
+            is_new = head is None or self._mirrored.tree.size > head.size
+            if not found or (is_new and len(found) == EVENTS):  # else it might say too little
+                self._sign_if_due(database, full=bool(found))
             if not found:
                 return None
 
