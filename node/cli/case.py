@@ -45,11 +45,13 @@ def _show(
     """Show what this country knows of a case now, and what it has decided that still waits."""
     from node import place
     from node.cases import file_of
+    from node.covering import standing
     from node.past import PastReader, file_then, looking
 
-    case = output.uuid(case_id)
-    with looking(place.find(directory, country), case, as_of) as found:
+    case, where = output.uuid(case_id), place.find(directory, country)
+    with looking(where, case, as_of) as found:
         file = file_then(found) if isinstance(found, PastReader) else file_of(found, case)
+        file |= standing(found, where.agreement, case)
     if as_json:
         output.document(file)
         return
@@ -115,21 +117,25 @@ def _history(
     """Tell everything that was recorded about a case, effective or void, each at its place."""
     from node import place
     from node.cases import history_of
+    from node.covering import marked
     from node.past import PastReader, history_then, looking
 
-    case = output.uuid(case_id)
+    case, where = output.uuid(case_id), place.find(directory, country)
     said: dict[str, Any] = {"case_id": case}
-    with looking(place.find(directory, country), case, as_of) as found:
+    with looking(where, case, as_of) as found:
         if isinstance(found, PastReader):
             said["as_of"], events = found.describes(), history_then(found)
         else:
             events = history_of(found, case)
+        events = marked(found, where.agreement, case, events)
     if as_json:
         output.document({**said, "events": events})
         return
     output.moment(said.get("as_of"))
     columns = ("position", "event", "by", "recorded_at", "state", "says")
     output.table(columns, [[row[name] for name in columns] for row in events])
+    if waiting := sum(row["provisional"] for row in events):
+        output.line(f"{waiting} of them are provisional: no other country has cosigned them yet")
 
 
 verb(
