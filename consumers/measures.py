@@ -81,6 +81,11 @@ END_TO_END = Histogram(
     ["country", "topic", "origin"],
     buckets=_SECONDS,
 )
+PROVEN = Counter(
+    "ledger_projection_proven_total",
+    "Events that were believed because of a cosigned root, not each by its signature.",
+    ["country", "topic"],
+)
 GENERATION = Gauge("ledger_projection_generation", "Generation of read models.", ["country"])
 
 

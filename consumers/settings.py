@@ -31,6 +31,8 @@ class WorkerSettings:
     number: int = 1
     #: Most records of one transaction.
     batch_records: int = 1_000
+    #: With so many records to read, they are proven by a cosigned root, if there is one.
+    prove_from: int = 10_000
     #: Longest wait for a record; a stop is noticed after it.
     poll_ms: int = 250
     #: A worker that is silent for so long within a batch loses its session, and with it its locks.

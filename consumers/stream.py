@@ -1,6 +1,7 @@
 """The loop of a worker on one cluster: read, check, apply, over and over.
 
-While one batch is being written, another process checks the signatures of the next.
+While one batch is being written, another process checks the signatures of the next. Far behind, a
+third one proves the topic by its signed roots.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from consumers.checking import Checker
 from consumers.examination import Ground
 from consumers.lookout import looking_out
 from consumers.progress import Progress
+from consumers.ranges import Ranges
 from consumers.settings import WorkerSettings
 from consumers.source import Polled, Source
 from events.errors import StartAgain
@@ -53,6 +55,7 @@ class Stream:
         self._memory = Memory()
         self._watchdog = Watchdog()
         self._progress = Progress()
+        self.ranges = Ranges(settings, cluster, topics)
 
     def waiting(self) -> Mapping[str, str]:
         """Return what this stream still waits for, in words; empty when it is ready."""
@@ -80,11 +83,12 @@ class Stream:
                 generation.require_of_this_release(database, number)
                 measures.GENERATION.labels(settings.country).set(number)
                 source = self._source(self._prepare(database, number))
-                checker = Checker()
+                checker = Checker(self.ranges.proves)
                 try:
                     self._loop(database, number, source, checker, stop, step)
                 finally:
                     checker.close()
+                    self.ranges.close()
                     source.close()
         finally:
             self._watchdog.stop()
@@ -138,6 +142,7 @@ class Stream:
                 _log.info("assigned", partitions=source.assigned)
                 continue
             at("polled")
+            self.ranges.look(self._progress)
             following = [self._read(one, checker) for one in polled]
             if batch:
                 self._apply(database, number, source, batch, at)

@@ -44,13 +44,16 @@ def verify_all(settings: WorkerSettings) -> list[Verified]:
 
 
 def read_topic(
-    cluster: Mapping[str, Any], part: TopicPartition, end: int
+    cluster: Mapping[str, Any], part: TopicPartition, end: int, *, begin: int = 0
 ) -> Iterator[ConsumerRecord]:
-    """Yield the committed records of a partition below an offset, in order."""
+    """Yield the committed records of a partition from an offset on and below another, in order.
+
+    ServiceUnavailable if Kafka does not give them.
+    """
     consumer = SafeConsumer(**cluster, **STRICT, max_poll_records=2_000, metrics_enabled=False)
     try:
         consumer.assign([part])
-        consumer.seek(part, 0)
+        consumer.seek(part, begin)
         silent_since = time.monotonic()
         while consumer.position(part) < end:
             records = consumer.poll(500).get(part, [])

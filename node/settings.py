@@ -183,6 +183,10 @@ class SealerSettings(NoteSettings):
     """Settings of `ledger sealer run`."""
 
 
+class WitnessSettings(NoteSettings):
+    """Settings of `ledger witness run`."""
+
+
 class UpSettings(KafkaSettings):
     """Settings of `ledger up` and `ledger demo`."""
 
@@ -218,6 +222,7 @@ PROGRAMS: tuple[type[Settings], ...] = (
     ReactorSettings,
     KeystoreSettings,
     SealerSettings,
+    WitnessSettings,
     UpSettings,
     VerbSettings,
 )

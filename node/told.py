@@ -15,6 +15,7 @@ from node.settings import (
     RelaySettings,
     SealerSettings,
     ServedSettings,
+    WitnessSettings,
     WorkerSettings,
     variable_of,
 )
@@ -61,6 +62,7 @@ TOLD: Mapping[str, Told] = {
         lambda folder: {"national_key": folder.national_key, "keystore": folder.keystore},
     ),
     "sealer": Told(SealerSettings, "seal", _notes("sealer")),
+    "witness": Told(WitnessSettings, "witness", _notes("witness")),
 }
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -26,15 +26,18 @@ _END_S = 2.0
 class Child:
     """Answers what it is asked, in order, as long as somebody holds the other end of its pipe."""
 
-    def __init__(self, module: str, *arguments: str) -> None:
-        """Start `module`, which has to call `serve` with the number it is given first."""
+    def __init__(self, module: str, *arguments: str, files: Sequence[int] = ()) -> None:
+        """Start `module`, which has to call `serve` with the number it is given first.
+
+        It has the open `files` under the same numbers.
+        """
         self._pipe, theirs = Pipe()
         # Only what it needs: our environment holds the password of the database.
         root = str(Path(events.__file__).parents[1])
         self._process = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-m", module, str(theirs.fileno()), *arguments],
             env={"PYTHONPATH": root},
-            pass_fds=[theirs.fileno()],
+            pass_fds=[theirs.fileno(), *files],
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C in a terminal is for the parent
         )
@@ -53,6 +56,11 @@ class Child:
             return self._pipe.recv()
         except (EOFError, OSError):
             raise ServiceUnavailable("the child process has ended") from None
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether `answer` returns, or raises, at once."""
+        return self._pipe.poll(0)
 
     def close(self) -> None:
         """End the child. It has nothing to lose, so it is killed if it does not end by itself."""

@@ -27,7 +27,7 @@ TOLD = {
     "log-key": {"relay"},
     "national-key": {"worker", "keystore", "reactor"},
     "kek": {"keystore"},
-    **{name: {key.program} for name, key in NOTE_KEYS.items() if key.program in KINDS},
+    **{name: {key.program} for name, key in NOTE_KEYS.items()},
 }
 EXACT = re.compile(r"[\w./-]+:v?\d+\.\d+(\.\d+)?(-[a-z]+)*(@sha256:[0-9a-f]{64})?")
 
