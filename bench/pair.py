@@ -21,14 +21,13 @@ from events.stamp import leaf_hash
 from ledger.keys.national import NationalKeys
 from ledger.log.merkle import CompactRange
 from ledger.log.signature import LogSigner
-from node.home import CountryFolder, Home
+from node.home import Home
 from node.nodes import waits_for
 from node.program import PythonProgram
 from node.provision import ensure_agreement, ensure_database, ensure_keys, ensure_topics
+from node.told import environment
 
 _READY_S = 60.0
-#: Role in the database, by program.
-_ROLES = {"relay": "relay", "worker": "project", "keystore": "keystore", "reactor": "append"}
 
 
 class Pair:
@@ -98,17 +97,15 @@ class Pair:
     def running(self, country: str, noun: str, *, number: int = 1) -> Iterator[PythonProgram]:
         """Run one of a country's programs, as `ledger up` runs it."""
         folder = self.home.country(country)
-        environment = {
-            "LEDGER_COUNTRY": country,
+        given = {
             "LEDGER_AGREEMENT": str(self.home.agreement_file),
-            "LEDGER_PG_FILE": str(folder.dsn_file(_ROLES[noun])),
             "LEDGER_INSECURE_DEV": "1",
-            **_own(folder, noun),
+            **environment(folder, noun),
         }
         if noun != "keystore":  # it has no business on the topics
-            environment["LEDGER_KAFKA"] = self.bootstrap
+            given["LEDGER_KAFKA"] = self.bootstrap
         path = folder.path / f"{noun}-{number}"
-        program = PythonProgram(f"{country} {noun}", path, f"node.run_{noun}", environment)
+        program = PythonProgram(f"{country} {noun}", path, f"node.run_{noun}", given)
         program.start()
         try:
             yield program
@@ -123,16 +120,3 @@ class Pair:
                 log = program.log.read_text()
                 raise RuntimeError(f"{program.what} is not ready: {waiting}\n{log[-2000:]}")
             time.sleep(0.02)
-
-
-def _own(folder: CountryFolder, noun: str) -> Mapping[str, str]:
-    """Return what a program is told beside what all are told."""
-    if noun == "relay":
-        return {"LEDGER_LOG_KEY_FILE": str(folder.log_key)}
-    told = {"LEDGER_NATIONAL_KEY_FILE": str(folder.national_key)}
-    if noun == "keystore":
-        told["LEDGER_KEK_FILE"] = str(folder.kek)
-        told["LEDGER_SLOTS"] = ",".join(map(str, folder.slots))
-    if noun in {"keystore", "reactor"}:
-        told["LEDGER_KEYSTORE"] = str(folder.keystore)
-    return told

@@ -26,6 +26,12 @@ INSERT INTO witness.alarm (rule, log, partition, size, log_index, event_id, word
 VALUES (%b, %b, %b, %b, %b, %b, %b) ON CONFLICT DO NOTHING
 """
 
+_OPEN: LiteralString = """
+SELECT FROM witness.alarm
+WHERE resolved_at IS NULL AND rule = %b AND log = %b
+AND (partition, size, log_index) IS NOT DISTINCT FROM (%b::int, %b::bigint, %b::bigint)
+"""
+
 log = structlog.get_logger()
 
 
@@ -55,3 +61,9 @@ def raise_alarm(connection: Connection[Any], country: str, fault: Fault) -> None
             size=size,
             log_index=log_index,
         )
+
+
+def is_open(connection: Connection[Any], fault: Fault) -> bool:
+    """Say whether a fault is kept and nobody has said that it is resolved."""
+    asked = (fault.rule, fault.log, fault.partition, fault.size, fault.log_index)
+    return connection.execute(_OPEN, asked, prepare=True).fetchone() is not None

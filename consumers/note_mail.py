@@ -7,7 +7,7 @@ what counts is what is signed, and that is judged by whoever reads.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from kafka import KafkaProducer, TopicPartition
@@ -31,6 +31,13 @@ class Read(NamedTuple):
 
     offset: int
     text: bytes
+
+
+class NotePost(Protocol):
+    """Where notes are put."""
+
+    def put(self, topic: NoteTopic, key: str, note: bytes) -> None:
+        """Put a note on a topic; return when the topic has it."""
 
 
 class NoteWriter:
@@ -67,11 +74,13 @@ class NoteReader:
         self._consumer: Any = None
 
     def begin(self, offset: int) -> None:
-        """Read on from an offset."""
+        """Read on from an offset; from the beginning, if the topic does not reach so far."""
         with translated():
             self._consumer = SafeConsumer(**self.topic.cluster, **STRICT, **CONSUMER)
             self._consumer.assign([self._place])
-            self._consumer.seek(self._place, offset)
+            begin = self._consumer.beginning_offsets([self._place])[self._place]
+            end = self._consumer.end_offsets([self._place])[self._place]
+            self._consumer.seek(self._place, offset if begin <= offset <= end else begin)
 
     def poll(self, wait_ms: int) -> Iterator[Read]:
         """Yield what has come since, in order."""

@@ -1,8 +1,8 @@
 """Old events looked at again, over and over: what was signed once has to hash to it for ever.
 
 A witness finds another history only when somebody shows it one. Whoever changes a row of this
-country's own mirror, with a superuser's rights, shows nothing to anybody; so it is read again from
-the beginning, some rows at a time, against roots that were signed.
+country's own mirror or store, with a superuser's rights, shows nothing to anybody; so both are read
+again from the beginning, some rows at a time, against roots that were signed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, LiteralString
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
+from consumers.stored import StoredLog
 from ledger.log.faults import Fault
 from ledger.log.heads import Head, Heads
 from ledger.log.mirrored import LogName, MirroredLog, culprit
@@ -29,12 +30,27 @@ SELECT size, root FROM witness.checkpoint WHERE log = %b AND size > %b ORDER BY 
 class Recheck:
     """One log, read again and again."""
 
-    def __init__(self, log: LogName, heads: Heads, keys: Iterable[LogVerifier] = ()) -> None:
-        """`heads` hold what this program has signed; `keys` are those of the log's events."""
+    def __init__(
+        self,
+        log: LogName,
+        heads: Heads,
+        keys: Iterable[LogVerifier],
+        *,
+        with_store: bool = False,
+    ) -> None:
+        """`heads` hold what this program has signed; `keys` are those of the log's events.
+
+        A log of this country is compared with its store, too.
+        """
         self._log = log
         self._heads = heads
         self._keys = tuple(keys)
-        self._mirrored = MirroredLog(log)
+        self._with_store = with_store
+        self._begin()
+
+    def _begin(self) -> None:
+        self._mirrored = MirroredLog(self._log)
+        self._stored = StoredLog(self._log) if self._with_store else None
         #: The last size at which the root was the one that was signed.
         self._good = 0
 
@@ -42,12 +58,18 @@ class Recheck:
         """Read on by some rows, of the `until` that were here once; return what cannot be."""
         known = self._known(database)
         if known is None or known.size > until:  # all that was signed was read: once more
-            self._mirrored, self._good = MirroredLog(self._log), 0
+            self._begin()
             return None
         tree = self._mirrored.tree
         found = self._mirrored.following(database, until=known.size, most=ROWS)
         if isinstance(found, Fault):
             return found
+        if self._stored is not None:
+            known_there = self._stored.known(database, found)
+            if not isinstance(known_there, Fault) and len(known_there) < len(found):
+                known_there = self._stored.differs(found[len(known_there)])  # it stood there once
+            if isinstance(known_there, Fault):
+                return self._signed_here(database, known_there) or known_there
         self._mirrored.take(found)
         if not found:
             return Fault("missing", self._log.name, size=known.size, log_index=tree.size)
@@ -66,6 +88,12 @@ class Recheck:
         if mine is not None and mine.size > size:
             heads.append(mine)
         return min(heads, key=lambda head: head.size, default=None)
+
+    def _signed_here(self, database: Connection[Any], fault: Fault) -> Fault | None:
+        """Return why not the store but the mirror is wrong, where the two differ."""
+        assert fault.log_index is not None
+        begin = fault.log_index
+        return culprit(database, self._log, begin, begin + 1, self._keys)
 
     def _named(self, database: Connection[Any], known: Head) -> Fault:
         guilty = culprit(database, self._log, self._good, known.size, self._keys)

@@ -7,28 +7,26 @@ from dataclasses import dataclass
 from typing import Any, LiteralString
 
 from psycopg import Connection
-from psycopg.rows import tuple_row
 
-from consumers.alarms import CHECKPOINT_AGE, raise_alarm
+from consumers.alarms import CHECKPOINT_AGE, is_open, raise_alarm
 from consumers.note_mail import NoteTopic, NoteWriter
 from consumers.recheck import Recheck
-from events.stamp import leaf_hash
+from consumers.stored import StoredLog
+from events.codec import read_stamp
+from events.errors import RecordRejected
 from ledger.log.checkpoint import Checkpoint
 from ledger.log.faults import Fault
 from ledger.log.heads import Head, Heads
 from ledger.log.mirrored import CHUNK, Entry, LogName, MirroredLog
-from ledger.log.signature import LogSigner
+from ledger.log.signature import LogSigner, LogVerifier
 
 #: With news it signs so often, or after so many events; without any it repeats itself so often.
 EVERY_S = 1.0
 EVENTS = 256
 REPEAT_S = 60.0
+#: While something that was decided longer ago is not back from the topic, nothing is signed.
+HELD_S = 30.0
 
-_STORED: LiteralString = """
-SELECT notification_id, state FROM ledger.ledger_events
-WHERE notification_id > %b AND starts_with(topic, %b)
-ORDER BY notification_id LIMIT %b
-"""
 _KEEP: LiteralString = """
 INSERT INTO witness.checkpoint (log, size, root, note) VALUES (%b, %b, %b, %b)
 ON CONFLICT DO NOTHING
@@ -42,6 +40,8 @@ class Own:
     country: str
     log: LogName
     signer: LogSigner
+    #: What the log's events are signed with.
+    event_keys: Sequence[LogVerifier]
     #: Where its checkpoints stand.
     topic: NoteTopic
 
@@ -50,22 +50,37 @@ class SealedLog:
     """Recomputes the log, compares it with the store, and signs it."""
 
     def __init__(
-        self, own: Own, *, heads: Heads, writer: NoteWriter, clock: Callable[[], float]
+        self,
+        own: Own,
+        *,
+        heads: Heads,
+        writer: NoteWriter,
+        clock: Callable[[], float],
+        now: Callable[[], float],
     ) -> None:
+        """`clock` gives seconds that only go forward, `now` Unix seconds."""
         self._own = own
         self._heads = heads
         self._writer = writer
         self._clock = clock
-        self._mirrored = MirroredLog(own.log)
-        self._recheck = Recheck(own.log, heads)
-        #: Up to which row the store was compared.
-        self._stored = 0
+        self._now = now
         self._said: Head | None = None
-        self._said_at = 0.0
+        self._said_at = clock()
+        self._begin()
+        CHECKPOINT_AGE.labels(own.country, own.log.name, "seal").set_function(self._age)
+
+    def _begin(self) -> None:
+        """Read the log from its beginning on."""
+        self._mirrored = MirroredLog(self._own.log)
+        self._store = StoredLog(self._own.log)
+        keys = self._own.event_keys
+        self._recheck = Recheck(self._own.log, self._heads, keys, with_store=True)
         self._fault: Fault | None = None
-        CHECKPOINT_AGE.labels(own.country, own.log.name, "seal").set_function(
-            lambda: clock() - self._said_at if self._said else 0.0
-        )
+
+    def _age(self) -> float:
+        """Return how long nothing was signed; a log in which nothing stands has no age."""
+        is_empty = self._head is None and self._mirrored.tree.size == 0
+        return 0.0 if is_empty else self._clock() - self._said_at
 
     @property
     def name(self) -> str:
@@ -81,7 +96,13 @@ class SealedLog:
         return f"{behind} events that it has signed are not here again yet" if behind > 0 else None
 
     def look(self, database: Connection[Any]) -> None:
-        """Take in what is new, sign it if it is time, and look again at some of what is old."""
+        """Take in what is new, sign it if it is time, and look again at some of what is old.
+
+        After a fault nothing is signed until a person has said that it is resolved; then all is
+        read again.
+        """
+        if self._fault is not None and not is_open(database, self._fault):
+            self._begin()
         if self._fault is None:
             self._fault = self._go_on(database)
             self._fault = self._fault or self._recheck.step(database, self._mirrored.tree.size)
@@ -100,7 +121,10 @@ class SealedLog:
             self._mirrored.take(found)
             if (fault := self._contradiction()) is not None:
                 return fault
-            self._sign_if_due(database, full=len(found) == EVENTS)
+            head = self._head
+            is_new = head is None or self._mirrored.tree.size > head.size
+            if not found or (is_new and len(found) == EVENTS):  # else it might say too little
+                self._sign_if_due(database, full=bool(found))
             if not found:
                 return None
 
@@ -112,21 +136,7 @@ class SealedLog:
         found = self._mirrored.following(database, most=most)
         if isinstance(found, Fault) or not found:
             return found
-        plane = f"{self._own.log.topic}/"
-        cursor = database.cursor(row_factory=tuple_row)
-        rows = cursor.execute(_STORED, (self._stored, plane, len(found)), prepare=True).fetchall()
-        for entry, (_, state) in zip(found, rows, strict=False):
-            if leaf_hash(state) != entry.leaf:
-                return Fault(
-                    "store_differs",
-                    self.name,
-                    partition=entry.partition,
-                    log_index=entry.log_index,
-                    event_id=entry.event_id,
-                )
-        if rows:
-            self._stored = rows[-1][0]
-        return found[: len(rows)]  # after a restore the rest is being copied back
+        return self._store.known(database, found)
 
     def _contradiction(self) -> Fault | None:
         tree, head = self._mirrored.tree, self._head
@@ -142,8 +152,9 @@ class SealedLog:
         if self._said is None or tree.size > self._said.size:
             due = full or waited >= EVERY_S
         else:
-            due = waited >= REPEAT_S and not self._is_behind(database)
-        if not due:
+            due = waited >= REPEAT_S
+        repeats = head is not None and tree.size == head.size
+        if not due or self._is_behind(database, repeats=repeats):
             return
         now = Head(tree.size, tree.root)
         self._heads.advance({self.name: now})  # before anybody can read it
@@ -152,11 +163,17 @@ class SealedLog:
         database.execute(_KEEP, (self.name, now.size, now.root, note.decode()), prepare=True)
         self._said, self._said_at = now, self._clock()
 
-    def _is_behind(self, database: Connection[Any]) -> bool:
-        """Say whether something was decided that has not come back from the topic.
+    def _is_behind(self, database: Connection[Any], *, repeats: bool) -> bool:
+        """Say whether something was decided that has not come back from the topic, for too long.
 
-        To repeat a checkpoint says that there is no more; what came later with an earlier time
-        would be taken for backdated.
+        A checkpoint says that there was no more when it was made: what comes later with an earlier
+        time is taken for backdated (R10). So after a standstill nothing is signed before the log
+        is almost level again; and to repeat one is to say that there is nothing new at all.
         """
-        plane = f"{self._own.log.topic}/"
-        return bool(database.execute(_STORED, (self._stored, plane, 1), prepare=True).fetchall())
+        waits = self._store.next(database)
+        if waits is None or repeats:
+            return waits is not None
+        try:
+            return read_stamp(waits).recorded_at.timestamp() < self._now() - HELD_S
+        except RecordRejected:  # nobody but a superuser puts it there: it never comes back
+            return True

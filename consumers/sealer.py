@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import structlog
 from psycopg import Connection
@@ -23,16 +23,19 @@ from consumers.note_mail import NoteTopic, NoteWriter
 from consumers.sealed_log import Own, SealedLog
 from consumers.translation import translated
 from events.agreement import Agreement
+from events.errors import Misconfigured
 from ledger.case.case import Topic
 from ledger.log.heads import Heads
 from ledger.log.mirrored import LogName
-from ledger.log.signature import LogSigner
+from ledger.log.signature import LogSigner, LogVerifier
+from ledger.log.signers import Signer
 
 log = structlog.get_logger()
 
 #: It looks so often; a worker says when there is news.
 _LOOK_S = 0.5
 CHANNEL = "ledger_read"
+_ALONE: LiteralString = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,26 +52,30 @@ class SealerSettings:
     #: The file of what was signed.
     heads: Path
     #: The key of each log, by the log's name.
-    signers: Mapping[str, LogSigner] = field(repr=False)
+    signers: Mapping[str, Signer] = field(repr=False)
 
 
 class Sealer:
-    """One country's sealer."""
+    """One country's sealer. A second one waits until the first has gone."""
 
     def __init__(
-        self, settings: SealerSettings, *, clock: Callable[[], float] = time.monotonic
+        self,
+        settings: SealerSettings,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
+        self._clock, self._now = clock, now
         self._writer = NoteWriter()
-        heads = Heads(settings.heads)
-        self._logs = [
-            SealedLog(own, heads=heads, writer=self._writer, clock=clock)
-            for own in _own_logs(settings)
-        ]
-        known_from_zero(settings.country, [one.name for one in self._logs])
+        self._logs: Sequence[SealedLog] = ()
+        self._own = _own_logs(settings)
+        known_from_zero(settings.country, [own.log.name for own in self._own])
 
     def waiting(self) -> Mapping[str, str]:
         """Return what it still waits for; empty when it is ready."""
+        if not self._logs:
+            return {"sealer": "another sealer of this country runs"}
         return {one.name: why for one in self._logs if (why := one.waiting)}
 
     def run(self, stop: threading.Event) -> None:
@@ -77,7 +84,8 @@ class Sealer:
             database.execute("SET synchronous_commit = on")
             database.execute(f"LISTEN {CHANNEL}")
             while not stop.is_set():
-                self.look(database)
+                if self._logs or self.is_alone(database):
+                    self.look(database)
                 for _ in database.notifies(timeout=_LOOK_S, stop_after=1):
                     pass
         self._writer.close()
@@ -87,21 +95,50 @@ class Sealer:
         for one in self._logs:
             one.look(database)
 
+    def begin(self) -> None:
+        """Read what was signed before; nobody else may sign from here on."""
+        heads = Heads(self._settings.heads)
+        self._logs = [
+            SealedLog(own, heads=heads, writer=self._writer, clock=self._clock, now=self._now)
+            for own in self._own
+        ]
+
+    def is_alone(self, database: Connection[Any]) -> bool:
+        """Begin unless another sealer runs: its file of what was signed would not be ours."""
+        name = f"sealer/{self._settings.country}"
+        row = database.execute(_ALONE, (name,)).fetchone()
+        if row is None or not row[0]:
+            return False
+        self.begin()
+        return True
+
 
 def _own_logs(settings: SealerSettings) -> Sequence[Own]:
     agreement, country = settings.agreement, settings.country
-    shared, national = agreement.shared_log(country), agreement.national_log(country)
+    national = NoteTopic(agreement.national_checkpoints_topic(country), settings.national_kafka)
+    topics = {
+        Topic.SHARED: NoteTopic(agreement.checkpoints_topic, settings.kafka),
+        Topic.NATIONAL: national,
+    }
+    keys = [LogVerifier.parse(key) for key in agreement.countries[country].log_keys]
     return [
         Own(
             country=country,
-            log=LogName(shared, Topic.SHARED.value, country),
-            signer=settings.signers[shared],
-            topic=NoteTopic(agreement.checkpoints_topic, settings.kafka),
-        ),
-        Own(
-            country=country,
-            log=LogName(national, Topic.NATIONAL.value, country),
-            signer=settings.signers[national],
-            topic=NoteTopic(agreement.national_checkpoints_topic(country), settings.national_kafka),
-        ),
+            log=LogName(agreement.log(topic, country), topic.value, country),
+            signer=_signer(settings, agreement.log(topic, country)),
+            event_keys=keys,
+            topic=notes,
+        )
+        for topic, notes in topics.items()
     ]
+
+
+def _signer(settings: SealerSettings, name: str) -> LogSigner:
+    """Return the key of a log. Misconfigured if there is none, or nobody else would know it."""
+    signer = settings.signers.get(name)
+    if not isinstance(signer, LogSigner):
+        raise Misconfigured(f"there is no key file for the log {name}: ledger prepare note-keys")
+    party = settings.agreement.countries[settings.country]
+    if signer.verifier.render() not in party.keys_named(name):
+        raise Misconfigured(f"the agreement does not pin the key of the log {name}: add it")
+    return signer

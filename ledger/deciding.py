@@ -14,6 +14,8 @@ from uuid_utils.compat import uuid7
 
 from events.errors import NotAllowedNow, Overtaken
 from events.stamp import leaf_hash
+from ledger.case.dispute import RULE as ORDER_DISPUTED
+from ledger.case.dispute import waits_for_order
 from ledger.case.matter import Matter
 from ledger.case.recording import Recorded, decided, record
 from ledger.case.steps import Kind, step_of
@@ -46,8 +48,11 @@ class Decider:
         countries: frozenset[str],
         clock: Callable[[], datetime],
         sealer: Sealer | None = None,
+        *,
+        partitions: int,
     ) -> None:
         self._store = store
+        self._partitions = partitions
         self._sealer = sealer
         self._countries = countries
         self._clock = clock
@@ -77,7 +82,20 @@ class Decider:
             history = history.add([_own(one, row) for one, row in fresh])
             made += fresh
         _require_permitted(seen, [one for one, _ in made])
+        self._require_undisputed(seen, [one for one, _ in made])
         return _plan(request, history, made)
+
+    def _require_undisputed(self, seen: Snapshot, made: list[Recorded]) -> None:
+        """Refuse what rests on an order of which countries have two accounts."""
+        partition = seen.dispute(self._partitions)
+        if partition is not None and any(map(waits_for_order, made)):
+            raise NotAllowedNow(
+                f"case {seen.history.settled.case_id}: countries have heard partition {partition}"
+                " of the shared topic in different orders, so nothing is shared there but what"
+                " protects; a person has to find out why: `ledger alarm list`, then"
+                " docs/runbooks/order-disputed.md",
+                rule=ORDER_DISPUTED,
+            )
 
     def _one_time(self, case_id: UUID, handoff_id: UUID, preview: bool) -> bytes | None:
         if self._sealer is None:

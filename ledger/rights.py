@@ -15,7 +15,7 @@ from events.agreement import Agreement
 
 #: Makes users, rights and topics; reads and writes no record.
 ADMIN: Final = "admin"
-#: Reads the shared topic, and no other: what is national or a key is no auditor's from here.
+#: Reads the shared events and what was signed of them: what is national or a key is not from here.
 AUDITOR: Final = "auditor"
 #: Kafka's one name of the cluster as a thing that one may have rights on.
 CLUSTER: Final = "kafka-cluster"
@@ -27,6 +27,8 @@ class Program(StrEnum):
     RELAY = "relay"
     WORKER = "worker"
     REACTOR = "reactor"
+    SEALER = "sealer"
+    WITNESS = "witness"
 
 
 class Kind(StrEnum):
@@ -110,7 +112,8 @@ def rights_of(agreement: Agreement) -> frozenset[Right]:
     found = {*_of_admin(agreement.prefix), *_of_auditor(agreement)}
     for country in agreement.countries:
         found |= {*_of_relay(agreement, country), *_of_worker(agreement, country)}
-        found |= {*_of_reactor(agreement, country)}
+        found |= {*_of_reactor(agreement, country), *_of_sealer(agreement, country)}
+        found |= {*_of_witness(agreement, country)}
     return frozenset(found)
 
 
@@ -147,8 +150,24 @@ def _of_reactor(agreement: Agreement, country: str) -> Iterator[Right]:
     yield Right(user, Operation.READ, Kind.GROUP, group, prefixed=True)
 
 
+def _of_sealer(agreement: Agreement, country: str) -> Iterator[Right]:
+    """It says how far the logs are, and reads no topic: events it finds at home."""
+    user = user_of(country, Program.SEALER)
+    for topic in (agreement.checkpoints_topic, agreement.national_checkpoints_topic(country)):
+        yield Right(user, Operation.WRITE, Kind.TOPIC, topic)
+
+
+def _of_witness(agreement: Agreement, country: str) -> Iterator[Right]:
+    """It reads what was signed and adds its own name; events it finds at home."""
+    user = user_of(country, Program.WITNESS)
+    for topic in (agreement.checkpoints_topic, agreement.national_checkpoints_topic(country)):
+        yield Right(user, Operation.WRITE, Kind.TOPIC, topic)
+        yield from _reading(user, topic)
+
+
 def _of_auditor(agreement: Agreement) -> Iterator[Right]:
-    yield from _reading(AUDITOR, agreement.shared_topic)
+    for topic in (agreement.shared_topic, agreement.checkpoints_topic):
+        yield from _reading(AUDITOR, topic)
     group = f"{agreement.prefix}.{AUDITOR}."
     yield Right(AUDITOR, Operation.READ, Kind.GROUP, group, prefixed=True)
 

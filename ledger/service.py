@@ -70,9 +70,9 @@ class Ledger:
 
     def __init__(self, settings: LedgerSettings, store: Store) -> None:
         countries = frozenset(settings.agreement.countries)
-        decider = Decider(store, countries, settings.clock, settings.sealer)
-        histories = Histories(settings.country, most=settings.histories)
         partitions = settings.agreement.partitions
+        decider = Decider(store, countries, settings.clock, settings.sealer, partitions=partitions)
+        histories = Histories(settings.country, most=settings.histories)
         self._sealer = settings.sealer
         self._commands = Commands(store, histories, decider, partitions=partitions)
 

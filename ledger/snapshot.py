@@ -17,13 +17,14 @@ from psycopg import Connection
 from psycopg.rows import tuple_row
 from psycopg.sql import SQL, Identifier
 
+from events.contract import partition_of
 from ledger.case.recording import Recorded
 from ledger.history import Histories, History, Mirrored, PrefixChanged, Stored
 from ledger.recorder import Keyed
 from ledger.store import Store
 
 # Kinds of the rows that one statement brings.
-_LIFE, _MIRRORED, _OWN, _HELD, _PARKED, _COMMAND = range(6)
+_LIFE, _MIRRORED, _OWN, _HELD, _PARKED, _COMMAND, _DISPUTED = range(7)
 
 _ONE_LOOK: LiteralString = """
 SELECT 0, number::bigint, 0::bigint, ledger.incarnation(), NULL::bytea
@@ -49,6 +50,10 @@ UNION ALL
 SELECT 5, 0, 0, case_id || ' ' || array_to_string(event_ids, ' '), request_hash
 FROM ledger.command
 WHERE key = %(key)b::text
+UNION ALL
+SELECT 6, partition, 0, NULL, NULL
+FROM witness.alarm
+WHERE rule = 'order_differs' AND resolved_at IS NULL
 ORDER BY 1, 2, 3
 """
 
@@ -76,6 +81,15 @@ class Snapshot:
     parked: bool
     #: What was recorded under the caller's key.
     known: Keyed | None
+    #: Partitions of the shared topic in whose order countries differ, until somebody resolves it.
+    disputed: frozenset[int]
+
+    def dispute(self, partitions: int) -> int | None:
+        """Return the partition of the case if its order is disputed, else None."""
+        if not self.disputed:
+            return None
+        partition = partition_of(self.history.settled.case_id, partitions)
+        return partition if partition in self.disputed else None
 
 
 class CaseReader:
@@ -136,6 +150,7 @@ class CaseReader:
             held=rows[_HELD][0][1] > 0,
             parked=history.unread or rows[_PARKED][0][1] > 0,
             known=_known(key, rows[_COMMAND]),
+            disputed=frozenset(row[1] for row in rows[_DISPUTED]),
         )
 
 

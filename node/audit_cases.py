@@ -97,7 +97,7 @@ class CaseAudit:
             yield from strangers
             yield from models.end(stated)
         yield from states.before(None)
-        yield from lines_from_nothing(self._reading)
+        yield from lines_from_nothing(self._reading, self._topics)
 
     def _judged(self, rules: CaseRules, heard: Heard) -> list[Finding]:
         self.counts.events += 1

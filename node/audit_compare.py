@@ -11,46 +11,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import psycopg
 from psycopg import Connection
 
+from events.agreement import Agreement
 from events.contract import partition_of
 from events.errors import BadInput, Misconfigured, ServiceUnavailable
-from ledger.case.case import Topic
-from ledger.log.merkle import CompactRange
+from node.compared_lines import Partition, compare_partition, ends
+from node.compared_notes import NoteDifference, compare_notes
 from node.reading import Reader
 from projections import generation
 from projections.hashing import shared_hashes
-from projections.positions import read as positions_of
 
 #: So many differences are listed; all are counted.
 _LISTED = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Partition:
-    """What comparing the mirrors of one partition has shown."""
-
-    partition: int
-    #: Offset up to which (exclusive) both had read, and whether both stopped there.
-    end: int
-    level: bool
-    #: RFC 6962 tree of the leaf hashes in topic order, here and there.
-    size: int
-    root: bytes
-    other_size: int
-    other_root: bytes
-    #: The first offset at which they differ, and how: `not_here`, `not_there`, `other_event`,
-    #: `other_place`.
-    difference: tuple[int, str] | None
-
-    @property
-    def equal(self) -> bool:
-        """Whether both have heard the same in the same order."""
-        return self.difference is None and self.root == self.other_root
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,6 +37,8 @@ class Compared:
     country: str
     other: str
     partitions: list[Partition] = field(default_factory=list)
+    #: Checkpoints, cosignatures and order notes of which the two do not know the same.
+    notes: list[NoteDifference] = field(default_factory=list)
     #: Shared cases whose states were compared; of the others one node had read more.
     cases: int = 0
     ahead: int = 0
@@ -75,6 +54,7 @@ class Compared:
         models = self.read_models or {}
         return (
             all(one.equal for one in self.partitions)
+            and not self.notes
             and not self.differing
             and all(models.values())
         )
@@ -90,19 +70,14 @@ class Compared:
                 | {"equal": one.equal}
                 for one in self.partitions
             ],
+            "notes": [one._asdict() for one in self.notes[:_LISTED]],
+            "notes_differing": len(self.notes),
             "cases": self.cases,
             "ahead": self.ahead,
             "states_differing": self.differing,
             "states": self.states,
             "read_models": self.read_models,
         }
-
-
-class _Line(NamedTuple):
-    offset: int
-    leaf: bytes
-    effect_offset: int | None
-    effect_rank: int | None
 
 
 @contextmanager
@@ -143,72 +118,20 @@ def _generation(file: Path, connection: Connection[Any]) -> int:
     return number
 
 
-def compare(one: Reader, other: Reader, partitions: int) -> Compared:
-    """Compare mirrors, states and read models, as far as both nodes have read."""
+def compare(one: Reader, other: Reader, agreement: Agreement) -> Compared:
+    """Compare mirrors, notes, states and read models, as far as both nodes have read."""
     compared = Compared(country=one.country, other=other.country)
-    ends, other_ends = _ends(one), _ends(other)
-    level = set()
+    mine, theirs, partitions = ends(one), ends(other), agreement.partitions
     for partition in range(partitions):
-        both = (ends.get(partition, 0), other_ends.get(partition, 0))
-        if both[0] == both[1]:
-            level.add(partition)
-        compared.partitions.append(_partition(one, other, partition, min(both), both[0] == both[1]))
+        both = (mine.get(partition, 0), theirs.get(partition, 0))
+        compared.partitions.append(compare_partition(one, other, agreement, partition, both))
+    compared.notes = compare_notes(one, other, agreement)
+    level = {found.partition for found in compared.partitions if found.level}
     _compare_states(compared, one, other, level, partitions)
     if len(level) == partitions:
         here, there = (shared_hashes(node.connection, node.schema) for node in (one, other))
         compared.read_models = {name: here[name] == there.get(name) for name in here}
     return compared
-
-
-def _partition(one: Reader, other: Reader, number: int, end: int, level: bool) -> Partition:
-    here, there = CompactRange(), CompactRange()
-    difference = None
-    for mine, theirs in _side_by_side(_lines(one, number, end), _lines(other, number, end)):
-        if mine is not None:
-            here.append(mine.leaf)
-        if theirs is not None:
-            there.append(theirs.leaf)
-        if difference is None and (kind := _difference(mine, theirs)) is not None:
-            found = mine or theirs
-            assert found is not None
-            difference = (found.offset, kind)
-    return Partition(
-        partition=number,
-        end=end,
-        level=level,
-        size=here.size,
-        root=here.root,
-        other_size=there.size,
-        other_root=there.root,
-        difference=difference,
-    )
-
-
-def _difference(mine: _Line | None, theirs: _Line | None) -> str | None:
-    if mine is None:
-        return "not_here"
-    if theirs is None:
-        return "not_there"
-    if mine.leaf != theirs.leaf:
-        return "other_event"
-    return None if mine == theirs else "other_place"
-
-
-def _side_by_side(
-    ours: Iterator[_Line], theirs: Iterator[_Line]
-) -> Iterator[tuple[_Line | None, _Line | None]]:
-    """Pair what has the same offset."""
-    one, other = next(ours, None), next(theirs, None)
-    while one is not None or other is not None:
-        if other is None or (one is not None and one.offset < other.offset):
-            yield one, None
-            one = next(ours, None)
-        elif one is None or other.offset < one.offset:
-            yield None, other
-            other = next(theirs, None)
-        else:
-            yield one, other
-            one, other = next(ours, None), next(theirs, None)
 
 
 def _compare_states(
@@ -243,27 +166,6 @@ def _by_case(
         other = other if yours is None else next(theirs, None)
 
 
-def _ends(node: Reader) -> dict[int, int]:
-    """Return how far a node has read each partition of the shared topic."""
-    ends = {
-        partition: position.next_offset
-        for (topic, partition), position in positions_of(node.connection, node.schema).items()
-        if topic == Topic.SHARED
-    }
-    for partition, last in node.connection.execute(_LAST):
-        ends[partition] = max(ends.get(partition, 0), last + 1)
-    return ends
-
-
-def _lines(node: Reader, partition: int, end: int) -> Iterator[_Line]:
-    """Stream the admitted records; what takes effect after the end is held, as far as here."""
-    with node.connection.cursor(name="lines", binary=True) as cursor:
-        cursor.itersize = 5_000
-        cursor.execute(_LINES, {"partition": partition, "end": end})
-        for row in cursor:
-            yield _Line(*row)
-
-
 def _states(node: Reader) -> Iterator[tuple[UUID, _State]]:
     with node.connection.cursor(name="states", binary=True) as cursor:
         cursor.itersize = 1_000
@@ -272,16 +174,6 @@ def _states(node: Reader) -> Iterator[tuple[UUID, _State]]:
             yield case_id, (count, sha256(state).digest())
 
 
-_LAST = """
-SELECT partition, max("offset") FROM mirror.record WHERE topic = 'shared' GROUP BY partition
-"""
-_LINES = """
-SELECT "offset", leaf,
-    CASE WHEN effect_offset < %(end)s THEN effect_offset END,
-    CASE WHEN effect_offset < %(end)s THEN effect_rank END
-FROM mirror.record
-WHERE topic = 'shared' AND partition = %(partition)s AND "offset" < %(end)s ORDER BY "offset"
-"""
 _STATES = """
 SELECT case_id, count, state FROM {schema}.case_state WHERE topic = 'shared' ORDER BY case_id
 """

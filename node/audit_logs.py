@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -10,18 +10,25 @@ from uuid import UUID
 
 from events.agreement import Agreement
 from events.codec import Stamp, read_stamp
-from events.contract import log_name, partition_of, split_log_header
+from events.contract import (
+    domestic_witness_name,
+    log_name,
+    partition_of,
+    split_log_header,
+    witness_name,
+)
 from events.errors import RecordRejected
 from events.stamp import NOTHING_SEEN, leaf_hash
 from ledger.case.case import Topic
 from ledger.log.checkpoint import Checkpoint, signed_checkpoint
+from ledger.log.cosignature import cosigned_at
 from ledger.log.findings import Finding, Heard, found, found_without_event
 from ledger.log.merkle import CompactRange
 from ledger.log.mirrored import LogName
 from ledger.log.note import Note, Verifier
 from ledger.log.rule_log import TOLERANCE, Known, Leaf, LogRules, check_signature
 from ledger.log.signature import LogVerifier
-from ledger.log.verifiers import log_verifier
+from ledger.log.verifiers import log_verifier, witness_verifier
 from node.reading import Reader
 
 
@@ -41,6 +48,20 @@ class Pinned:
         """Return the keys that sign a log's checkpoints; they have its name."""
         known = self.agreement.countries.get(log.origin)
         return [] if known is None else [log_verifier(key) for key in known.keys_named(log.name)]
+
+    def witness_keys(self, log: LogName) -> list[Verifier]:
+        """Return the keys that cosign a log's checkpoints: of others, or of one in the country."""
+        prefix, countries = self.agreement.prefix, self.agreement.countries
+        if log.topic == Topic.NATIONAL:
+            names = {log.origin: domestic_witness_name(prefix, log.origin)}
+        else:
+            names = {code: witness_name(prefix, code) for code in countries if code != log.origin}
+        return [
+            witness_verifier(key)
+            for code, name in names.items()
+            if code in countries
+            for key in countries[code].keys_named(name)
+        ]
 
 
 class LogSeen(NamedTuple):
@@ -105,6 +126,9 @@ def check_log(
     for row in _rows(reading, log, rules.proven):
         yield from check_signature(_heard(row, log)[0], row.signature, keys)
     yield from _doubled(reading, log)
+    for (size,) in reading.connection.execute(_UNFOUNDED, (log.name,)):
+        said = {"topic": log.topic, "size": size}
+        yield found_without_event("R1", "cosignature_differs", log.origin, log.name, **said)
     tree = rules.tree
     yield LogSeen(*log, tree.size, tree.root, rules.proven, rules.compared, rules.waiting)
 
@@ -174,18 +198,44 @@ def _known(reading: Reader, log: LogName, pinned: Pinned) -> Iterator[Known]:
     with reading.connection.cursor(name="checkpoints", binary=True) as cursor:
         cursor.itersize = 500
         cursor.execute(_CHECKPOINTS, (log.name,))
-        keys = pinned.checkpoint_keys(log)
-        for size, root, note, heard_at, not_after, not_before in cursor:
+        keys, witnesses = pinned.checkpoint_keys(log), pinned.witness_keys(log)
+        for size, root, text, heard_at, not_after, not_before, names, times in cursor:
+            note = _parsed(text)
             fits = _said(note, keys) == Checkpoint(log.name, size, root)
-            yield Known(size, root, fits, heard_at, not_after, not_before)
+            said = {one: at for one, at in zip(names, times, strict=True) if one is not None}
+            cosigned_fits = _is_cosigned(note, witnesses, said)
+            yield Known(size, root, fits, cosigned_fits, heard_at, not_after, not_before)
 
 
-def _said(text: str, keys: Sequence[Verifier]) -> Checkpoint | None:
-    """Return what a note says and its log has signed; None if it is no such note."""
+def _parsed(text: str) -> Note | None:
     try:
-        return signed_checkpoint(Note.parse(text.encode()), keys)
+        return Note.parse(text.encode())
     except RecordRejected:
         return None
+
+
+def _said(note: Note | None, keys: Sequence[Verifier]) -> Checkpoint | None:
+    """Return what a note says and its log has signed; None if it is no such note."""
+    try:
+        return None if note is None else signed_checkpoint(note, keys)
+    except RecordRejected:
+        return None
+
+
+def _is_cosigned(
+    note: Note | None, witnesses: Sequence[Verifier], said: Mapping[str, datetime]
+) -> bool:
+    """Say whether those whose keys are known have cosigned a note at the times that are said."""
+    try:
+        lines = () if note is None else note.verified_by(witnesses)
+    except RecordRejected:  # nobody, or somebody else in a witness's name
+        lines = ()
+    known = {one.name for one in witnesses}
+    times: dict[str, set[float]] = {}
+    for line in lines:
+        times.setdefault(line.name, set()).add(float(cosigned_at(line)))
+    stated = {name: at.timestamp() for name, at in said.items() if name in known}
+    return stated.keys() == times.keys() and all(at in times[name] for name, at in stated.items())
 
 
 def _doubled(reading: Reader, log: LogName) -> Iterator[Finding]:
@@ -213,12 +263,20 @@ ORDER BY log_index, partition, "offset"
 # The windows run over the whole log: a cosignature of a larger size counts for all before it.
 _CHECKPOINTS = """
 SELECT size, root, note, signed_at,
-    min(first_at) OVER (ORDER BY size DESC), max(last_at) OVER (ORDER BY size)
+    min(first_at) OVER (ORDER BY size DESC), max(last_at) OVER (ORDER BY size),
+    coalesce(names, '{}'), coalesce(times, '{}')
 FROM witness.checkpoint LEFT JOIN (
-    SELECT log, size, min(cosigned_at) AS first_at, max(cosigned_at) AS last_at
+    SELECT log, size, min(cosigned_at) AS first_at, max(cosigned_at) AS last_at,
+        array_agg(witness ORDER BY witness) AS names,
+        array_agg(cosigned_at ORDER BY witness) AS times
     FROM witness.cosignature GROUP BY log, size
 ) AS cosigned USING (log, size)
 WHERE log = %s ORDER BY size
+"""
+_UNFOUNDED = """
+SELECT DISTINCT size FROM witness.cosignature AS one WHERE log = %s
+    AND NOT EXISTS (SELECT FROM witness.checkpoint AS note WHERE note.log = one.log
+        AND note.size = one.size)
 """
 _ORDERS = "SELECT country, partition, size, root FROM witness.order_note ORDER BY partition, size"
 _IN_ORDER = """

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from events.codec import Stamp
+from events.contract import log_name
 from events.errors import KeyUnknown, UnknownSchema
 from events.stamp import Event
 from ledger.case.case import Topic
@@ -147,14 +148,18 @@ def parked_in(reading: Reader) -> frozenset[Side]:
     return frozenset((case_id, topic) for case_id, topic in rows)
 
 
-def lines_from_nothing(reading: Reader) -> Iterator[Finding]:
-    """Yield the lines of the audit trail in use of which there is no event."""
+def lines_from_nothing(reading: Reader, topics: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield the lines of the audit trail in use of which there is no event.
+
+    `topics` are the names of the topics, by which logs are named.
+    """
     rows = reading.connection.execute(_NO_EVENT.format(schema=reading.schema))
     for case_id, topic, event_id, version, origin, part, offset in rows:
         place: dict[str, Any] = {"partition": part, "offset": offset, "version": version}
         ids: dict[str, Any] = {"case_id": case_id, "event_id": event_id}
+        log = log_name(topics[topic], origin) if topic in topics else ""
         yield found_without_event(
-            "R9", "projected_from_nothing", origin, "", topic=topic, **ids, **place
+            "R9", "projected_from_nothing", origin, log, topic=topic, **ids, **place
         )
 
 

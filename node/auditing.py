@@ -18,6 +18,7 @@ from ledger.log.findings import Finding
 from ledger.log.rules import WITHIN
 from node.audit_cases import CaseAudit, Counts
 from node.audit_logs import LogSeen, Pinned, check_log, check_orders, logs_of
+from node.audit_places import check_places
 from node.reading import Reader
 
 #: Rules that are checked here, in order.
@@ -105,6 +106,7 @@ def check(
         for one in check_log(reading, log, pinned, audit.judged_at):
             audit.logs.append(one) if isinstance(one, LogSeen) else audit.take([one])
     audit.take(check_orders(reading, pinned.agreement))
+    audit.take(check_places(reading, pinned.agreement, pinned.tolerance))
     cases = CaseAudit(reading, pinned.agreement, keys=keys, within=within)
     audit.counts = cases.counts
     audit.take(cases.findings(audit.judged_at))

@@ -15,6 +15,7 @@ from events.errors import LedgerError, Misconfigured
 from node.home import CountryFolder
 from node.nodes import waits_for
 from node.place import Place
+from node.told import TOLD
 
 if TYPE_CHECKING:
     from ledger.topics import Found
@@ -251,7 +252,7 @@ def _programs(where: Place) -> Iterator[Finding]:
         yield Finding("programs", ok=False, found="nothing runs from this folder", repair=_START)
         return
     country = running["countries"].get(where.country, {})
-    for name in ("relay", "worker", "keystore", "reactor"):
+    for name in TOLD:
         program = country[name]
         waiting = waits_for(program["metrics"].removesuffix("/metrics"))
         yield Finding(

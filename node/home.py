@@ -7,6 +7,7 @@ DIR/KZ/node.toml: how to reach this country's servers.
 DIR/KZ/log.key: signs this country's events, mode 0400.
 DIR/KZ/national.key: seals what stands on its national topic, mode 0400.
 DIR/KZ/keystore/: its socket, its slot files and the key-encryption key: never in a backup.
+DIR/KZ/notes/: the keys of sealer and witness, and what each has signed last: never in a backup.
 DIR/KZ/<role>.dsn: one connection URL per role in the database, mode 0600.
 DIR/KZ/relay/, DIR/KZ/worker-1/: each program's log.
 """
@@ -92,6 +93,11 @@ class CountryFolder:
             return here
         name = sha256(str(here).encode()).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"ledger-{os.getuid()}-{name}.socket"
+
+    @property
+    def notes(self) -> Path:
+        """The folder of the keys that sign notes, and of what was signed."""
+        return self.path / "notes"
 
     @property
     def node_file(self) -> Path:

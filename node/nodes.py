@@ -21,6 +21,7 @@ from node.provision import ensure_agreement, ensure_database, ensure_keys, ensur
 from node.servers import KafkaServer, PostgresServer
 from node.settings import UpSettings
 from node.supervisor import Supervisor
+from node.told import TOLD, environment
 
 #: A start that fails says so at once; this is for a machine that is busy with something else.
 _READY_SECONDS = 120.0
@@ -30,17 +31,16 @@ _READY_SECONDS = 120.0
 class CountryPrograms:
     """The programs of one country."""
 
-    relay: PythonProgram
     workers: list[PythonProgram]
-    keystore: PythonProgram
-    reactor: PythonProgram
+    #: The others, by their names: there is one of each.
+    others: Mapping[str, PythonProgram]
     #: Connection URL of the database's owner.
     database: str
 
     @property
     def all(self) -> list[PythonProgram]:
         """Every program."""
-        return [self.relay, *self.workers, self.keystore, self.reactor]
+        return [*self.workers, *self.others.values()]
 
 
 @dataclass
@@ -110,35 +110,29 @@ class Nodes:
             kafka=self._kafka.bootstrap,
             keystore=str(folder.keystore),
         )
-        relay = self._program(folder, "relay", "relay", "relay")
-        keystore = self._program(folder, "keystore", "keystore", "keystore")
-        reactor = self._program(folder, "reactor", "reactor", "append")
-        workers = [
-            self._program(folder, f"worker-{number}", "worker", "project")
-            for number in range(1, self.workers + 1)
-        ]
-        return CountryPrograms(relay, workers, keystore, reactor, database)
+        return CountryPrograms(
+            workers=[self._program(folder, "worker", at + 1) for at in range(self.workers)],
+            others={noun: self._program(folder, noun) for noun in TOLD if noun != "worker"},
+            database=database,
+        )
 
     def _launch(self, program: PythonProgram) -> None:
         program.start()
         self._supervisor.keep(program.what, program)
 
-    def _program(self, folder: CountryFolder, name: str, noun: str, role: str) -> PythonProgram:
-        passed = {key: value for key, value in os.environ.items() if key.startswith("LEDGER_KAFKA")}
-        environment = {
-            **passed,
-            "LEDGER_COUNTRY": folder.country,
+    def _program(self, folder: CountryFolder, noun: str, number: int = 0) -> PythonProgram:
+        given = {
+            **{key: value for key, value in os.environ.items() if key.startswith("LEDGER_KAFKA")},
             "LEDGER_AGREEMENT": str(self.home.agreement_file.absolute()),
             "LEDGER_KAFKA": self._kafka.bootstrap,
-            "LEDGER_PG_FILE": str(folder.dsn_file(role).absolute()),
             "LEDGER_INSECURE_DEV": str(int(self.settings.insecure_dev)),
-            **_OWN[noun](folder),
+            **environment(folder, noun),
         }
         if noun == "keystore":  # it has no business on the topics
-            environment = {k: v for k, v in environment.items() if "KAFKA" not in k}
-        module = f"node.run_{noun}"
+            given = {name: value for name, value in given.items() if "KAFKA" not in name}
+        name = f"{noun}-{number}" if number else noun
         what = f"{folder.country} {name}"
-        return PythonProgram(what, folder.path / name, module, environment)
+        return PythonProgram(what, folder.path / name, f"node.run_{noun}", given)
 
     def _all(self) -> list[PythonProgram]:
         return [program for programs in self._programs.values() for program in programs.all]
@@ -165,33 +159,13 @@ class Nodes:
             "countries": {
                 country: {
                     "postgresql": programs.database,
-                    "relay": _program_entry(programs.relay),
                     "worker": _program_entry(programs.workers[0]),
                     "workers": [_program_entry(worker) for worker in programs.workers],
-                    "keystore": _program_entry(programs.keystore),
-                    "reactor": _program_entry(programs.reactor),
+                    **{noun: _program_entry(one) for noun, one in programs.others.items()},
                 }
                 for country, programs in self._programs.items()
             },
         }
-
-
-def _key_files(folder: CountryFolder) -> Mapping[str, str]:
-    return {"LEDGER_NATIONAL_KEY_FILE": str(folder.national_key.absolute())}
-
-
-#: What a program is told beside what all are told.
-_OWN: Mapping[str, Callable[[CountryFolder], Mapping[str, str]]] = {
-    "relay": lambda folder: {"LEDGER_LOG_KEY_FILE": str(folder.log_key.absolute())},
-    "worker": _key_files,
-    "reactor": lambda folder: {**_key_files(folder), "LEDGER_KEYSTORE": str(folder.keystore)},
-    "keystore": lambda folder: {
-        **_key_files(folder),
-        "LEDGER_KEYSTORE": str(folder.keystore),
-        "LEDGER_KEK_FILE": str(folder.kek.absolute()),
-        "LEDGER_SLOTS": ",".join(str(path.absolute()) for path in folder.slots),
-    },
-}
 
 
 def _program_entry(program: PythonProgram) -> Mapping[str, Any]:

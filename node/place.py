@@ -14,6 +14,7 @@ from events.errors import BadInput, CodeUnknown, Misconfigured, ServiceUnavailab
 from events.stamp import Actor
 from node.home import Home, default_dir
 from node.settings import VerbSettings
+from node.told import told
 
 if TYPE_CHECKING:
     from ledger.keys.client import KeystoreClient
@@ -190,27 +191,8 @@ def settings_of(program: str, directory: Path | None, country: str | None) -> Ma
         return {} if country is None else {"country": country}
     where = find(directory, country)
     assert where.home is not None
-    role = {"relay": "relay", "worker": "project", "reactor": "append", "keystore": "keystore"}[
-        program
-    ]
-    folder = where.home.country(where.country)
-    given = {
-        "country": where.country,
-        "agreement": where.home.agreement_file,
-        "kafka": where.kafka,
-        "pg": where.dsn(role),
-    }
-    own: Mapping[str, Mapping[str, Any]] = {
-        "relay": {"log_key": folder.log_key},
-        "worker": {"national_key": folder.national_key},
-        "reactor": {"national_key": folder.national_key, "keystore": folder.keystore},
-        "keystore": {
-            "national_key": folder.national_key,
-            "keystore": folder.keystore,
-            "slots": ",".join(str(path) for path in folder.slots),
-            "kek": folder.kek.read_text().strip() if folder.kek.exists() else None,
-        },
-    }
-    if program == "keystore":
-        given.pop("kafka")
-    return {**given, **own[program]}
+    found = told(where.home.country(where.country), program)
+    common: dict[str, Any] = {"agreement": where.home.agreement_file}
+    if program != "keystore":  # it has no business on the topics
+        common["kafka"] = where.kafka
+    return {**common, **found}

@@ -9,6 +9,7 @@ import base64
 import os
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -20,6 +21,7 @@ from events.errors import CodeUnknown, Misconfigured
 from ledger.keys.national import NationalKeys
 from ledger.log.signature import LogSigner
 from node.home import ROLES, CountryFolder, Home, write_private
+from node.note_keys import ensure_note_keys
 
 #: Enough for a few workers per country on one machine; production agrees on its own number.
 PARTITIONS = 6
@@ -53,12 +55,10 @@ def ensure_agreement(home: Home, countries: Sequence[str], *, prefix: str) -> Ag
     if before is not None and before.prefix != prefix:
         raise Misconfigured(f"{home.path} holds an agreement with prefix {before.prefix!r}")
     there = dict(before.countries) if before else {}
-    for code in countries:
-        if code not in there:
-            folder = home.country(code)
-            folder.path.mkdir(exist_ok=True, mode=0o700)
-            key = log_key(code, folder.log_key).verifier.render()
-            there[code] = Country(code=code, zone=_zones()[code], log_keys=(key,))
+    for code in dict.fromkeys((*there, *countries)):
+        folder = home.country(code)
+        if code not in there or (not there[code].note_keys and folder.log_key.exists()):
+            there[code] = _party(folder, there.get(code), prefix)
     if len(there) < 2:
         raise Misconfigured("an agreement needs two countries: --countries KZ,KG")
     partitions = before.partitions if before else PARTITIONS
@@ -67,6 +67,16 @@ def ensure_agreement(home: Home, countries: Sequence[str], *, prefix: str) -> Ag
     if after != before:
         write_private(home.agreement_file, after.render())
     return after
+
+
+def _party(folder: CountryFolder, before: Country | None, prefix: str) -> Country:
+    """Return a country with the keys of its folder, made if they are not there."""
+    folder.path.mkdir(exist_ok=True, mode=0o700)
+    code, keys = folder.country, tuple(ensure_note_keys(folder.notes, prefix, folder.country))
+    if before is not None:
+        return replace(before, note_keys=keys)
+    key = log_key(code, folder.log_key).verifier.render()
+    return Country(code=code, zone=_zones()[code], log_keys=(key,), note_keys=keys)
 
 
 def log_key(country: str, file: Path) -> LogSigner:

@@ -163,6 +163,30 @@ class KeystoreSettings(ServedSettings):
     )
 
 
+class NoteSettings(ProgramSettings):
+    """What the programs that sign notes have in common."""
+
+    note_keys: str = Field(
+        description="Key files with which this program signs notes, separated by commas, mode 0400."
+    )
+    heads: Path = Field(
+        description="File of what this program has signed last; no backup may bring it back."
+    )
+
+    @property
+    def note_key_files(self) -> list[Path]:
+        """The key files."""
+        return [Path(path.strip()) for path in self.note_keys.split(",")]
+
+
+class SealerSettings(NoteSettings):
+    """Settings of `ledger sealer run`."""
+
+
+class WitnessSettings(NoteSettings):
+    """Settings of `ledger witness run`."""
+
+
 class UpSettings(KafkaSettings):
     """Settings of `ledger up` and `ledger demo`."""
 
@@ -197,6 +221,8 @@ PROGRAMS: tuple[type[Settings], ...] = (
     WorkerSettings,
     ReactorSettings,
     KeystoreSettings,
+    SealerSettings,
+    WitnessSettings,
     UpSettings,
     VerbSettings,
 )
@@ -207,11 +233,16 @@ def known_names() -> frozenset[str]:
     return frozenset(name for program in PROGRAMS for name in names_of(program))
 
 
+def variable_of(program: type[Settings], name: str) -> str:
+    """Return the environment variable of a program's setting."""
+    return str(program.model_fields[name].validation_alias or PREFIX + name.upper())
+
+
 def names_of(program: type[Settings]) -> Mapping[str, str]:
     """Return each environment variable that a program reads, and what it means."""
     found: dict[str, str] = {}
     for name, field in program.model_fields.items():
-        variable = str(field.validation_alias or PREFIX + name.upper())
+        variable = variable_of(program, name)
         found[variable] = field.description or ""
         if name in SECRETS:
             found[f"{variable}_FILE"] = f"File that holds {variable}."

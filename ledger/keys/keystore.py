@@ -26,6 +26,7 @@ from events.errors import (
     WrongCountry,
 )
 from ledger.case.case import Case
+from ledger.case.dispute import RULE as ORDER_DISPUTED
 from ledger.case.erasure import (
     require_erasable,
     require_not_kept,
@@ -85,7 +86,8 @@ class Keystore:
         self._pins = Pins(agreement, country)
         self._histories = Histories(country, most=_HISTORIES)
         self._reader = CaseReader(store, self._histories)
-        self._readiness = Readiness(store, partitions=agreement.partitions)
+        self._partitions = agreement.partitions
+        self._readiness = Readiness(store, partitions=self._partitions)
         self._releasing = Releasing(store, vault, country, self._today)
         self._uses = Uses(since=clock())
 
@@ -133,7 +135,7 @@ class Keystore:
 
         The same grant each time, with the record as it is now. BasisMissing.
         """
-        case, events = self._look(case_id)
+        case, events = self._look(case_id, gives=True)
         # No consent of others for somebody who has come of age, whatever the topic shows.
         ended = frozenset(self._age(case, events).ended)
         return self._releasing.prepare(case, events, handoff_id, preview=preview, without=ended)
@@ -144,9 +146,9 @@ class Keystore:
         `again`: it has been on the topic, where a block or a birthday does not take it back. So
         that neither can be read from it, nothing but the end of the grant keeps it off from then.
         """
-        case, events = self._look(case_id)
-        grant = case.settled.releases.get(grant_id)
         again = again and self._releasing.has_left(grant_id)
+        case, events = self._look(case_id, gives=not again)
+        grant = case.settled.releases.get(grant_id)
         # Before it is noted as given out: a caller's `again` is believed of nothing else.
         if grant is not None and not again and grant.basis_id in self._age(case, events).ended:
             raise BasisMissing(f"{grant.basis_id}: it ended by age; she is asked herself")
@@ -229,13 +231,14 @@ class Keystore:
     def _today(self) -> date:
         return self._clock().date()
 
-    def _look(self, case_id: UUID) -> tuple[Case, Events]:
+    def _look(self, case_id: UUID, *, gives: bool = False) -> tuple[Case, Events]:
         """Return a case and its events; NotAllowedNow while one of them is out of sight.
 
+        Or, if it is to give something away, while countries differ on their order (ADR 29).
         KeystoreDamaged if somebody else than its origin put an event of it into the mirror.
         """
         for _ in range(_LOOKS):
-            case = self._seen(case_id)
+            case = self._seen(case_id, gives=gives)
             events = events_of(self._store, case_id, self._pins)
             if events.settled == case.settled:
                 return case, events
@@ -243,13 +246,18 @@ class Keystore:
             self._histories.forget(case_id)
         raise ServiceUnavailable(f"case {case_id} changes while it is read", rule="changing")
 
-    def _seen(self, case_id: UUID) -> Case:
+    def _seen(self, case_id: UUID, *, gives: bool) -> Case:
         seen = self._reader.read(case_id)
         self._readiness.require(seen.incarnation, seen.generation)
         if seen.held or seen.parked:
             raise NotAllowedNow(
                 f"case {case_id}: an event of it cannot be read here yet, so no key is used",
                 rule="held" if seen.held else "parked",
+            )
+        if gives and seen.dispute(self._partitions) is not None:
+            raise NotAllowedNow(
+                f"case {case_id}: no key leaves while countries differ on its order",
+                rule=ORDER_DISPUTED,
             )
         return seen.history.case
 

@@ -22,6 +22,7 @@ WORDS: Mapping[tuple[str, str], str] = {
     ("R1", "version_gap"): "an event's version is not the next one of its country in this case",
     ("R1", "root_differs"): "the root that was signed is not the root of the events that are here",
     ("R1", "note_differs"): "a checkpoint stands here otherwise than its country signed it",
+    ("R1", "cosignature_differs"): "a cosignature stands here otherwise than its witness made it",
     ("R1", "withheld"): "a checkpoint counts more events than have arrived",
     ("R2", "seen_unknown"): "an event names as seen what is no earlier shared event of its case",
     ("R3", "no_basis"): "keys were released on a basis that nobody has given",
@@ -60,9 +61,13 @@ WORDS: Mapping[tuple[str, str], str] = {
     ("R9", "verdict_differs"): "the audit trail in use judges an event otherwise than the fold",
     ("R9", "state_differs"): "the state in use is not what the events of the case fold to",
     ("R9", "order_differs"): "a country heard the shared topic in another order than stands here",
+    ("R9", "order_note_differs"): "an order note stands here otherwise than its country signed it",
+    ("R9", "placed_otherwise"): "an event takes effect elsewhere than admission puts it",
     ("R10", "too_late"): "an event claims a time after its log was cosigned with it",
     ("R10", "backdated"): "an event claims a time at which its log had gone further already",
     ("R10", "goes_back"): "an event claims a time before its country's last one in this case",
+    ("R10", "mirrored_too_early"): "an event stands here as mirrored before it was recorded",
+    ("R10", "mirrored_goes_back"): "an event was mirrored at another time than its neighbours",
 }
 
 

@@ -26,12 +26,24 @@ def create_seed(path: Path, name: str, *use: str) -> bytes:
     return seed
 
 
+def uses_of(path: Path) -> tuple[str, ...]:
+    """Return for which use a key file was made; Misconfigured if it is none."""
+    return _read(path, "key")[1]
+
+
 def read_seed(path: Path, what: str, *use: str) -> tuple[str, bytes]:
     """Read (name, seed) of a file made for the same use.
 
     Misconfigured names the file and `what` it should be, never its content. A key of another use is
     refused: one key for two kinds of signature is what c2sp.org/signed-note warns of.
     """
+    name, uses, seed = _read(path, what)
+    if uses != use:
+        raise Misconfigured(f"{what} {path} is not a {what} file")
+    return name, seed
+
+
+def _read(path: Path, what: str) -> tuple[str, tuple[str, ...], bytes]:
     try:
         name, *uses, encoded = path.read_text().split()
         seed = base64.b64decode(encoded, validate=True)
@@ -39,6 +51,6 @@ def read_seed(path: Path, what: str, *use: str) -> tuple[str, bytes]:
         raise Misconfigured(f"{what} {path}: {error.strerror}") from None
     except (ValueError, binascii.Error):
         raise Misconfigured(f"{what} {path} is not a {what} file") from None
-    if uses != list(use) or len(seed) != SEED or not is_key_name(name):
+    if len(seed) != SEED or not is_key_name(name):
         raise Misconfigured(f"{what} {path} is not a {what} file")
-    return name, seed
+    return name, tuple(uses), seed

@@ -6,7 +6,8 @@ some of them, each with the time by its own clock.
 
 * R1: places are 0, 1, 2 … each once; bytes hash to what is said; signed roots are the roots.
 * R10: an event of place i is not later than the first cosignature of a size above i, and not
-  earlier than the last cosignature of a size up to i (both by less than a tolerance).
+  earlier than the last cosignature of a size up to i (both by less than a tolerance). Nor was it
+  mirrored before it was recorded.
 
 A root is compared up to the first fault; `proven` says how far it held, and what follows has to be
 judged by the signature of each event (`check_signature`).
@@ -43,8 +44,9 @@ class Known(NamedTuple):
 
     size: int
     root: bytes
-    #: Whether it is what its country signed.
+    #: Whether it is what its country signed, and its cosignatures are what the witnesses made.
     fits: bool
+    cosigned_fits: bool
     heard_at: datetime
     #: First cosignature of this size or a larger one, last one of this size or a smaller one.
     not_after: datetime | None
@@ -91,7 +93,7 @@ class LogRules:
             findings.append(found("R1", "row_differs", heard))
         self.tree.append(heard.leaf)
         self._last = heard
-        return [*findings, *self._timed(heard)]
+        return [*findings, *self._timed(heard, leaf.mirrored_at)]
 
     def end(self) -> list[Finding]:
         """Return what is wrong with the checkpoints of all that is here, and of more."""
@@ -126,6 +128,8 @@ class LogRules:
         findings = []
         while self._known is not None and self._known.size <= size:
             known = self._known
+            if not known.cosigned_fits:
+                findings.append(self._about_root("cosignature_differs", known.size))
             if not known.fits:
                 findings.append(self._about_root("note_differs", known.size))
             elif self._whole and known.size == self.tree.size:
@@ -139,13 +143,15 @@ class LogRules:
             self._known = next(self.checkpoints, None)
         return findings
 
-    def _timed(self, heard: Heard) -> list[Finding]:
+    def _timed(self, heard: Heard, mirrored_at: datetime) -> list[Finding]:
         at, findings = heard.event.recorded_at, []
         not_after = None if self._known is None else self._known.not_after
         if not_after is not None and at > not_after + self.tolerance:
             findings.append(found("R10", "too_late", heard))
         if self._not_before is not None and at < self._not_before - self.tolerance:
             findings.append(found("R10", "backdated", heard))
+        if mirrored_at < at - self.tolerance:
+            findings.append(found("R10", "mirrored_too_early", heard))
         return findings
 
     def _about_root(self, what: str, size: int) -> Finding:

@@ -9,13 +9,21 @@ from uuid import UUID
 
 from psycopg.rows import dict_row
 
-from events.errors import BadInput
+from events.errors import BadInput, RecordRejected
+from ledger.log.note import Note
 from node.asking.inquiry import Answer, Inquiry, Row
+from node.covering import covering
+from node.evidence.proven import Checkpointed, inclusion
 
 _WAS = (
     *("event_id", "log", "log_index", "leaf", "position", "effective", "mirrored_at"),
     *("state", "size", "root", "signed_at", "cosigned_by"),
 )
+_NOT_COVERED: Row = {
+    **dict.fromkeys(("size", "root", "note", "signed_at")),
+    "cosigned_by": [],
+    "cosigned": False,
+}
 _LOGS = (
     *("log", "events", "head", "missing", "size", "root", "signed_at", "cosigned_by"),
     *("not_covered", "alarms"),
@@ -24,15 +32,6 @@ _RECORD = """
 SELECT event_id, topic, origin, log_index, leaf, mirrored_at,
     topic || '/' || partition || '@' || coalesce(effect_offset, "offset") AS position
 FROM mirror.record WHERE case_id = %s AND event_id = %s
-"""
-# The smallest checkpoint that covers an index is the earliest that vouches for it.
-_COVERING = """
-SELECT size, root, signed_at, ARRAY(
-    SELECT witness FROM witness.cosignature AS by
-    WHERE (by.log, by.size) = (note.log, note.size) AND by.cosigned_at < %(until)s ORDER BY witness
-) AS cosigned_by
-FROM witness.checkpoint AS note
-WHERE log = %(log)s AND size > %(index)s AND signed_at < %(until)s ORDER BY size LIMIT 1
 """
 _HEADS = """
 SELECT topic, origin, count(*) AS events, count(DISTINCT log_index) AS places,
@@ -56,9 +55,10 @@ def was_recorded(
 ) -> Answer:
     """Return since when an event is in the ledger, and which checkpoint vouches for it.
 
-    `cosigned`: a checkpoint that covers it was signed and cosigned by the end of that day (UTC);
-    `signed`: by its own log alone; `mirrored`: only this node says that it had it by then.
-    `not_yet`: it came later. The proof itself is part of `ledger evidence`.
+    `cosigned`: a checkpoint that covers it was signed, and cosigned by another country's witness,
+    by the end of that day (UTC); `signed`: by its own log; `mirrored`: only this node says that it
+    had it by then; `not_yet`: it came later. All but the first are provisional. With --json the
+    answer holds `proof`: a tlog-proof under that checkpoint, as far as the mirror gives its root.
     """
     inquiry.require_known(case_id)
     found = _asked(inquiry, _RECORD, (case_id, event_id))
@@ -72,11 +72,13 @@ def was_recorded(
         "log": inquiry.agreement.log(record["topic"], record["origin"]),
         **_judged(inquiry, case_id, record["leaf"]),
     }
-    checkpoint = _covering(inquiry, row["log"], row["log_index"], until)
-    row |= {**checkpoint, "state": _state(row, checkpoint, until)}
+    log = (row["topic"], row["origin"])
+    checkpoint = covering(inquiry.found, inquiry.agreement, *log, row["log_index"], until)
+    row |= checkpoint or _NOT_COVERED
+    row |= {"state": _state(row, until), "proof": _proof(inquiry, row)}
     return Answer(
         columns=_WAS,
-        rows=[{name: row[name] for name in _WAS}],
+        rows=[{name: row[name] for name in (*_WAS, "proof")}],
         facts={"on": day, "recorded": row["state"] != "not_yet"},
     )
 
@@ -87,18 +89,22 @@ def _judged(inquiry: Inquiry, case_id: UUID, leaf: bytes) -> Mapping[str, Any]:
     return {"effective": lines[0]["effective"] if lines else None}
 
 
-def _covering(inquiry: Inquiry, log: str, index: int, until: datetime) -> Mapping[str, Any]:
-    """Return the first checkpoint known by a moment whose tree holds an index of a log."""
-    named = {"log": log, "index": index, "until": until}
-    rows = _asked(inquiry, _COVERING, named)
-    nothing: dict[str, Any] = {"size": None, "root": None, "signed_at": None, "cosigned_by": []}
-    return rows[0] if rows else nothing
-
-
-def _state(row: Row, checkpoint: Row, until: datetime) -> str:
-    if checkpoint["size"] is not None:
-        return "cosigned" if checkpoint["cosigned_by"] else "signed"
+def _state(row: Row, until: datetime) -> str:
+    if row["size"] is not None:
+        return "cosigned" if row["cosigned"] else "signed"
     return "mirrored" if row["mirrored_at"] < until else "not_yet"
+
+
+def _proof(inquiry: Inquiry, row: Row) -> str | None:
+    """Return the tlog-proof of an event under the checkpoint that covers it, if it can be made."""
+    if row["size"] is None:
+        return None
+    place = (row["topic"], row["origin"], row["log_index"])
+    try:
+        under = Checkpointed(row["size"], row["root"], Note.parse(row["note"].encode()))
+        return inclusion(inquiry.found.connection, *place, under).decode()
+    except RecordRejected:  # `ledger audit check` and the alarms say what does not fit
+        return None
 
 
 def integrity(inquiry: Inquiry) -> Answer:

@@ -23,6 +23,7 @@ from node.asking import (
     responsibility,
 )
 from node.asking.inquiry import Answer, Inquiry
+from node.covering import not_vouched_for
 
 
 class Question(NamedTuple):
@@ -184,6 +185,7 @@ def ask(question: Question, inquiry: Inquiry, **arguments: Any) -> dict[str, Any
         "country": inquiry.country,
         "asked_at": inquiry.now,
         "rests_on": inquiry.rests_on(arguments.get("case_id")),
+        "provisional": not_vouched_for(inquiry.found, inquiry.agreement, arguments.get("case_id")),
         "not_answered": found.not_answered,
         "facts": found.facts,
         "columns": found.columns,

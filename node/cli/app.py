@@ -42,6 +42,8 @@ NOUNS: Mapping[str, str] = {
     "worker": "The program that mirrors the topic and projects it.",
     "reactor": "The program that does what follows from the topic by itself.",
     "keystore": "The program that keeps the keys of this country.",
+    "sealer": "The program that signs how far this country's logs have come.",
+    "witness": "The program that recomputes and cosigns what other countries have signed.",
     "bench": "This project measured against the tools it stands on.",
 }
 #: `import` is a word of Python.

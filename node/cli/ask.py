@@ -184,6 +184,8 @@ def _tell(said: Mapping[str, Any]) -> None:
     for name, value in said["facts"].items():
         output.line(f"  {name.replace('_', ' ')}: {_fact(value)}")
     output.line(f"  rests on: {', '.join(said['rests_on']) or 'nothing: no place was read yet'}")
+    if said["provisional"]:
+        output.line(f"  {said['provisional']} of these events are provisional: not cosigned yet")
     for code in said["not_answered"]:
         output.line(f"{code} has not answered: its part stands in its own ledger")
 

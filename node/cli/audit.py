@@ -176,7 +176,7 @@ def _compare(
 
     where = place.find(directory, country)
     with reader(where) as ours, other_reader(other) as theirs:
-        compared = compare(ours, theirs, where.agreement.partitions)
+        compared = compare(ours, theirs, where.agreement)
     if as_json:
         output.document(compared.words())
     else:
@@ -206,14 +206,16 @@ def _replay(
     """
     from node import place
     from node.audit_replay import brief, one_step, replay, waiting
+    from node.covering import marked
     from node.reading import reader
 
-    case = output.uuid(case_id)
-    with reader(place.find(directory, country)) as found:
+    case, where = output.uuid(case_id), place.find(directory, country)
+    with reader(where) as found:
         if step is not None:
             steps = [one_step(found, case, step)]
         else:
             steps = [brief(one) for one in replay(found, case)]
+        steps = marked(found, where.agreement, case, steps)
         held = waiting(found, case)
     if as_lines:
         for one in steps:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from node.audit_compare import Compared
     from node.auditing import Audit
 
+#: So many notes are told one by one.
+_NOTES = 20
 _COLUMNS = ("rule", "words", "log", "log_index", "size", "case_id", "event_id", "position", "void")
 
 
@@ -56,9 +58,13 @@ def tell_comparison(compared: Compared) -> None:
         state = "the same events in the same order ✔" if one.equal else "✘ not the same"
         line = f"shared/{one.partition}: {one.size} events up to {one.end}: {state}"
         if one.difference is not None:
-            offset, kind = one.difference
+            offset, kind, event_id, log, index = one.difference
             line += f", first at {offset}: {kind.replace('_', ' ')}"
+            line += f", event {event_id} of {log} at {index}" if event_id else ""
         output.line(line)
+    for note in compared.notes[:_NOTES]:
+        by = f" by {note.by}" if note.by else ""
+        output.line(f"  ✘ {note.what} {note.about} {note.size}{by}: {note.kind}".replace("_", " "))
     output.line(
         f"{compared.cases} cases compared, {compared.differing} states differ;"
         f" of {compared.ahead} one country has read more"

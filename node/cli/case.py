@@ -52,6 +52,7 @@ def _show(
     """Show what this country knows of a case now, and what it has decided that still waits."""
     from node import place
     from node.cases import file_of
+    from node.covering import standing
     from node.past import file_then, past
     from node.reading import reader
 
@@ -62,6 +63,7 @@ def _show(
         else:
             then = past(found, case, as_of, where.agreement)
             file = file_then(case, then, where.agreement)
+        file |= standing(found, where.agreement, case)
     if as_json:
         output.document(file)
         return
@@ -127,6 +129,7 @@ def _history(
     """Tell everything that was recorded about a case, effective or void, each at its place."""
     from node import place
     from node.cases import history_of
+    from node.covering import marked
     from node.past import history_then, past
     from node.reading import reader
 
@@ -139,12 +142,15 @@ def _history(
             then = past(found, case, as_of, where.agreement)
             said["as_of"] = then.describes(case, where.agreement)
             events = history_then(then)
+        events = marked(found, where.agreement, case, events)
     if as_json:
         output.document({**said, "events": events})
         return
     _tell_moment(said.get("as_of"))
     columns = ("position", "event", "by", "recorded_at", "state", "says")
     output.table(columns, [[row[name] for name in columns] for row in events])
+    if waiting := sum(row["provisional"] for row in events):
+        output.line(f"{waiting} of them are provisional: no other country has cosigned them yet")
 
 
 def _tell_moment(as_of: Mapping[str, Any] | None) -> None:

@@ -95,6 +95,32 @@ def _keys(
     output.line(f"{code}: {len(made)} files made, the rest was there")
 
 
+@app.command("note-keys")
+def _note_keys(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the files are written.")],
+    *,
+    prefix: Annotated[
+        str, typer.Option(metavar="PREFIX", help="How the topics of the agreement begin.")
+    ] = "referral",
+    country: CountryOption = None,
+    as_json: Json = False,
+) -> None:
+    """Make the keys with which a country's sealer and witness sign, each in a file of mode 0400.
+
+    Prints the half that every country pins in its agreement, as `note_keys`. Safe to repeat: a
+    file that is there is kept.
+    """
+    from node.note_keys import ensure_note_keys
+
+    code = _whose(country)
+    public = ensure_note_keys(folder, prefix, code, begin=f"{code.lower()}-")
+    if as_json:
+        output.document({"country": code, "note_keys": list(public)})
+        return
+    for key in public:
+        output.line(key)
+
+
 @app.command("logins")
 def _logins(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the files are written.")],

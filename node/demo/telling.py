@@ -38,7 +38,7 @@ class Telling:
         self._console.print(
             f"Apache Kafka {kafka} and PostgreSQL {postgresql} run, both real, {seconds:.1f} s."
             " Each country has\n"
-            "its own database and keys, a relay, a worker, a keystore and a reactor.",
+            "its own database and keys, and six programs.",
             style="dim",
             soft_wrap=True,
         )

@@ -16,10 +16,9 @@ from events.errors import CaseUnknown, ServiceUnavailable
 from events.stamp import NOTHING_SEEN
 from ledger.case.case import Topic
 from ledger.log.note import Note
-from ledger.log.proof import Proof
 from node.evidence.granted import GrantedKey
 from node.evidence.papers import schema_files, trust_files
-from node.evidence.proven import Counted, ProvenLog
+from node.evidence.proven import Counted, ProvenLog, proven_in
 
 _RECORDS: LiteralString = """
 SELECT topic, origin, log_index, partition, "offset", version, event_id, ce_type, leaf, value,
@@ -132,8 +131,7 @@ class CaseBundle:
 
 def proof_of(log: ProvenLog, index: int) -> bytes:
     """Return the tlog-proof of an entry under the newest checkpoint."""
-    path = tuple(log.tree.inclusion(index, log.newest.size))
-    return Proof(index, path, Note.parse(log.newest.note)).render()
+    return proven_in(log.tree, index, Note.parse(log.newest.note))
 
 
 def _divided(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NamedTuple
 
 from psycopg import Connection
 from psycopg.rows import tuple_row
@@ -16,6 +16,7 @@ from ledger.log.cosignature import cosigned_at
 from ledger.log.lines import encoded
 from ledger.log.note import Note
 from ledger.log.policy import Policy, checked
+from ledger.log.proof import Proof
 from ledger.log.tree import Tree
 from node.evidence.trust import origin_of, policy_of
 
@@ -78,11 +79,7 @@ class ProvenLog:
             )
         tree = Tree(_leaves(connection, topic, origin, newest.size))
         if (tree.size, tree.root()) != (newest.size, newest.root):
-            raise RecordRejected(
-                f"log {log}: the mirror does not give the root of its checkpoint {newest.size}:"
-                " nothing can be proven; look into docs/runbooks/tampering.md",
-                rule="root_differs",
-            )
+            raise _other_root(log, newest.size)
         return cls(log, topic, origin, policy, newest, tree, {newest.size: newest})
 
     def around(self, connection: Connection[Any], index: int) -> tuple[Counted | None, Counted]:
@@ -101,6 +98,40 @@ class ProvenLog:
                 lines = [f"old {before}", *map(encoded, self.tree.consistency(before, size)), ""]
                 yield f"consistency/{self.name}/{before}-{size}.txt", "\n".join(lines).encode()
             before = size
+
+
+class Checkpointed(NamedTuple):
+    """A signed checkpoint, whoever has cosigned it."""
+
+    size: int
+    root: bytes
+    note: Note
+
+
+def inclusion(
+    connection: Connection[Any], topic: str, origin: str, index: int, under: Checkpointed
+) -> bytes:
+    """Return the tlog-proof of an entry under a checkpoint.
+
+    HistoryGap or RecordRejected if the mirror does not hold what the checkpoint is about.
+    """
+    tree = Tree(_leaves(connection, topic, origin, under.size))
+    if (tree.size, tree.root()) != (under.size, under.root):
+        raise _other_root(f"of {origin} ({topic})", under.size)
+    return proven_in(tree, index, under.note)
+
+
+def proven_in(tree: Tree, index: int, note: Note) -> bytes:
+    """Return the tlog-proof of an entry of a whole tree, under its checkpoint."""
+    return Proof(index, tuple(tree.inclusion(index, tree.size)), note).render()
+
+
+def _other_root(log: str, size: int) -> RecordRejected:
+    return RecordRejected(
+        f"log {log}: the mirror does not give the root of its checkpoint {size}: nothing can be"
+        " proven; look into docs/runbooks/tampering.md",
+        rule="root_differs",
+    )
 
 
 def has_entries(connection: Connection[Any], agreement: Agreement, log: str) -> bool:

@@ -12,6 +12,7 @@ import psycopg
 
 from node.home import Home
 from node.plaintext.parts import Unreadable
+from node.told import TOLD
 
 _PACKS_PAGES = "its WAL may hold packed pages (wal_compression): turn it off, then make new ones"
 _KAFKA = "this Kafka keeps its files elsewhere: name its data folder with --also"
@@ -21,7 +22,7 @@ _POSTGRES = "this PostgreSQL keeps its files elsewhere: name its data folder wit
 def metrics(running: Mapping[str, Any] | None) -> Iterator[tuple[str, bytes] | Unreadable]:
     """Return what each program tells at /metrics, under the name it is found by."""
     for country, programs in sorted(((running or {}).get("countries") or {}).items()):
-        named = {name: programs[name] for name in ("relay", "keystore", "reactor")}
+        named = {name: programs[name] for name in TOLD if name != "worker"}
         for number, worker in enumerate(programs["workers"], 1):
             named[f"worker-{number}"] = worker
         for name, program in named.items():

@@ -10,33 +10,24 @@ from node.embedded.broker import PROPERTIES
 from node.embedded.jars import KAFKA_VERSION
 from node.embedded.listeners import SECURED
 from node.home import ROLES
-from node.settings import (
-    KeystoreSettings,
-    ReactorSettings,
-    RelaySettings,
-    VerbSettings,
-    WorkerSettings,
-    names_of,
-)
+from node.note_keys import NOTE_KEYS
+from node.settings import VerbSettings, names_of
+from node.told import TOLD
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES = COMPOSE["services"]
-KINDS = {
-    "relay": RelaySettings,
-    "worker": WorkerSettings,
-    "keystore": KeystoreSettings,
-    "reactor": ReactorSettings,
-}
+KINDS = {name: one.settings for name, one in TOLD.items()}
 PROGRAMS = {name: s for name, s in SERVICES.items() if name.partition("-")[0] in KINDS}
 ON_TOPICS = {name: s for name, s in PROGRAMS.items() if not name.startswith("keystore")}
 #: What each program is in its country's database.
-AS = {"relay": "relay", "worker": "project", "keystore": "keystore", "reactor": "append"}
+AS = {name: one.role for name, one in TOLD.items()}
 #: Who is told a secret of its country, beside its own logins.
 TOLD = {
     "log-key": {"relay"},
     "national-key": {"worker", "keystore", "reactor"},
     "kek": {"keystore"},
+    **{name: {key.program} for name, key in NOTE_KEYS.items()},
 }
 EXACT = re.compile(r"[\w./-]+:v?\d+\.\d+(\.\d+)?(-[a-z]+)*(@sha256:[0-9a-f]{64})?")
 
@@ -147,6 +138,18 @@ def test_the_reactor_and_nobody_else_asks_the_keystore_over_its_socket():
         }
         assert {f"keystore-{country}", f"reactor-{country}"} == sharing
         assert SERVICES[f"reactor-{country}"]["environment"]["LEDGER_KEYSTORE"] == where
+
+
+def test_what_a_program_signed_last_is_on_a_volume_of_its_own():
+    """A database that is restored, or taken over, brings no other history with it."""
+    for country in ("kz", "kg"):
+        for program in (one for one in KINDS if "LEDGER_HEADS" in names_of(KINDS[one])):
+            name = f"{program}-{country}"
+            folder = str(Path(SERVICES[name]["environment"]["LEDGER_HEADS"]).parent)
+            assert [f"{name}:{folder}"] == SERVICES[name]["volumes"]
+            files = SERVICES[name]["environment"]["LEDGER_NOTE_KEYS"].split(",")
+            assert {f"/run/secrets/{country}-{key}" for key, of in NOTE_KEYS.items()
+                    if of.program == program} == set(files)  # fmt: skip
 
 
 def test_the_image_has_the_folders_of_the_volumes_for_the_account_that_it_runs_as():

@@ -55,24 +55,11 @@ def decisions() -> list[str]:
 
 
 def settings() -> list[str]:
-    from node.settings import (
-        KeystoreSettings,
-        ReactorSettings,
-        RelaySettings,
-        UpSettings,
-        VerbSettings,
-        WorkerSettings,
-        names_of,
-    )
+    from node.settings import UpSettings, VerbSettings, names_of
+    from node.told import TOLD
 
-    programs = {
-        "relay": RelaySettings,
-        "worker": WorkerSettings,
-        "reactor": ReactorSettings,
-        "keystore": KeystoreSettings,
-        "up, demo": UpSettings,
-        "verbs": VerbSettings,
-    }
+    programs = {name: one.settings for name, one in TOLD.items()}
+    programs |= {"up, demo": UpSettings, "verbs": VerbSettings}
     meant: dict[str, dict[str, list[str]]] = {}
     for program, kind in programs.items():
         for name, meaning in names_of(kind).items():
@@ -87,7 +74,7 @@ def settings() -> list[str]:
 def metrics() -> list[str]:
     from prometheus_client import CollectorRegistry
 
-    from consumers import measures, release_measures
+    from consumers import alarms, measures, release_measures, witness_measures
     from ledger.keys import measures as key_measures
     from ledger.relaying.metrics import RelayMetrics
     from node.children import ChildrenWaiting
@@ -99,6 +86,7 @@ def metrics() -> list[str]:
     worker = [one for one in vars(measures).values() if hasattr(one, "_labelnames")]
     found["worker"] = [family for one in worker for family in one.collect()]
     of = {"reactor": release_measures, "keystore": key_measures}
+    of |= {"sealer, witness": alarms, "witness": witness_measures}
     for program, module in of.items():
         own = [one for one in vars(module).values() if hasattr(one, "_labelnames")]
         found[program] = [family for one in own for family in one.collect()]

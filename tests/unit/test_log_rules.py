@@ -42,7 +42,7 @@ class Log:
             tree.append(log.leaves[-1].heard.leaf)
             if tree.size in sizes:
                 at = NOON + place * SECOND + 2 * SECOND
-                log.known.append(Known(tree.size, tree.root, True, at, at, at))
+                log.known.append(Known(tree.size, tree.root, True, True, at, at, at))
         return log
 
     def add(self, place: int, value: bytes) -> None:

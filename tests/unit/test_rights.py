@@ -68,9 +68,15 @@ def test_what_destroys_is_granted_to_nobody(operation):
     assert Operation[operation] not in {right.operation for right in RIGHTS}
 
 
-def test_an_auditor_sees_the_shared_topic_only():
+def test_an_auditor_sees_what_is_shared_and_what_was_signed_of_it_only():
     names = {right.name for right in of("auditor") if right.kind is Kind.TOPIC}
-    assert names == {AGREEMENT.shared_topic}
+    assert names == {AGREEMENT.shared_topic, AGREEMENT.checkpoints_topic}
+
+
+@pytest.mark.parametrize("user", ["KZ-sealer", "KZ-witness"])
+def test_who_signs_notes_reads_and_writes_no_event(user):
+    national = AGREEMENT.national_checkpoints_topic("KZ")
+    assert {right.name for right in of(user)} == {AGREEMENT.checkpoints_topic, national}
 
 
 @pytest.mark.parametrize("topics", [(Topic.SHARED,), (Topic.NATIONAL,), tuple(Topic)])

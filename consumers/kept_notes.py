@@ -1,0 +1,172 @@
+"""Notes that were found good, kept in the database; two that cannot both be true are a fault."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, LiteralString, NamedTuple
+
+from psycopg import Connection
+from psycopg.rows import tuple_row
+
+from consumers.trust import Ordered, Signed
+from events.errors import RecordRejected
+from ledger.log.checkpoint import Checkpoint, signed_checkpoint
+from ledger.log.cosignature import cosigned_at
+from ledger.log.faults import Fault
+from ledger.log.heads import Head
+from ledger.log.note import Note, SignatureLine, Verifier
+
+_ADD: LiteralString = """
+INSERT INTO witness.checkpoint (log, size, root, note) VALUES (%b, %b, %b, %b)
+ON CONFLICT DO NOTHING
+"""
+_THERE: LiteralString = "SELECT root, note FROM witness.checkpoint WHERE log = %b AND size = %b"
+_MERGE: LiteralString = "UPDATE witness.checkpoint SET note = %b WHERE log = %b AND size = %b"
+_COSIGNED: LiteralString = """
+INSERT INTO witness.cosignature (log, size, witness, cosigned_at)
+VALUES (%b, %b, %b, to_timestamp(%b)) ON CONFLICT DO NOTHING
+"""
+_IS_COSIGNED: LiteralString = """
+SELECT FROM witness.cosignature WHERE log = %b AND size = %b AND witness = %b
+"""
+_ADD_ORDER: LiteralString = """
+INSERT INTO witness.order_note (country, partition, size, root, note) VALUES (%b, %b, %b, %b, %b)
+ON CONFLICT DO NOTHING
+"""
+_ORDER: LiteralString = """
+SELECT root FROM witness.order_note WHERE country = %b AND partition = %b AND size = %b
+"""
+_NEWEST_ORDERS: LiteralString = """
+SELECT DISTINCT ON (country, partition) country, partition, size, root FROM witness.order_note
+ORDER BY country, partition, size DESC
+"""
+_POSITION: LiteralString = "SELECT topic_id, next_offset FROM witness.position WHERE topic = %b"
+_MOVE: LiteralString = """
+INSERT INTO witness.position (topic, topic_id, next_offset) VALUES (%b, %b, %b)
+ON CONFLICT (topic) DO UPDATE
+SET topic_id = excluded.topic_id, next_offset = excluded.next_offset
+"""
+_OPEN: LiteralString = """
+SELECT DISTINCT log, partition, rule FROM witness.alarm WHERE resolved_at IS NULL
+"""
+
+
+class Alarm(NamedTuple):
+    """A fault that nobody has resolved yet."""
+
+    log: str
+    partition: int | None
+    rule: str
+
+
+def keep_checkpoint(database: Connection[Any], signed: Signed) -> bool | Fault:
+    """Keep a checkpoint and its cosignatures; say whether its size is new, or why it cannot be."""
+    log, size, root = signed.checkpoint.origin, signed.checkpoint.size, signed.checkpoint.root
+    row = (log, size, root, signed.note.render().decode())
+    is_new = database.execute(_ADD, row, prepare=True).rowcount == 1
+    if not is_new:
+        cursor = database.cursor(row_factory=tuple_row)
+        there = cursor.execute(_THERE, (log, size), prepare=True).fetchone()
+        assert there is not None
+        if there[0] != root:
+            return Fault("fork", log, size=size)
+        merged = _merged(there[1], signed.note)
+        if merged != there[1]:
+            database.execute(_MERGE, (merged, log, size), prepare=True)
+    for line in signed.cosignatures:
+        keep_cosignature(database, log, size, line)
+    return is_new
+
+
+def keep_cosignature(database: Connection[Any], log: str, size: int, line: SignatureLine) -> None:
+    """Keep when a witness has cosigned; the first time counts."""
+    row = (log, size, line.name, cosigned_at(line))
+    database.execute(_COSIGNED, row, prepare=True)
+
+
+def is_cosigned(database: Connection[Any], log: str, size: int, witness: str) -> bool:
+    """Say whether it is known here that a witness has cosigned a size of a log."""
+    found = database.execute(_IS_COSIGNED, (log, size, witness), prepare=True)
+    return found.fetchone() is not None
+
+
+def note_of(
+    database: Connection[Any], checkpoint: Checkpoint, sealers: Sequence[Verifier]
+) -> Note | None:
+    """Return the note of a checkpoint with every cosignature that is known here.
+
+    None if it is not here, or what is here is not what its log has signed.
+    """
+    cursor = database.cursor(row_factory=tuple_row)
+    asked = (checkpoint.origin, checkpoint.size)
+    row = cursor.execute(_THERE, asked, prepare=True).fetchone()
+    try:
+        note = Note.parse(row[1].encode()) if row is not None else None
+        fits = note is not None and signed_checkpoint(note, sealers) == checkpoint
+    except RecordRejected:
+        return None
+    return note if fits else None
+
+
+def keep_cosigned(
+    database: Connection[Any], checkpoint: Checkpoint, note: Note, line: SignatureLine
+) -> None:
+    """Keep a cosignature of a checkpoint that is here, beside it and under its note."""
+    log, size = checkpoint.origin, checkpoint.size
+    merged = _merged(note.render().decode(), note.with_signatures([line]))
+    with database.transaction():
+        database.execute(_MERGE, (merged, log, size), prepare=True)
+        keep_cosignature(database, log, size, line)
+
+
+def keep_order(database: Connection[Any], ordered: Ordered) -> list[Fault]:
+    """Keep what a country says of every partition; return what it has said otherwise before."""
+    faults, note = [], ordered.note.render().decode()
+    for partition, (size, root) in enumerate(ordered.order.heads):
+        row = (ordered.country, partition, size, root, note)
+        if database.execute(_ADD_ORDER, row, prepare=True).rowcount == 1:
+            continue
+        cursor = database.cursor(row_factory=tuple_row)
+        there = cursor.execute(_ORDER, row[:3], prepare=True).fetchone()
+        if there is not None and there[0] != root:
+            fault = Fault("order_differs", ordered.order.name, partition=partition, size=size)
+            faults.append(fault)
+    return faults
+
+
+def newest_orders(database: Connection[Any]) -> list[tuple[str, int, Head]]:
+    """Return what each country has said last of each partition: country, partition, head."""
+    cursor = database.cursor(row_factory=tuple_row)
+    rows = cursor.execute(_NEWEST_ORDERS).fetchall()
+    return [(country, partition, Head(size, root)) for country, partition, size, root in rows]
+
+
+def position(database: Connection[Any], topic: str) -> tuple[Any, int] | None:
+    """Return the id of a topic of notes, and the offset that is read next."""
+    cursor = database.cursor(row_factory=tuple_row)
+    row = cursor.execute(_POSITION, (topic,)).fetchone()
+    return (row[0], row[1]) if row is not None else None
+
+
+def move(database: Connection[Any], topic: str, topic_id: Any, next_offset: int) -> None:
+    """Keep how far a topic of notes was read."""
+    database.execute(_MOVE, (topic, topic_id, next_offset), prepare=True)
+
+
+def open_alarms(database: Connection[Any]) -> set[Alarm]:
+    """Return the faults that nobody has resolved yet."""
+    cursor = database.cursor(row_factory=tuple_row)
+    return {Alarm(*row) for row in cursor.execute(_OPEN, prepare=True)}
+
+
+def _merged(there: str, fresh: Note) -> str:
+    """Return a note with the lines of another that it lacks; the first of each key stays."""
+    try:
+        note = Note.parse(there.encode())
+    except RecordRejected:  # nobody but a superuser can have changed it
+        return fresh.render().decode()
+    if note.text != fresh.text:  # other extension lines: a signature of one is none of the other
+        return there
+    known = {(line.name, line.key_id) for line in note.signatures}
+    lines = [one for one in fresh.signatures if (one.name, one.key_id) not in known]
+    return note.with_signatures(lines).render().decode() if lines else there
