@@ -36,6 +36,7 @@ BENCHMARKS: Mapping[str, str] = {
     "import": "importing:run",
     "relay": "relaying:run",
     "live-projection": "projecting:run",
+    "catch-up": "catching_up:run",
     "rebuild": "rebuilding:run",
     "visible-40": "visible:at_40",
     "visible-400": "visible:at_400",

@@ -19,6 +19,7 @@ from ledger.log.rules import WITHIN
 from node.audit_cases import CaseAudit, Counts
 from node.audit_logs import LogSeen, Pinned, check_log, check_orders, logs_of
 from node.audit_places import check_places
+from node.audit_receipts import check_receipt
 from node.reading import Reader
 
 #: Rules that are checked here, in order.
@@ -107,6 +108,7 @@ def check(
             audit.logs.append(one) if isinstance(one, LogSeen) else audit.take([one])
     audit.take(check_orders(reading, pinned.agreement))
     audit.take(check_places(reading, pinned.agreement, pinned.tolerance))
+    audit.take(check_receipt(reading, pinned.agreement))
     cases = CaseAudit(reading, pinned.agreement, keys=keys, within=within)
     audit.counts = cases.counts
     audit.take(cases.findings(audit.judged_at))
