@@ -20,7 +20,7 @@ from events.errors import Misconfigured
 
 PREFIX = "LEDGER_"
 #: Settings whose value may stand in a file named by `<NAME>_FILE`.
-SECRETS = frozenset({"pg", "kafka_password", "kek"})
+SECRETS = frozenset({"pg", "pg_append", "kafka_password", "kek"})
 
 #: Addresses that no wire leaves: `127.0.0.1:9092`, `localhost:9092,[::1]:9093`.
 _LOOPBACK = r"(?:127\.\d+\.\d+\.\d+|localhost|\[::1\])(?::\d+)?"
@@ -186,6 +186,19 @@ class SealerSettings(NoteSettings):
 class WitnessSettings(NoteSettings):
     """Settings of `ledger witness run`."""
 
+    witness_host: str = Field("127.0.0.1", description="Address of POST /add-checkpoint.")
+    witness_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Port of POST /add-checkpoint, for logs that ask for cosignatures; or none.",
+    )
+    third_parties: str = Field(
+        "",
+        description="Witnesses beyond the agreement that cosign the country's shared log:"
+        " `URL KEY` each, separated by commas.",
+    )
+
 
 class UpSettings(KafkaSettings):
     """Settings of `ledger up` and `ledger demo`."""
@@ -212,6 +225,11 @@ class VerbSettings(KafkaSettings):
     )
     pg: SecretStr | None = Field(
         None, description="PostgreSQL: connection URL of the country's database."
+    )
+    pg_append: SecretStr | None = Field(
+        None,
+        description="The same as a login of role `append`, for verbs that act as another role and"
+        " record that they do: rebuild, retry, rotate, resolve.",
     )
 
 
