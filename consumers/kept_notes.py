@@ -27,6 +27,10 @@ _COSIGNED: LiteralString = """
 INSERT INTO witness.cosignature (log, size, witness, cosigned_at)
 VALUES (%b, %b, %b, to_timestamp(%b)) ON CONFLICT DO NOTHING
 """
+_IS_OLD: LiteralString = """
+SELECT min(signed_at) < now() - %b * interval '1 second' FROM witness.checkpoint
+WHERE log = %b AND size > %b
+"""
 _IS_COSIGNED: LiteralString = """
 SELECT FROM witness.cosignature WHERE log = %b AND size = %b AND witness = %b
 """
@@ -85,6 +89,12 @@ def is_cosigned(database: Connection[Any], log: str, size: int, witness: str) ->
     """Say whether it is known here that a witness has cosigned a size of a log."""
     found = database.execute(_IS_COSIGNED, (log, size, witness), prepare=True)
     return found.fetchone() is not None
+
+
+def is_outdated(database: Connection[Any], log: str, size: int, *, since_s: float) -> bool:
+    """Say whether a larger checkpoint has been known here for so many seconds."""
+    row = database.execute(_IS_OLD, (since_s, log, size), prepare=True).fetchone()
+    return row is not None and row[0] is True
 
 
 def note_of(

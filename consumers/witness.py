@@ -42,6 +42,8 @@ log = structlog.get_logger()
 
 #: So long it waits for notes before it looks at its mirror again.
 _POLL_MS: Final = 250
+#: Where so many notes come at once there are more.
+_MANY: Final = 100
 _ANOTHER_S: Final = 1.0
 _MINE: LiteralString = "SELECT pg_try_advisory_lock(hashtextextended('ledger.witness', 0))"
 
@@ -185,9 +187,13 @@ class Witness:
         if not self._readers:
             self._open_readers(database)
         waits = [_POLL_MS, *[0] * len(self._readers)]
+        is_level = True
         for reader, wait_ms in zip(self._readers, waits, strict=False):
-            self.take(database, reader.topic.name, reader.topic_id, list(reader.poll(wait_ms)))
-        self.go_on(database)
+            found = list(reader.poll(wait_ms))
+            self.take(database, reader.topic.name, reader.topic_id, found)
+            is_level = is_level and len(found) < _MANY
+        if is_level:  # or something would be cosigned that is long outdated
+            self.go_on(database)
 
     def go_on(self, database: Connection[Any]) -> None:
         """Compare, cosign and sign what the mirror and the notes that were taken in allow."""

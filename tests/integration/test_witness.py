@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from consumers.note_mail import NoteTopic, Read
-from consumers.witnessed_log import AGAIN_S, MISSING_S, SILENT_S
+from consumers.witnessed_log import AGAIN_S, MISSING_S, OUTDATED_S, SILENT_S
 from events.contract import witness_name
 from events.errors import Misconfigured
 from ledger.log.checkpoint import Checkpoint
@@ -269,6 +269,22 @@ def test_a_repeated_checkpoint_is_cosigned_with_a_new_time(kg):
     kg.clock.at += AGAIN_S
     kg.looks()
     assert [4, 4] == kg.cosigned("KZ")
+
+
+def test_of_a_log_that_has_gone_further_long_ago_nothing_old_is_cosigned(kg):
+    """With the time of now, the next event would look backdated: it was decided before."""
+    events = of_kz(6)
+    kg.mirrors(*events[:4])
+    kg.hears(head(events, 4), head(events, 6))
+    kg.database.run(
+        "UPDATE witness.checkpoint SET signed_at = now() - %s * interval '1 second' WHERE size = 6",
+        OUTDATED_S + 1,
+    )
+    kg.looks()
+    assert [] == kg.cosigned("KZ")
+    kg.mirrors(*events[4:])
+    kg.looks()
+    assert [6] == kg.cosigned("KZ")
 
 
 def test_witnesses_do_not_answer_each_other_for_ever(kg):
