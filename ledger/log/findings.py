@@ -22,6 +22,10 @@ WORDS: Mapping[tuple[str, str], str] = {
     ("R1", "version_gap"): "an event's version is not the next one of its country in this case",
     ("R1", "root_differs"): "the root that was signed is not the root of the events that are here",
     ("R1", "note_differs"): "a checkpoint stands here otherwise than its country signed it",
+    (
+        "R1",
+        "commitment_differs",
+    ): "a day's commitment to a national log is not what was signed then",
     ("R1", "cosignature_differs"): "a cosignature stands here otherwise than its witness made it",
     ("R1", "withheld"): "a checkpoint counts more events than have arrived",
     ("R2", "seen_unknown"): "an event names as seen what is no earlier shared event of its case",
