@@ -36,6 +36,7 @@ BENCHMARKS: Mapping[str, str] = {
     "import": "importing:run",
     "relay": "relaying:run",
     "live-projection": "projecting:run",
+    "catch-up": "catching_up:run",
     "rebuild": "rebuilding:run",
     "visible-40": "visible:at_40",
     "visible-400": "visible:at_400",
@@ -43,6 +44,7 @@ BENCHMARKS: Mapping[str, str] = {
     "seal": "sealing:run",
     "tree": "tree:run",
     "verify-1m": "verifying:run",
+    "as-of": "as_of:run",
     "kills": "kills:run",
 }
 #: Only run when named: it takes longer and measures no speed.

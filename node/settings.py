@@ -229,7 +229,7 @@ class VerbSettings(KafkaSettings):
     pg_append: SecretStr | None = Field(
         None,
         description="The same as a login of role `append`, for verbs that act as another role and"
-        " record that they do: rebuild, retry, rotate.",
+        " record that they do: rebuild, retry, rotate, resolve.",
     )
 
 
