@@ -46,6 +46,9 @@ class Agreement:
     #: Partitions of every event topic; frozen, because another number moves cases.
     partitions: int
     countries: Mapping[str, Country]
+    #: Which schemas it began with: the SHA-256 of the first lines of RELEASED, in hex. Empty:
+    #: nobody wrote that down, and every schema of a release counts (events/schema_pin.py).
+    schemas: str = ""
 
     @property
     def shared_topic(self) -> str:
@@ -114,6 +117,7 @@ class Agreement:
             prefix=table["prefix"],
             partitions=int(table["partitions"]),
             countries=countries,
+            schemas=str(table.get("schemas", "")),
         )
 
     def render(self) -> str:
@@ -122,6 +126,7 @@ class Agreement:
             f'name = "{self.name}"',
             f'prefix = "{self.prefix}"',
             f"partitions = {self.partitions}",
+            *([f'schemas = "{self.schemas}"'] if self.schemas else []),
         ]
         for country in self.countries.values():
             lines += [

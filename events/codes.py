@@ -99,6 +99,14 @@ class RetentionGround(StrEnum):
     LEGAL_CLAIM = "legal_claim"
 
 
+class KeyKind(StrEnum):
+    """What a key of the node is for; national only."""
+
+    UNKNOWN = "UNKNOWN"
+    KEY_ENCRYPTION = "key_encryption"
+    NATIONAL = "national"
+
+
 class Role(StrEnum):
     """Role held when deciding. The first six are neutral: only they stand on shared events."""
 

@@ -24,6 +24,9 @@ MAX_BATCH_BYTES: Final = 1_048_576
 NATIONAL_EVENT: Final = "NationalEvent"
 
 _SIGNED: Final = b"referral/event/v1\0"
+_REGISTER: Final = b"referral/register/v1\0"
+#: UUID version of a register: RFC 9562 leaves the other bits to whoever makes it.
+REGISTER_VERSION: Final = 8
 
 #: Settings of every event topic: a permanent ledger, never compacted (reference/kafka.md §4.4).
 TOPIC_SETTINGS: Mapping[str, str] = {
@@ -76,6 +79,23 @@ def partition_of(case_id: UUID, partitions: int) -> int:
     Always passed explicitly, because the default partitioners of Kafka clients disagree.
     """
     return int.from_bytes(sha256(case_id.bytes).digest()[:8], "big") % partitions
+
+
+def register_id(prefix: str) -> UUID:
+    """Return what stands for a case in events about the ledger itself: the agreement's register.
+
+    SHA-256("referral/register/v1" NUL prefix), its first 16 bytes made a UUID of version 8. Cases
+    are of version 4, so no case can be one, and everybody sees which is which.
+    """
+    raw = bytearray(sha256(_REGISTER + prefix.encode()).digest()[:16])
+    raw[6] = REGISTER_VERSION << 4 | raw[6] & 15
+    raw[8] = 0b10 << 6 | raw[8] & 63
+    return UUID(bytes=bytes(raw))
+
+
+def is_register(case_id: UUID) -> bool:
+    """Say whether an id stands for a register and no case."""
+    return case_id.version == REGISTER_VERSION
 
 
 def shared_topic(prefix: str) -> str:

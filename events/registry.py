@@ -22,6 +22,7 @@ import events.case
 import events.consent
 import events.data
 import events.erasure
+import events.governance
 import events.referral
 import events.transfer
 from events.errors import Misconfigured
@@ -41,6 +42,7 @@ CLASSES: Mapping[str, type[Event]] = {
         events.access,
         events.block,
         events.erasure,
+        events.governance,
     )
     for name, found in vars(module).items()
     if isinstance(found, type) and issubclass(found, Event) and found is not Event

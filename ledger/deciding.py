@@ -26,6 +26,7 @@ from ledger.recorder import Append, Keyed
 from ledger.request import Request
 from ledger.snapshot import Snapshot
 from ledger.store import Store
+from ledger.writing_with import WrittenWith
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +51,11 @@ class Decider:
         sealer: Sealer | None = None,
         *,
         partitions: int,
+        written_with: WrittenWith | None = None,
     ) -> None:
         self._store = store
         self._partitions = partitions
+        self._written_with = written_with
         self._sealer = sealer
         self._countries = countries
         self._clock = clock
@@ -83,6 +86,8 @@ class Decider:
             made += fresh
         _require_permitted(seen, [one for one, _ in made])
         self._require_undisputed(seen, [one for one, _ in made])
+        if self._written_with is not None:
+            self._written_with.require([one for one, _ in made])
         return _plan(request, history, made)
 
     def _require_undisputed(self, seen: Snapshot, made: list[Recorded]) -> None:

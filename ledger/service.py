@@ -12,7 +12,9 @@ from uuid_utils.compat import uuid7
 
 from events.agreement import Agreement
 from events.codes import DataScope, Purpose
+from events.contract import register_id
 from events.errors import Misconfigured
+from events.schema_pin import began_with
 from events.stamp import Actor
 from ledger.bulk import Answer, record_many
 from ledger.case.access import access_data
@@ -25,7 +27,9 @@ from ledger.keys.national import NationalKeys
 from ledger.keys.sealing import Opened, Sealer
 from ledger.receipt import Receipt
 from ledger.request import Request, decision
+from ledger.snapshot import CaseReader
 from ledger.store import Store
+from ledger.writing_with import WrittenWith
 
 P = ParamSpec("P")
 
@@ -70,9 +74,22 @@ class Ledger:
 
     def __init__(self, settings: LedgerSettings, store: Store) -> None:
         countries = frozenset(settings.agreement.countries)
-        partitions = settings.agreement.partitions
-        decider = Decider(store, countries, settings.clock, settings.sealer, partitions=partitions)
         histories = Histories(settings.country, most=settings.histories)
+        written_with = WrittenWith(
+            CaseReader(store, histories),
+            settings.country,
+            register_id(settings.agreement.prefix),
+            began_with(settings.agreement.schemas),
+        )
+        partitions = settings.agreement.partitions
+        decider = Decider(
+            store,
+            countries,
+            settings.clock,
+            settings.sealer,
+            partitions=partitions,
+            written_with=written_with,
+        )
         self._sealer = settings.sealer
         self._commands = Commands(store, histories, decider, partitions=partitions)
 

@@ -11,18 +11,20 @@ from uuid import UUID
 
 from events.agreement import Agreement
 from events.codec import Stamp, decode, read_stamp
-from events.contract import log_name
+from events.contract import is_register, log_name
 from events.data import KeysReleased
 from events.errors import RecordRejected, UnknownSchema
+from events.schema_pin import began_with
 from events.stamp import NOTHING_SEEN, Event
 from ledger.case.case import Topic
 from ledger.keys.national import NationalKeys, opened
 from ledger.log.findings import Finding, Heard, found
 from ledger.log.rule_order import OrderRules
-from ledger.log.rule_schema import check_schema
+from ledger.log.rule_schema import SchemaRules
 from ledger.log.rules import WITHIN, CaseRules
 from node.audit_models import ModelRules, Read, Shown, States, lines_from_nothing, parked_in
 from node.reading import Reader
+from node.register import lines
 
 
 @dataclass(slots=True)
@@ -76,13 +78,19 @@ class CaseAudit:
         self._keys = keys
         self._within = within
         self._parked = parked_in(reading)
+        self._schemas = SchemaRules(began_with(agreement.schemas), opens=keys is not None)
+        for line in lines(reading, agreement):
+            if line.event is not None:
+                log = log_name(self._topics[line.topic], line.origin)
+                shared = line.topic == Topic.SHARED
+                self._schemas.learn(log, line.log_index, line.event, shared=shared)
         self.counts = Counts()
 
     def findings(self, until: datetime) -> Iterator[Finding]:
         """Yield what breaks a rule, case by case; what had to come had to come by an instant."""
         states = States(self._reading)
         for case_id, rows in groupby(self._rows(), key=lambda one: one.case_id):
-            self.counts.cases += 1
+            self.counts.cases += not is_register(case_id)
             rules, order = CaseRules(case_id, self._within), OrderRules()
             models = ModelRules(case_id, self._keys, self._parked)
             for row in rows:
@@ -125,7 +133,7 @@ class CaseAudit:
         except RecordRejected:
             said = _stamp(row)
         heard = Heard(said, row.leaf, *place)
-        findings = [*check_schema(heard, row.value)]
+        findings = [*self._schemas.check(heard, row.value)]
         if unknown and event is not None:  # inside of its envelope
             findings.append(found("R8", "schema_unknown", heard))
         return heard, findings

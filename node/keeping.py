@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +38,7 @@ _DESTROYED = """
 SELECT case_id, grant_id FROM {schema}.releases WHERE state = 'destroyed' AND recipient = %s
 """
 _KNOWN = "SELECT FROM keystore.kek WHERE kek_id = %s AND retired_at IS NULL"
+_OTHERS = "SELECT kek_id FROM keystore.kek WHERE kek_id <> %s AND retired_at IS NULL ORDER BY 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +122,15 @@ def mend(settings: KeystoreSettings) -> tuple[int, int]:
         return made, len(vault.unfinished())
 
 
-def rotate(settings: KeystoreSettings) -> Rotated:
+def rotate(
+    settings: KeystoreSettings,
+    announce: Callable[[Collection[bytes], bytes], object] = lambda _retired, _current: None,
+) -> Rotated:
     """Wrap every key set under the present key-encryption key, and retire the others.
 
-    KekWrong unless the keystore has been started with the present key: it would find sets under
-    a key that it does not know.
+    `announce` is told the names of those and of the present one before, if there are any; if it
+    raises, nothing is wrapped. KekWrong unless the keystore has been started with the present key:
+    it would find sets under a key that it does not know.
     """
     from ledger.keys.connections import Connections
     from node.run_keystore import key_chain
@@ -133,12 +138,15 @@ def rotate(settings: KeystoreSettings) -> Rotated:
     dsn, chain = settings.pg.get_secret_value(), key_chain(settings)
     with closing(Connections(dsn)) as connections, connections.reading() as database:
         known = database.execute(_KNOWN, (chain.current.id,)).rowcount
+        others = [name for (name,) in database.execute(_OTHERS, (chain.current.id,))]
     if not known:
         raise KekWrong(
             f"no keystore was ever started with key-encryption key {chain.current.id.hex()}: start"
             " it with this key and the one before, then rotate"
         )
     with _vault(settings) as vault:
+        if others:
+            announce(others, chain.current.id)
         return vault.rotate()
 
 

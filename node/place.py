@@ -40,9 +40,12 @@ class Place:
     keystore: Path | None = None
     national_key: Path | None = None
     _dsn: str | None = None
+    _append_dsn: str | None = None
 
     def dsn(self, role: str) -> str:
         """Return the connection URL for a role of node/home.py in the country's database."""
+        if self.home is None and role == "append" and self._append_dsn is not None:
+            return self._append_dsn
         if self.home is None:
             assert self._dsn is not None
             return self._dsn
@@ -131,6 +134,7 @@ def _of_settings(settings: VerbSettings, file: Path, country: str | None) -> Pla
         keystore=settings.keystore,
         national_key=settings.national_key,
         _dsn=settings.pg.get_secret_value(),
+        _append_dsn=None if settings.pg_append is None else settings.pg_append.get_secret_value(),
     )
 
 

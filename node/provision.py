@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from events.agreement import Agreement, Country
 from events.errors import CodeUnknown, Misconfigured
+from events.schema_pin import pin_of_today
 from ledger.keys.national import NationalKeys
 from ledger.log.signature import LogSigner
 from node.home import ROLES, CountryFolder, Home, write_private
@@ -63,7 +64,10 @@ def ensure_agreement(home: Home, countries: Sequence[str], *, prefix: str) -> Ag
         raise Misconfigured("an agreement needs two countries: --countries KZ,KG")
     partitions = before.partitions if before else PARTITIONS
     name = f"{prefix}.local"
-    after = Agreement(name=name, prefix=prefix, partitions=partitions, countries=there)
+    schemas = before.schemas if before else pin_of_today()
+    after = Agreement(
+        name=name, prefix=prefix, partitions=partitions, countries=there, schemas=schemas
+    )
     if after != before:
         write_private(home.agreement_file, after.render())
     return after

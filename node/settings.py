@@ -20,7 +20,7 @@ from events.errors import Misconfigured
 
 PREFIX = "LEDGER_"
 #: Settings whose value may stand in a file named by `<NAME>_FILE`.
-SECRETS = frozenset({"pg", "kafka_password", "kek"})
+SECRETS = frozenset({"pg", "pg_append", "kafka_password", "kek"})
 
 #: Addresses that no wire leaves: `127.0.0.1:9092`, `localhost:9092,[::1]:9093`.
 _LOOPBACK = r"(?:127\.\d+\.\d+\.\d+|localhost|\[::1\])(?::\d+)?"
@@ -212,6 +212,11 @@ class VerbSettings(KafkaSettings):
     )
     pg: SecretStr | None = Field(
         None, description="PostgreSQL: connection URL of the country's database."
+    )
+    pg_append: SecretStr | None = Field(
+        None,
+        description="The same as a login of role `append`, for verbs that act as another role and"
+        " record that they do: rebuild, retry, rotate.",
     )
 
 

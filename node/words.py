@@ -25,6 +25,7 @@ VOID_WORDS: Mapping[str, str] = {
     VoidReason.STALE_EPOCH: "keys of that epoch are shared no longer",
     VoidReason.UNREADABLE: "its bytes are no event",
     VoidReason.WRONG_TOPIC: "it may not stand on this topic",
+    VoidReason.WRONG_CASE: "what is about the ledger stands in the register, and nothing else",
 }
 
 

@@ -18,6 +18,7 @@ from projections.change import (
     CONSENT,
     DATA,
     ERASURE,
+    GOVERNANCE,
     REFERRAL,
     TRANSFER,
     WITHDRAWAL,
@@ -137,5 +138,6 @@ OPINIONS: Opinions = {
     **on("PersonalDataRecorded"),
     # Who could see data follows from these; who did see it does not.
     **on(f"{DATA} {CONSENT} {WITHDRAWAL} {BLOCK} {ERASURE}"),
+    **on(GOVERNANCE),
     **on(f"{CASE} {REFERRAL} {TRANSFER} {CARE}"),
 }

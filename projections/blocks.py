@@ -12,6 +12,7 @@ from projections.change import (
     CONSENT,
     DATA,
     ERASURE,
+    GOVERNANCE,
     REFERRAL,
     TRANSFER,
     WITHDRAWAL,
@@ -74,4 +75,5 @@ OPINIONS: Opinions = {
     # Nothing else places or lifts a block: not even the end of what it was placed for.
     **on(f"{CASE} {CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {DATA}"),
     **on(f"{CARE} {ACCESS} {ERASURE}"),
+    **on(GOVERNANCE),
 }

@@ -17,6 +17,7 @@ from projections.change import (
     CONSENT,
     DATA,
     ERASURE,
+    GOVERNANCE,
     REFERRAL,
     TRANSFER,
     WITHDRAWAL,
@@ -55,6 +56,7 @@ OPINIONS: Opinions = {
     **on(f"{CASE} {CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {CARE}", _worked),
     # What is kept of these is who looked, who watches over the data and who is kept away.
     **on(f"{ACCESS} {ERASURE} {BLOCK} {DATA} RefusalRecorded"),
+    **on(GOVERNANCE),
     # But whoever writes down what a child told works with her.
     **on("PersonalDataRecorded", _worked),
 }

@@ -12,6 +12,7 @@ from projections.change import (
     BLOCK,
     DATA,
     ERASURE,
+    GOVERNANCE,
     Change,
     Opinions,
     on,
@@ -82,4 +83,5 @@ OPINIONS: Opinions = {
     # A withdrawal that waits for its review has ended nothing yet.
     **on("WithdrawalAsked WithdrawalReviewed DataForgone OwnConsentSought"),
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK}"),
+    **on(GOVERNANCE),
 }

@@ -11,6 +11,7 @@ from projections.change import (
     BLOCK,
     DATA,
     ERASURE,
+    GOVERNANCE,
     WITHDRAWAL,
     Change,
     Opinions,
@@ -70,4 +71,5 @@ OPINIONS: Opinions = {
     **on("CaseAssigned GuardianAppointed GuardianEnded ClosureRequested RefusalRecorded"),
     # Keys follow a permission; they do not change it.
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
+    **on(GOVERNANCE),
 }

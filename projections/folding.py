@@ -18,6 +18,7 @@ from uuid import UUID
 from psycopg import Connection
 
 from events.compiled import HEADER_BYTES
+from events.contract import is_register
 from events.errors import UnknownSchema
 from events.stamp import Event
 from ledger.case.plane import Plane
@@ -169,8 +170,11 @@ def fold_side(
 
 
 def put_file(sheet: Sheet, shared: Plane, national: Plane) -> None:
-    """Put a case's file on the sheet, joined from what is known of both its topics."""
-    if shared.count + national.count:
+    """Put a case's file on the sheet, joined from what is known of both its topics.
+
+    The register has none: it is no child's matter.
+    """
+    if shared.count + national.count and not is_register(shared.case_id):
         sheet.put(case_file.TABLE, case_file.row(shared, national))
 
 

@@ -19,7 +19,7 @@ from psycopg import Connection
 from events.errors import NotAllowedNow, RecordRejected, ServiceUnavailable
 from ledger import mirror
 from ledger.keys.national import NationalKeys
-from projections import generation, hashing, positions
+from projections import case_state, generation, hashing, positions
 from projections.fillers import run_all
 from projections.filling import Job, Progress
 from projections.folding import fold_in
@@ -50,6 +50,20 @@ class Rebuilt:
         return not self.differences
 
 
+class Ready(NamedTuple):
+    """A generation that is about to be used: nothing moves until it is."""
+
+    rebuilt: Rebuilt
+    #: Where it stands, as the one before does.
+    positions: Mapping[Part, Position]
+    #: Hash of the read model case_state (projections/hashing.py).
+    state: bytes
+
+
+def _tell_nobody(_ready: Ready) -> None:
+    pass
+
+
 class _Fresh(NamedTuple):
     """A generation that was filled and caught up, and is not in use."""
 
@@ -69,14 +83,16 @@ def rebuild(
     processes: int | None = None,
     expect_difference: str | None = None,
     tell: Callable[[Progress], None] = lambda _progress: None,
+    announce: Callable[[Ready], object] = _tell_nobody,
 ) -> Rebuilt:
     """Build all read models again from the mirror, and use them.
 
+    `announce` records what is about to be used; if it raises, those before stay in use.
     RecordRejected if they say something else than those in use, unless `expect_difference` gives
     the reason. NotAllowedNow while another rebuild runs.
     """
     with _beside(dsn, country, keys, processes, tell) as fresh:
-        return _flip(fresh, expect_difference)
+        return _flip(fresh, expect_difference, announce)
 
 
 def verify(
@@ -224,7 +240,7 @@ def _apply(
     return events
 
 
-def _flip(fresh: _Fresh, reason: str | None) -> Rebuilt:
+def _flip(fresh: _Fresh, reason: str | None, announce: Callable[[Ready], object]) -> Rebuilt:
     connection = fresh.connection
     with connection.transaction():
         found = _compared(fresh)
@@ -235,6 +251,7 @@ def _flip(fresh: _Fresh, reason: str | None) -> Rebuilt:
                 " changed on purpose, say why with --expect-difference",
                 rule="state_hash",
             )
+        announce(_ready(fresh, found))
         positions.retire(connection, schema_of(fresh.before))
         connection.execute(
             "UPDATE projections.current_generation SET number = %s, changed_at = clock_timestamp()",
@@ -246,6 +263,12 @@ def _flip(fresh: _Fresh, reason: str | None) -> Rebuilt:
             (fresh.number, fresh.before, found.equal, reason),
         )
     return found
+
+
+def _ready(fresh: _Fresh, rebuilt: Rebuilt) -> Ready:
+    schema = schema_of(fresh.number)
+    state = hashing.state_hash(fresh.connection, schema, case_state.TABLE)
+    return Ready(rebuilt, positions.read(fresh.connection, schema), bytes.fromhex(state))
 
 
 def _compared(fresh: _Fresh) -> Rebuilt:

@@ -12,6 +12,7 @@ from projections.change import (
     BLOCK,
     DATA,
     ERASURE,
+    GOVERNANCE,
     WITHDRAWAL,
     Change,
     Opinions,
@@ -119,4 +120,5 @@ OPINIONS: Opinions = {
     **on("CaseAssigned GuardianAppointed GuardianEnded ClosureRequested RefusalRecorded"),
     # Data follows a handoff; it moves none. A block moves one by StatusChanged.
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
+    **on(GOVERNANCE),
 }

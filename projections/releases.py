@@ -16,6 +16,7 @@ from projections.change import (
     CONSENT,
     DATA,
     ERASURE,
+    GOVERNANCE,
     REFERRAL,
     TRANSFER,
     WITHDRAWAL,
@@ -99,4 +100,5 @@ OPINIONS: Opinions = {
     # says so by ReleaseStopped. Until then this country's people have to know that it goes on.
     **on(f"{CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {CASE}"),
     **on(f"{CARE} {ACCESS} {ERASURE} {BLOCK}"),
+    **on(GOVERNANCE),
 }

@@ -13,6 +13,7 @@ from projections.change import (
     BLOCK,
     DATA,
     ERASURE,
+    GOVERNANCE,
     WITHDRAWAL,
     Change,
     Opinions,
@@ -73,4 +74,5 @@ OPINIONS: Opinions = {
     **on("CaseAssigned GuardianAppointed GuardianEnded ClosureRequested RefusalRecorded"),
     # Data, and who may see it, changes nobody's responsibility.
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
+    **on(GOVERNANCE),
 }

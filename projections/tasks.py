@@ -26,6 +26,7 @@ from projections.change import (
     BLOCK,
     CARE,
     ERASURE,
+    GOVERNANCE,
     REFERRAL,
     TRANSFER,
     Change,
@@ -280,4 +281,5 @@ OPINIONS: Opinions = {
     **on("PersonalDataRecorded PersonalDataAccessed AccessDenied"),
     **on("CaseOpened CaseClosed CaseReopened CaseJoined RecordCorrected ChildMissing ChildFound"),
     **on(f"{CARE} {ERASURE} {BLOCK}"),
+    **on(GOVERNANCE),
 }

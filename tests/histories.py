@@ -63,6 +63,7 @@ from events.transfer import (
     TransferRevoked,
 )
 from tests.data_histories import TOLD
+from tests.governance_histories import TOLD as OF_THE_LEDGER
 from tests.history import FIRST_DAY, History
 
 READY, NOT_READY = NeutralStatus.READY, NeutralStatus.NOT_READY
@@ -595,6 +596,6 @@ HISTORIES = [
         permission_in_ignorance, own_protection_is_known, protective_always, overrides,
         consent_refused, nobody_permits_itself, basis_does_not_cover, readiness,
         closed_joined_reopened, missing_and_found, corrections, openings, three_countries,
-        records_that_are_no_event, national_work, national_referral, *TOLD,
+        records_that_are_no_event, national_work, national_referral, *TOLD, *OF_THE_LEDGER,
     )
 ]  # fmt: skip

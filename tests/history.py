@@ -59,6 +59,8 @@ class History:
     shared: bool = True
     #: Whether it is written with the newest schemas; the oldest histories are of version 1.
     newest: bool = False
+    #: Whether it is the register: about the ledger itself, and no case.
+    register: bool = False
     entries: list[Entry] = field(default_factory=list)
     _versions: dict[str, int] = field(default_factory=dict)
 
@@ -106,7 +108,7 @@ class History:
         recorded_at = datetime.combine(on, time(9, at, 30, 250_000 + at), tzinfo=UTC)
         stamp = {
             "event_id": invented_uuid(f"{self.name}/event/{at}", 7),
-            "case_id": invented_uuid(f"{self.name}/case"),
+            "case_id": invented_uuid(f"{self.name}/case", 8 if self.register else 4),
             "origin": origin,
             "version": version,
             "seen": self.entries[seen - 1].leaf if seen else NOTHING_SEEN,

@@ -35,6 +35,7 @@ MOMENTS = (
     datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
 )
 NUMBERS = (1, 2, 2**31 - 1)
+LONGS = (0, 70_000, 2**63 - 1)
 COUNTRIES = ("KZ", "KG", "UZ")
 TEXTS: Mapping[str, tuple[str, str, str]] = {
     "origin": COUNTRIES,
@@ -58,6 +59,8 @@ TEXTS: Mapping[str, tuple[str, str, str]] = {
     "door": ("a", "read", "break_glass"),
     "method": ("a", "overwritten", "overwritten_in_place"),
     "countries": ("KG", "UZ", "TJ"),
+    "retired": ("a", "kek-1", "0f" * 16),
+    "current": ("b", "kek-2", "1f" * 16),
     "persons": ("a", "uncle-1", "uncle-" + "0f" * 16),
 }
 
@@ -97,8 +100,9 @@ def _value(kind: Any, name: str, seed: str, at: int, named: dict[str, Any]) -> A
             return listed[(1, 2, len(found["symbols"]) - 1)[at]]
         case "uuid":
             return invented_uuid(seed, 7 if name == "event_id" else 4)
-        case "date" | "timestamp-micros" | "int":
-            return {"date": DAYS, "timestamp-micros": MOMENTS, "int": NUMBERS}[what][at]
+        case "date" | "timestamp-micros" | "int" | "long":
+            told = {"date": DAYS, "timestamp-micros": MOMENTS, "int": NUMBERS, "long": LONGS}
+            return told[what][at]
         case "boolean":
             return at > 0
         case "bytes":

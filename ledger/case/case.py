@@ -9,6 +9,7 @@ from uuid import UUID
 
 from events.case import CaseOpened, ChildFound
 from events.consent import ConsentGranted, ConsentRefused, OverrideApproved
+from events.governance import SchemasReleased
 from events.referral import ReferralSent
 from events.registry import BY_NAME
 from events.stamp import Event
@@ -98,6 +99,8 @@ def _crosses_border(event: Event, case: Case) -> bool:
             return True
         case ReferralSent():
             return event.recipient != case.country
+        case SchemasReleased():  # on the topic that it is about
+            return event.shared
         case CaseOpened():  # the second one, at the first cross-border step
             return case.national.identity.state != NONE
         case ChildFound():  # where the alarm was raised

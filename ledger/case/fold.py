@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from events.contract import is_register
 from events.stamp import Event
 from ledger.case import (
     access,
@@ -17,6 +18,7 @@ from ledger.case import (
     data,
     erasure,
     gone,
+    governance,
     identity,
     referral,
     transfer,
@@ -39,6 +41,7 @@ _STATE: Mapping[str, Callable[[Plane, Event], str]] = {
     "access": identity.state,
     "block": identity.state,
     "erasure": identity.state,
+    "governance": identity.state,
 }
 EFFECTS: Mapping[type[Event], Effect] = {
     **identity.EFFECTS,
@@ -51,12 +54,15 @@ EFFECTS: Mapping[type[Event], Effect] = {
     **access.EFFECTS,
     **block.EFFECTS,
     **erasure.EFFECTS,
+    **governance.EFFECTS,
 }
 
 
 def judge(plane: Plane, event: Event) -> Verdict:
     """Say whether the event's step is legal at this place. Reads nothing but its arguments."""
     step = step_of(event)
+    if (step.part == governance.PART) is not is_register(plane.case_id):
+        return Verdict(VoidReason.WRONG_CASE)
     kind = step.kind_of(event)
     if kind is Kind.PROTECTIVE:
         may = not plane.shared or event.origin in plane.identity.parties

@@ -180,6 +180,8 @@ class Plane:
     attested: Mapping[str, Attested] = field(default_factory=dict)
     #: Event by which a country showed that a key which it says is gone is not (ledger.case.gone).
     contradicted: Mapping[str, UUID] = field(default_factory=dict)
+    #: SHA-256 of the schemas that each country released on this topic; only a register has any.
+    schemas: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
 
     def handoff(self, handoff_id: UUID) -> Handoff | None:
         """Return the referral or transfer with this id."""
@@ -226,6 +228,8 @@ class VoidReason(StrEnum):
     UNREADABLE = "unreadable"
     #: Its schema may not stand on this topic.
     WRONG_TOPIC = "wrong_topic"
+    #: About the ledger itself in a child's case, or about a child in the register.
+    WRONG_CASE = "wrong_case"
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ WORDS: Mapping[tuple[str, str], str] = {
     ("R7", "answer_for_nothing"): "a country says what became of keys that it was never given",
     ("R7", "attested_unknown"): "an erasure names keys that its country never released",
     ("R8", "schema_unknown"): "an event has a schema that is not released here",
+    ("R8", "schema_unreleased"): "an event has a schema that its country had not released by then",
     ("R8", "schema_not_shared"): "an event that may not be shared stands on the shared topic",
     ("R9", "not_projected"): "the audit trail in use lacks an event",
     ("R9", "projected_otherwise"): "the audit trail in use says otherwise than the event",

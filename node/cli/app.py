@@ -30,6 +30,8 @@ NOUNS: Mapping[str, str] = {
     "task": "What this country's people have to look at, and until when.",
     "import": "Decisions from the rows of a CSV or JSON Lines file.",
     "projections": "Read models: how far they are, build them anew, check them.",
+    "governance": "What was done to the ledger itself: schemas, keys, retries, rebuilds.",
+    "schemas": "With which schemas this country writes, and since when.",
     "mirror": "This country's verified copy of the topic.",
     "audit": "What an auditor can check of this node: what left it, and what stands in clear.",
     "evidence": "A case or a range of a log, with everything that proves it, in one file.",

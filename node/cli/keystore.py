@@ -6,7 +6,7 @@ import typer
 
 from node.cli import output
 from node.cli.app import noun
-from node.cli.options import CountryOption, Dir, Json
+from node.cli.options import By, CountryOption, Dir, Json
 
 app = noun("keystore")
 
@@ -43,18 +43,26 @@ def _status(*, country: CountryOption = None, directory: Dir = None, as_json: Js
 
 
 @app.command("rotate")
-def _rotate(*, country: CountryOption = None, directory: Dir = None, as_json: Json = False) -> None:
+def _rotate(
+    *,
+    by: By = None,
+    country: CountryOption = None,
+    directory: Dir = None,
+    as_json: Json = False,
+) -> None:
     """Wrap every key set anew under the present key-encryption key; the one before is retired.
 
     Beside the running keystore, which has to know both keys: its settings are used. May be
-    interrupted and run again.
+    interrupted and run again. Which key follows which is recorded in the register before.
     """
-    from node import keeping
+    from node import keeping, place
+    from node.acts import rotate_kek
     from node.place import settings_of
     from node.settings import KeystoreSettings
 
+    where = place.find(directory, country)
     given = settings_of("keystore", directory, country)
-    done = keeping.rotate(KeystoreSettings.read(**given))
+    done = rotate_kek(where, by, KeystoreSettings.read(**given))
     if as_json:
         output.document(done._asdict())
     else:

@@ -10,7 +10,7 @@ import typer
 
 from node.cli import output
 from node.cli.app import noun
-from node.cli.options import CountryOption, Dir, Json
+from node.cli.options import By, CountryOption, Dir, Json
 
 if TYPE_CHECKING:
     from projections.filling import Progress
@@ -77,25 +77,24 @@ def _rebuild(
     processes: Processes = None,
     expect_difference: Reason = None,
     drop_old: DropOld = False,
+    by: By = None,
     country: CountryOption = None,
     directory: Dir = None,
     as_json: Json = False,
 ) -> None:
-    """Build all read models anew from the mirror while traffic goes on, compare, and use them."""
+    """Build all read models anew from the mirror while traffic goes on, compare, and use them.
+
+    That it began, and what is used from then on, is recorded in the register before it is so.
+    """
     from node import place
+    from node.acts import rebuild
     from node.reading import answering, reader
     from projections import generation, receipt
-    from projections.rebuild import rebuild
 
     where = place.find(directory, country)
     with answering(where), _progress() as tell:
         done = rebuild(
-            where.dsn("project"),
-            country=where.country,
-            keys=where.keys,
-            processes=processes,
-            expect_difference=expect_difference,
-            tell=tell,
+            where, by, processes=processes, expect_difference=expect_difference, tell=tell
         )
     dropped: list[int] = []
     with reader(where, role="project") as found:

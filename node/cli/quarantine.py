@@ -9,7 +9,7 @@ import typer
 from events.errors import CaseUnknown
 from node.cli import output
 from node.cli.app import noun
-from node.cli.options import CountryOption, Dir, Json
+from node.cli.options import By, CountryOption, Dir, Json
 
 app = noun("quarantine")
 
@@ -89,29 +89,26 @@ def _retry(
         str | None, typer.Argument(metavar="CASE", help="The case; default every parked one.")
     ] = None,
     *,
+    by: By = None,
     country: CountryOption = None,
     directory: Dir = None,
     as_json: Json = False,
 ) -> None:
-    """Fold parked cases on, in order, each in one transaction. Exit code 5 if one stops again."""
+    """Fold parked cases on, in order, each in one transaction. Exit code 5 if one stops again.
+
+    That it is tried is recorded in the register before.
+    """
     from events.errors import RecordRejected
-    from projections import quarantine
+    from node import place
+    from node.acts import retry_parked
 
     wanted = output.uuid(case_id) if case_id else None
-    with _reader(directory, country, role="project") as reading:
-        sides = quarantine.parked(reading.connection, reading.generation, wanted)
-        stops = quarantine.retry(
-            reading.connection,
-            reading.generation,
-            sides,
-            country=reading.country,
-            keys=reading.keys,
-        )
-    said = {"retried": len(sides), "stopped_again": len(stops)}
+    sides, stops = retry_parked(place.find(directory, country), by, wanted)
+    said = {"retried": sides, "stopped_again": len(stops)}
     if as_json:
         output.document(said)
     else:
-        output.line(f"{len(sides)} retried, {len(stops)} stopped again")
+        output.line(f"{sides} retried, {len(stops)} stopped again")
     if stops:
         raise RecordRejected(f"{len(stops)} still cannot be folded: {stops[0].reason}")
 

@@ -35,6 +35,7 @@ OUTCOME = {"type": "enum", "name": "Outcome", "default": "UNKNOWN",
 SCOPES = {"type": "array", "items": "DataScope"}
 ONE_TIME = {"type": "fixed", "name": "OneTimeKey", "size": 32}  # random, used once
 KEY_ID = {"type": "fixed", "name": "KeyId", "size": 16}  # stands in every box under that key
+SCHEMA = {"type": "fixed", "name": "SchemaHash", "size": 32}  # of a file of this repository
 GROUND = {"type": "enum", "name": "RetentionGround", "default": "UNKNOWN",
           "symbols": ["UNKNOWN", "mandate", "legal_duty", "legal_claim"]}  # fmt: skip
 
@@ -111,6 +112,8 @@ CLEAR: dict[str, dict[str, Any]] = {
     "ReleaseStopped": {"handoff_id": UUID, "epoch": "int"},
     "KeysDestroyed": {"grant_id": UUID},
     "RetentionClaimed": {"grant_id": UUID, "ground": GROUND, "until": DAY},
+    # Of no case and no child: which release of this public software a country runs.
+    "SchemasReleased": {"shared": "boolean", "schemas": {"type": "array", "items": SCHEMA}},
     "ErasureAttested": {"erasure_id": UUID, "keys": {"type": "array", "items": KEY_ID},
                         "backups_expire_on": DAY},
 }  # fmt: skip

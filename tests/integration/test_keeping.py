@@ -11,7 +11,8 @@ from uuid import uuid4
 
 import pytest
 
-from events.errors import KekWrong
+from events.errors import KekWrong, ServiceUnavailable
+from ledger.keys.kek import Kek
 from ledger.keys.keyset import KeySet
 from node import keeping
 from node.settings import KeystoreSettings
@@ -46,6 +47,14 @@ def made(keystore: Keystore, count: int) -> dict:
         return {case: vault.own(case).key_ids for case in (uuid4() for _ in range(count))}
 
 
+def name_of(kek: bytes) -> bytes:
+    return Kek(kek).id
+
+
+def _nobody_listens(_retired, _current):
+    raise ServiceUnavailable("the register cannot be reached")
+
+
 def test_the_key_is_changed_beside_the_running_program_and_every_case_still_opens(keystore):
     cases = made(keystore, 5)
     (old,) = keystore.keks
@@ -54,8 +63,14 @@ def test_the_key_is_changed_beside_the_running_program_and_every_case_still_open
     with keystore.open() as running:  # started again with both, as the runbook says
         later = uuid4()
         running.own(later)
-        done = keeping.rotate(settings(keystore, new, old))
+        with pytest.raises(ServiceUnavailable):  # what cannot be recorded is not done
+            keeping.rotate(settings(keystore, new, old), _nobody_listens)
+        assert 5 == keeping.look(2, keystore.dsn).sets[name_of(old).hex()]
+        told = []
+        done = keeping.rotate(settings(keystore, new, old), lambda *said: told.append(said))
         assert (5, 0) == done
+        assert [([name_of(old)], name_of(new))] == told
+        assert (0, 0) == keeping.rotate(settings(keystore, new, old), _nobody_listens)
         for case_id, key_ids in cases.items():
             found = running.own(case_id)
             assert isinstance(found, KeySet)

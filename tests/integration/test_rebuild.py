@@ -16,7 +16,7 @@ from events.errors import (
     StartAgain,
 )
 from ledger.case.case import Topic
-from projections import fillers, generation, rebuild
+from projections import case_state, fillers, generation, hashing, rebuild
 from tests.readers import (
     Running,
     events_of,
@@ -115,6 +115,31 @@ def test_read_models_that_differ_are_refused_unless_somebody_says_why(topics, da
         "SELECT equal, reason FROM projections.rebuilt"
     )
     assert [("granted",)] == database.run("SELECT state FROM read_2.consents")
+
+
+def test_what_cannot_be_recorded_is_not_used(topics, database, dsn):
+    """The register says which read models are used before they are, and what they say."""
+    topics.put(*events_of(transferred()))
+    read_all(topics, dsn, 5)
+
+    def nobody_listens(_ready):
+        raise ServiceUnavailable("the register cannot be reached")
+
+    with pytest.raises(ServiceUnavailable):
+        rebuild.rebuild(dsn, country="KZ", announce=nobody_listens)
+    assert [(1,)] == database.run("SELECT number FROM projections.current_generation")
+    told = []
+    done = rebuild.rebuild(dsn, country="KZ", announce=told.append)
+    ((rebuilt, reached, state),) = told
+    assert rebuilt == done
+    assert {part: one.next_offset for part, one in reached.items()} == {
+        (topic, partition): offset
+        for topic, partition, offset in database.run(
+            "SELECT topic, partition, next_offset FROM read_2.position"
+        )
+    }
+    with psycopg.connect(dsn) as connection:
+        assert state.hex() == hashing.state_hash(connection, "read_2", case_state.TABLE)
 
 
 def test_an_old_worker_cannot_write_into_a_retired_generation(topics, database, dsn):

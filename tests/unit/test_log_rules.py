@@ -143,6 +143,17 @@ def forked(log: Log) -> set[Told]:
     return {("R1", "root_differs", 4)}
 
 
+def cosigned_otherwise(log: Log) -> set[Told]:
+    log.known[1] = log.known[1]._replace(cosigned_fits=False)
+    return {("R1", "cosignature_differs", 8)}
+
+
+def mirrored_before_it_was_recorded(log: Log) -> set[Told]:
+    """Somebody dates a row of the mirror back."""
+    log.leaves[9] = log.leaves[9]._replace(mirrored_at=NOON + 8 * SECOND - 2 * MINUTE)
+    return {("R10", "mirrored_too_early", 9)}
+
+
 def noted_otherwise(log: Log) -> set[Told]:
     log.known[1] = log.known[1]._replace(fits=False)
     return {("R1", "note_differs", 8)}
@@ -150,7 +161,7 @@ def noted_otherwise(log: Log) -> set[Told]:
 
 def claimed_too_late(log: Log) -> set[Told]:
     log.at(3, NOON + 5 * SECOND + 2 * MINUTE + SECOND)
-    return {("R10", "too_late", 3)}
+    return {("R10", "too_late", 3), ("R10", "mirrored_too_early", 3)}
 
 
 def claimed_too_early(log: Log) -> set[Told]:
@@ -161,7 +172,7 @@ def claimed_too_early(log: Log) -> set[Told]:
 TAMPERS = (
     changed, changed_without_its_hash, moved_to_another_case, changed_after_the_last_checkpoint,
     swapped, taken_out, cut_off, cut_off_whole, put_in_twice, forked, noted_otherwise,
-    claimed_too_late, claimed_too_early,
+    cosigned_otherwise, claimed_too_late, claimed_too_early, mirrored_before_it_was_recorded,
 )  # fmt: skip
 
 
@@ -174,7 +185,7 @@ def test_whoever_changes_a_log_is_found_at_the_place(tamper: Callable[[Log], set
 
 def test_two_minutes_are_no_breach():
     log = Log.honest(10, {4, 8})
-    log.at(3, NOON + 5 * SECOND + 2 * MINUTE)
+    log.at(3, NOON + 4 * SECOND + 2 * MINUTE)
     log.at(4, NOON + 5 * SECOND - 2 * MINUTE)
     assert log.told() == []
 

@@ -11,9 +11,10 @@ import pytest
 
 from events.codec import encode
 from events.registry import SCHEMAS
+from events.schema_pin import HERE
 from ledger.log.findings import NATIONAL, Finding, Heard
 from ledger.log.rule_order import OrderRules
-from ledger.log.rule_schema import check_schema
+from ledger.log.rule_schema import SchemaRules
 from tests.sharing_play import told
 
 Case = list[Heard]
@@ -100,7 +101,7 @@ def test_whoever_breaks_the_order_is_found_at_the_event(
 
 def test_the_schema_of_an_event_is_a_released_one_and_may_stand_there():
     heard = case(0)[0]
-    value = encode(heard.event)
+    value, check_schema = encode(heard.event), SchemaRules(HERE).check
     assert [*check_schema(heard, value)] == []
     (unknown,) = check_schema(heard, value[:2] + bytes(8) + value[10:])
     assert (unknown.rule, unknown.what) == ("R8", "schema_unknown")

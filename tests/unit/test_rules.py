@@ -21,10 +21,11 @@ from events.codes import NeutralStatus
 from events.consent import ConsentGranted
 from events.data import ErasureAttested, KeysReleased
 from events.referral import ReferralRejected, ReferralRevoked
+from events.schema_pin import HERE
 from events.transfer import ResponsibilityMoved, TransferRevoked
 from ledger.log.findings import NATIONAL, WORDS, Finding, Heard
 from ledger.log.rule_order import OrderRules
-from ledger.log.rule_schema import check_schema
+from ledger.log.rule_schema import SchemaRules
 from ledger.log.rules import CaseRules, Rules
 from tests.sharing_play import SCOPES, Play, told
 from tests.violations import KINDS, MINUTE, Forger, forgers
@@ -240,9 +241,9 @@ def _check(count: int) -> None:
             looked = story.nodes[code].said
             found = [finding for heard in story.topic for finding in one.hear(heard)]
             found += [finding for heard in looked for finding in one.look(heard)]
-            order = OrderRules()
+            order, schemas = OrderRules(), SchemaRules(HERE)
             for heard in (*story.topic, *(one._replace(topic=NATIONAL) for one in looked)):
-                found += [*order.hear(heard), *check_schema(heard, encode(heard.event))]
+                found += [*order.hear(heard), *schemas.check(heard, encode(heard.event))]
             assert [] == [finding for finding in found if not finding.crossed], seed
             assert all(finding.void for finding in found), seed
             assert outstanding(one.end(LONG_AFTER)) == owing(story), seed

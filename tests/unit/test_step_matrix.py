@@ -29,6 +29,7 @@ from ledger.case.plane import Attested, Basis, Handoff, Identity, Plane, Release
 from ledger.case.steps import STEPS
 
 CASE = UUID("00000000-0000-4000-8000-000000000001")
+REGISTER = UUID("00000000-0000-8000-8000-000000000001")
 SUBJECT = UUID("00000000-0000-4000-8000-000000000002")
 BASIS = UUID("00000000-0000-4000-8000-000000000003")
 DAY = date(2026, 11, 24)
@@ -54,6 +55,7 @@ STATES = {
     "access": CASE_STATES,
     "block": CASE_STATES,
     "erasure": CASE_STATES,
+    "governance": CASE_STATES,
     "data": DATA_STATES,
     "consent": CONSENT_STATES,
     "referral": REFERRAL_STATES,
@@ -68,7 +70,10 @@ VALUES: dict[str, Any] = {
     "kind": BasisKind.CONSENT, "purpose": Purpose.TRANSFER, "requested_by": "cw-1",
     "with_country": "KG", "salt": bytes(32), "assessment_id": SUBJECT, "concern_id": SUBJECT,
     "views_id": SUBJECT, "routing_id": SUBJECT, "assignee": "cw-1", "guardian_id": SUBJECT,
-    "closing": 1, "decision": "approve_override", "rule": "four_eyes",
+    "closing": 1, "current": "kek-2", "retired": ("kek-1",), "waiting": 1,
+    "rebuild_id": SUBJECT, "before": 1, "generation": 2, "folded": 1, "equal": True, "shared": True,
+    "schemas": (bytes(32),), "shared_offsets": (), "national_offsets": (), "state": bytes(32),
+    "decision": "approve_override", "rule": "four_eyes",
     "grant_id": SUBJECT, "epoch": 1, "commitments": (bytes(32),), "capsule": bytes(32),
     "ground": RetentionGround.MANDATE, "until": DAY, "erasure_id": SUBJECT, "keys": (),
     "backups_expire_on": DAY, "access_id": SUBJECT, "door": "read", "hold_id": SUBJECT,
@@ -112,7 +117,7 @@ def _plane(part: str, state: str, *, shared: bool) -> Plane:
         handoff = {SUBJECT: changed(handoff[SUBJECT], state="accepted")}
     return Plane(
         shared=shared,
-        case_id=CASE,
+        case_id=REGISTER if part == "governance" else CASE,
         identity=Identity(
             state=case_state, opened_on=DAY, opener="KZ" if opened else None,
             responsible="KZ" if opened else None, status=NeutralStatus.READY, missing=opened,
@@ -150,7 +155,8 @@ def _matrix() -> Iterator[str]:
                 event = _event(schema.event_class, origin, schema.version)
                 verdict = judge(_plane(part, state, shared=shared), event)
                 verdicts.append(f"{origin}:{verdict.void or 'effective'}")
-            yield f"{part:9}{schema.name}.v{schema.version} from {state}: {'  '.join(verdicts)}"
+            row = f"{schema.name}.v{schema.version} from {state}: {'  '.join(verdicts)}"
+            yield f"{part + ' ':9}{row}"
 
 
 def test_every_step_from_every_state_by_everybody() -> None:
