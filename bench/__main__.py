@@ -44,6 +44,7 @@ BENCHMARKS: Mapping[str, str] = {
     "seal": "sealing:run",
     "tree": "tree:run",
     "verify-1m": "verifying:run",
+    "as-of": "as_of:run",
     "kills": "kills:run",
 }
 #: Only run when named: it takes longer and measures no speed.

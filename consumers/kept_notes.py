@@ -21,10 +21,15 @@ INSERT INTO witness.checkpoint (log, size, root, note) VALUES (%b, %b, %b, %b)
 ON CONFLICT DO NOTHING
 """
 _THERE: LiteralString = "SELECT root, note FROM witness.checkpoint WHERE log = %b AND size = %b"
+_LOCKED: LiteralString = f"{_THERE} FOR UPDATE"
 _MERGE: LiteralString = "UPDATE witness.checkpoint SET note = %b WHERE log = %b AND size = %b"
 _COSIGNED: LiteralString = """
 INSERT INTO witness.cosignature (log, size, witness, cosigned_at)
 VALUES (%b, %b, %b, to_timestamp(%b)) ON CONFLICT DO NOTHING
+"""
+_IS_OLD: LiteralString = """
+SELECT min(signed_at) < now() - %b * interval '1 second' FROM witness.checkpoint
+WHERE log = %b AND size > %b
 """
 _IS_COSIGNED: LiteralString = """
 SELECT FROM witness.cosignature WHERE log = %b AND size = %b AND witness = %b
@@ -60,19 +65,15 @@ class Alarm(NamedTuple):
 
 
 def keep_checkpoint(database: Connection[Any], signed: Signed) -> bool | Fault:
-    """Keep a checkpoint and its cosignatures; say whether its size is new, or why it cannot be."""
+    """Keep a checkpoint and its cosignatures; say whether its size is new, or why it cannot be.
+
+    Within a transaction: others add cosignatures, too.
+    """
     log, size, root = signed.checkpoint.origin, signed.checkpoint.size, signed.checkpoint.root
     row = (log, size, root, signed.note.render().decode())
     is_new = database.execute(_ADD, row, prepare=True).rowcount == 1
-    if not is_new:
-        cursor = database.cursor(row_factory=tuple_row)
-        there = cursor.execute(_THERE, (log, size), prepare=True).fetchone()
-        assert there is not None
-        if there[0] != root:
-            return Fault("fork", log, size=size)
-        merged = _merged(there[1], signed.note)
-        if merged != there[1]:
-            database.execute(_MERGE, (merged, log, size), prepare=True)
+    if not is_new and _merge(database, log, size, signed.note) != root:
+        return Fault("fork", log, size=size)
     for line in signed.cosignatures:
         keep_cosignature(database, log, size, line)
     return is_new
@@ -88,6 +89,12 @@ def is_cosigned(database: Connection[Any], log: str, size: int, witness: str) ->
     """Say whether it is known here that a witness has cosigned a size of a log."""
     found = database.execute(_IS_COSIGNED, (log, size, witness), prepare=True)
     return found.fetchone() is not None
+
+
+def is_outdated(database: Connection[Any], log: str, size: int, *, since_s: float) -> bool:
+    """Say whether a larger checkpoint has been known here for so many seconds."""
+    row = database.execute(_IS_OLD, (since_s, log, size), prepare=True).fetchone()
+    return row is not None and row[0] is True
 
 
 def note_of(
@@ -113,10 +120,9 @@ def keep_cosigned(
 ) -> None:
     """Keep a cosignature of a checkpoint that is here, beside it and under its note."""
     log, size = checkpoint.origin, checkpoint.size
-    merged = _merged(note.render().decode(), note.with_signatures([line]))
     with database.transaction():
-        database.execute(_MERGE, (merged, log, size), prepare=True)
-        keep_cosignature(database, log, size, line)
+        if _merge(database, log, size, note.with_signatures([line])) == checkpoint.root:
+            keep_cosignature(database, log, size, line)
 
 
 def keep_order(database: Connection[Any], ordered: Ordered) -> list[Fault]:
@@ -157,6 +163,18 @@ def open_alarms(database: Connection[Any]) -> set[Alarm]:
     """Return the faults that nobody has resolved yet."""
     cursor = database.cursor(row_factory=tuple_row)
     return {Alarm(*row) for row in cursor.execute(_OPEN, prepare=True)}
+
+
+def _merge(database: Connection[Any], log: str, size: int, note: Note) -> bytes | None:
+    """Add what a note has to the one that is here, if both are of one root; return its root."""
+    cursor = database.cursor(row_factory=tuple_row)
+    row = cursor.execute(_LOCKED, (log, size), prepare=True).fetchone()
+    if row is None:
+        return None
+    root, there = bytes(row[0]), str(row[1])
+    if root == Checkpoint.parse(note.text).root and (merged := _merged(there, note)) != there:
+        database.execute(_MERGE, (merged, log, size), prepare=True)
+    return root
 
 
 def _merged(there: str, fresh: Note) -> str:

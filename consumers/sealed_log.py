@@ -9,6 +9,7 @@ from typing import Any, LiteralString
 from psycopg import Connection
 
 from consumers.alarms import CHECKPOINT_AGE, is_open, raise_alarm
+from consumers.daily import Daily
 from consumers.note_mail import NoteTopic, NoteWriter
 from consumers.recheck import Recheck
 from consumers.stored import StoredLog
@@ -17,6 +18,7 @@ from events.errors import RecordRejected
 from ledger.log.checkpoint import Checkpoint
 from ledger.log.faults import Fault
 from ledger.log.heads import Head, Heads
+from ledger.log.merkle import CompactRange
 from ledger.log.mirrored import CHUNK, Entry, LogName, MirroredLog
 from ledger.log.signature import LogSigner, LogVerifier
 
@@ -44,6 +46,8 @@ class Own:
     event_keys: Sequence[LogVerifier]
     #: Where its checkpoints stand.
     topic: NoteTopic
+    #: Where a commitment to it is put once a day, if others do not see the log itself.
+    abroad: NoteTopic | None = None
 
 
 class SealedLog:
@@ -66,6 +70,7 @@ class SealedLog:
         self._now = now
         self._said: Head | None = None
         self._said_at = clock()
+        self._daily = own.abroad and Daily(self.name, own.signer, own.abroad, writer, now)
         self._begin()
         CHECKPOINT_AGE.labels(own.country, own.log.name, "seal").set_function(self._age)
 
@@ -108,6 +113,8 @@ class SealedLog:
             self._fault = self._fault or self._recheck.step(database, self._mirrored.tree.size)
             if self._fault is not None:
                 raise_alarm(database, self._own.country, self._fault)
+            elif self._daily is not None and self.waiting is None:
+                self._daily.say(database, self._head or Head(0, CompactRange().root))
 
     @property
     def _head(self) -> Head | None:

@@ -116,10 +116,8 @@ class Sealer:
 def _own_logs(settings: SealerSettings) -> Sequence[Own]:
     agreement, country = settings.agreement, settings.country
     national = NoteTopic(agreement.national_checkpoints_topic(country), settings.national_kafka)
-    topics = {
-        Topic.SHARED: NoteTopic(agreement.checkpoints_topic, settings.kafka),
-        Topic.NATIONAL: national,
-    }
+    shared = NoteTopic(agreement.checkpoints_topic, settings.kafka)
+    topics = {Topic.SHARED: shared, Topic.NATIONAL: national}
     keys = [LogVerifier.parse(key) for key in agreement.countries[country].log_keys]
     return [
         Own(
@@ -128,6 +126,7 @@ def _own_logs(settings: SealerSettings) -> Sequence[Own]:
             signer=_signer(settings, agreement.log(topic, country)),
             event_keys=keys,
             topic=notes,
+            abroad=shared if topic is Topic.NATIONAL else None,
         )
         for topic, notes in topics.items()
     ]

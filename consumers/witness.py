@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, LiteralString
@@ -18,20 +18,23 @@ import structlog
 from psycopg import Connection
 
 from consumers import kept_notes, session
-from consumers.alarms import known_from_zero, raise_alarm
+from consumers.alarms import known_from_zero
+from consumers.cosign_lag import CosignLag
 from consumers.note_mail import NotePost, NoteReader, NoteTopic, NoteWriter, Read
 from consumers.order_watch import Heard, OrderWatch
+from consumers.third_party import Offering, ThirdParty
 from consumers.translation import translated
 from consumers.trust import Signed, Trust
+from consumers.witness_door import NOT_NOW, Offered
 from consumers.witness_measures import NOISE
 from consumers.witnessed_log import Desk, Watched, WitnessedLog
 from events.agreement import Agreement
 from events.contract import domestic_witness_name, order_name, witness_name
 from events.errors import Misconfigured, RecordRejected
 from ledger.case.case import Topic
+from ledger.log.add_checkpoint import Answer
 from ledger.log.cosignature import Cosigner, Ed25519Cosigner
-from ledger.log.faults import Fault
-from ledger.log.heads import Head, Heads
+from ledger.log.heads import Heads
 from ledger.log.signature import LogSigner
 from ledger.log.signers import Signer
 
@@ -39,6 +42,8 @@ log = structlog.get_logger()
 
 #: So long it waits for notes before it looks at its mirror again.
 _POLL_MS: Final = 250
+#: Where so many notes come at once there are more.
+_MANY: Final = 100
 _ANOTHER_S: Final = 1.0
 _MINE: LiteralString = "SELECT pg_try_advisory_lock(hashtextextended('ledger.witness', 0))"
 
@@ -59,6 +64,8 @@ class WitnessSettings:
     #: By key name: the country's witness key, its key of order notes, and where somebody in the
     #: country cosigns the national log, that key.
     signers: Mapping[str, Signer] = field(repr=False)
+    #: Witnesses beyond the agreement that are asked to cosign the country's shared log.
+    third_parties: Sequence[ThirdParty] = ()
 
 
 class Witness:
@@ -80,7 +87,9 @@ class Witness:
         self._clock = clock
         self._now = now
         agreement, country = settings.agreement, settings.country
-        self._trust = Trust(agreement, country)
+        strangers = [one.verifier for one in settings.third_parties]
+        self._trust = Trust(agreement, country, strangers)
+        self._lag = CosignLag(country, self._trust, clock)
         self._writer = NoteWriter()
         self._post = post or self._writer
         self._shared = NoteTopic(agreement.checkpoints_topic, settings.kafka)
@@ -88,6 +97,8 @@ class Witness:
         self._national = NoteTopic(national, settings.national_kafka)
         self._readers: list[NoteReader] = []
         self._session: Connection[Any] | None = None
+        #: Held by whoever moves what was cosigned: the loop, or somebody who asks for it.
+        self._moving = threading.RLock()
         self._begin()
         known_from_zero(country, [*self._trust.logs, *self._trust.orders])
         NOISE.labels(country)
@@ -99,10 +110,9 @@ class Witness:
         desk = Desk(heads=heads, post=self._post, clock=self._clock, now=self._now)
         watched = [self._watched(name) for name in self._trust.logs]
         self._logs = {one.known.log.name: WitnessedLog(one, desk) for one in watched}
-        name = order_name(agreement.prefix, settings.country)
-        signer = settings.signers.get(name)
+        signer = self._signer(order_name(agreement.prefix, settings.country))
         if not isinstance(signer, LogSigner):
-            raise Misconfigured(f"the witness has no key {name} that signs notes")
+            raise Misconfigured(f"the key {signer.name} is not one that signs notes")
         self._order = OrderWatch(
             Heard(
                 country=settings.country,
@@ -119,18 +129,28 @@ class Witness:
         prefix, country = settings.agreement.prefix, settings.country
         is_shared = known.log.topic == Topic.SHARED
         cosigner: Cosigner | None = None
-        if not (is_shared and known.log.origin == country):  # nobody is the witness of oneself
-            of = witness_name if is_shared else domestic_witness_name
-            cosigner = self._cosigner(of(prefix, country), required=is_shared)
+        if not is_shared:
+            name = domestic_witness_name(prefix, country)
+            cosigner = self._cosigner(name) if name in settings.signers else None
+        elif known.log.origin != country:  # nobody is the witness of oneself
+            cosigner = self._cosigner(witness_name(prefix, country))
         topic = self._shared if is_shared else self._national
         return Watched(country=country, known=known, cosigner=cosigner, topic=topic)
 
-    def _cosigner(self, name: str, *, required: bool) -> Cosigner | None:
-        found = self._settings.signers.get(name)
-        if found is None and not required:
-            return None
+    def _cosigner(self, name: str) -> Cosigner:
+        found = self._signer(name)
         if not isinstance(found, Ed25519Cosigner):
-            raise Misconfigured(f"the witness has no key {name} that cosigns")
+            raise Misconfigured(f"the key {name} is not one that cosigns")
+        return found
+
+    def _signer(self, name: str) -> Signer:
+        """Return a key. Misconfigured if there is none, or nobody else would know it."""
+        found = self._settings.signers.get(name)
+        if found is None:
+            raise Misconfigured(f"there is no key file for {name}: ledger prepare note-keys")
+        party = self._settings.agreement.countries[self._settings.country]
+        if found.verifier.render() not in party.keys_named(name):
+            raise Misconfigured(f"the agreement does not pin the key {name}: add it")
         return found
 
     def waiting(self) -> Mapping[str, str]:
@@ -146,6 +166,7 @@ class Witness:
         """Witness until told to stop. StartAgain if a server fails."""
         with translated(), session.connect(self._settings.dsn, idle_s=30, lock_s=30) as database:
             database.execute("SET synchronous_commit = on")
+            self._begin_offering(stop)
             while not stop.is_set():
                 if self._is_only_one(database):
                     self.look(database)
@@ -166,22 +187,36 @@ class Witness:
         if not self._readers:
             self._open_readers(database)
         waits = [_POLL_MS, *[0] * len(self._readers)]
+        is_level = True
         for reader, wait_ms in zip(self._readers, waits, strict=False):
-            self.take(database, reader.topic.name, reader.topic_id, list(reader.poll(wait_ms)))
-        self.go_on(database)
+            found = list(reader.poll(wait_ms))
+            self.take(database, reader.topic.name, reader.topic_id, found)
+            is_level = is_level and len(found) < _MANY
+        if is_level:  # or something would be cosigned that is long outdated
+            self.go_on(database)
 
     def go_on(self, database: Connection[Any]) -> None:
         """Compare, cosign and sign what the mirror and the notes that were taken in allow."""
-        is_alive = self._order.look(database, kept_notes.open_alarms(database))
-        alarms = kept_notes.open_alarms(database)
-        for one in self._logs.values():
-            one.look(database, alarms, is_alive=is_alive)
+        with self._moving:
+            is_alive = self._order.look(database, kept_notes.open_alarms(database))
+            alarms = kept_notes.open_alarms(database)
+            for one in self._logs.values():
+                one.look(database, alarms, is_alive=is_alive)
+            self._lag.look(database)
+
+    def add_checkpoint(self, body: bytes) -> Answer:
+        """Answer whoever posts a checkpoint of a log that is cosigned here, from any thread."""
+        database, logs = self._session, self._logs
+        if database is None:
+            return NOT_NOW
+        offered = Offered(database, self._trust, logs, self._moving)
+        return offered.answer(body)
 
     def take(self, database: Connection[Any], topic: str, topic_id: Any, found: list[Read]) -> None:
         """Keep what notes say, and how far they were read, in one transaction."""
         if not found:
             return
-        with database.transaction():
+        with self._moving, database.transaction():
             for read in found:
                 self._hear(database, read.text)
             kept_notes.move(database, topic, topic_id, found[-1].offset + 1)
@@ -193,19 +228,17 @@ class Witness:
             NOISE.labels(self._settings.country).inc()
             return
         if isinstance(judged, Signed):
-            self._hear_checkpoint(database, judged)
+            self._logs[judged.checkpoint.origin].hear(database, judged)
         else:
             self._order.hear(database, judged)
 
-    def _hear_checkpoint(self, database: Connection[Any], signed: Signed) -> None:
-        checkpoint = signed.checkpoint
-        found = kept_notes.keep_checkpoint(database, signed)
-        if isinstance(found, Fault):
-            raise_alarm(database, self._settings.country, found)
-            return
-        head = Head(checkpoint.size, checkpoint.root)
-        is_bare = not signed.cosignatures
-        self._logs[checkpoint.origin].heard(head, is_new=found, is_bare=is_bare)
+    def _begin_offering(self, stop: threading.Event) -> None:
+        """Ask third parties, each beside everything else: none of them holds anybody up."""
+        known = self._trust.logs[self._settings.agreement.shared_log(self._settings.country)]
+        for party in self._settings.third_parties:
+            offering = Offering(known, party, self._post, self._shared)
+            given = (self._settings.dsn, stop)
+            threading.Thread(target=offering.run, args=given, name="offers", daemon=True).start()
 
     def _is_only_one(self, database: Connection[Any]) -> bool:
         """Say whether no other process is this country's witness, for as long as we are connected.

@@ -19,12 +19,13 @@ from consumers.alarms import CHECKPOINT_AGE, raise_alarm
 from consumers.kept_notes import Alarm
 from consumers.note_mail import NotePost, NoteTopic
 from consumers.recheck import Recheck
-from consumers.trust import Known
+from consumers.trust import Known, Signed
 from ledger.log.checkpoint import Checkpoint
 from ledger.log.cosignature import Cosigner
 from ledger.log.faults import Fault
 from ledger.log.heads import Head, Heads
 from ledger.log.mirrored import MirroredLog, culprit
+from ledger.log.note import SignatureLine
 
 #: An event that a checkpoint counts was on its topic before: a mirror that goes on has it within
 #: seconds. A quarter of an hour of a mirror that does, and is not just behind, is no delay.
@@ -33,6 +34,9 @@ MISSING_S: Final = 900.0
 SILENT_S: Final = 3_600.0
 #: A log that repeats itself is cosigned again, with the time of now, and not more often.
 AGAIN_S: Final = 30.0
+#: A log that has gone further for longer than this is not cosigned at its old size: what comes next
+#: was decided before the time that would be said, and would look backdated (R10).
+OUTDATED_S: Final = 60.0
 #: Some rows of the past are read again so often.
 _RECHECK_S: Final = 1.0
 _MOST: Final = 500
@@ -113,14 +117,35 @@ class WitnessedLog:
             return f"event {self.tree_size} was signed and is not here yet"
         return None
 
-    def heard(self, head: Head, *, is_new: bool, is_bare: bool) -> None:
-        """Take note of a checkpoint that was read; `is_bare` if only its own log has signed it."""
+    @property
+    def is_stopped(self) -> bool:
+        """Whether there is a fault that nobody has resolved."""
+        return self._stopped_by is not None
+
+    @property
+    def cosigner(self) -> Cosigner | None:
+        """With what it is cosigned here."""
+        return self._watched.cosigner
+
+    @property
+    def cosigned(self) -> Head | None:
+        """What was cosigned last, in this process or before."""
+        return self._desk.heads.get(self.name)
+
+    def hear(self, database: Connection[Any], signed: Signed) -> None:
+        """Keep a checkpoint, and remember what it asks for."""
+        found = kept_notes.keep_checkpoint(database, signed)
+        if isinstance(found, Fault):
+            raise_alarm(database, self._watched.country, found)
+            return
         if self._known_since is None:
             self._known_since = self._desk.clock()
-        if is_new and self._good is not None and head.size <= self._good.size:
+        head = Head(signed.checkpoint.size, signed.checkpoint.root)
+        if found and self._good is not None and head.size <= self._good.size:
             self._late.append(head)
         # Only the log's own repetition asks for a new time: witnesses would answer each other.
-        self._is_repeated = self._is_repeated or (is_bare and not is_new and head == self._said)
+        if not signed.cosignatures and not found and head == self._said:
+            self._is_repeated = True
 
     def look(self, database: Connection[Any], alarms: Collection[Alarm], *, is_alive: bool) -> None:
         """Compare what can be compared, cosign if it is time, and look again at what is old.
@@ -166,7 +191,7 @@ class WitnessedLog:
 
     def _following(self, database: Connection[Any]) -> Sequence[Head]:
         """Return the next heads that were signed: by the log, or by this witness itself."""
-        size, mine = self._good.size if self._good else -1, self._desk.heads.get(self.name)
+        size, mine = self._good.size if self._good else -1, self.cosigned
         cursor = database.cursor(row_factory=tuple_row)
         rows = cursor.execute(_FOLLOWING, (self.name, size, _MOST), prepare=True).fetchall()
         heads = [Head(*row) for row in rows]
@@ -185,7 +210,7 @@ class WitnessedLog:
         is_late = alive_since is not None and now - alive_since >= MISSING_S
         if not is_late and now - self._hole.since < SILENT_S:
             return None
-        mine = self._desk.heads.get(self.name)
+        mine = self.cosigned
         rule = "head_lost" if mine is not None and mine.size > self.tree_size else "missing"
         return Fault(rule, self.name, size=head.size, log_index=self.tree_size)
 
@@ -216,14 +241,22 @@ class WitnessedLog:
         return guilty or Fault("root_differs", self.name, size=head.size)
 
     def _cosign_if_due(self, database: Connection[Any]) -> None:
-        cosigner, good, mine = self._watched.cosigner, self._good, self._desk.heads.get(self.name)
+        cosigner, good, mine = self.cosigner, self._good, self.cosigned
         if cosigner is None or good is None or (mine is not None and good.size < mine.size):
             return
         if self._said == good or self._is_known(database, cosigner, good):
             waited = self._desk.clock() - self._said_at
             if not self._is_repeated or waited < AGAIN_S:
                 return
+        if kept_notes.is_outdated(database, self.name, good.size, since_s=OUTDATED_S):
+            return  # this country's mirror is behind, and has to come further first
         self._cosign(database, cosigner, good)
+
+    def cosign_again(self, text: str) -> SignatureLine:
+        """Return the cosignature of a checkpoint that was cosigned last, with the time of now."""
+        assert self.cosigner is not None
+        assert Checkpoint.parse(text) == Checkpoint(self.name, *(self.cosigned or ()))
+        return self.cosigner.cosign(text, int(self._desk.now()))
 
     def _is_known(self, database: Connection[Any], cosigner: Cosigner, head: Head) -> bool:
         """Say whether this was cosigned before this process began, and others can know it."""

@@ -107,6 +107,20 @@ class KeyKind(StrEnum):
     NATIONAL = "national"
 
 
+class Resolution(StrEnum):
+    """What was done about a fault of a log; national only."""
+
+    UNKNOWN = "UNKNOWN"
+    #: This country's copy, or its program, was wrong and has been made anew.
+    REPAIRED_HERE = "repaired_here"
+    #: Another country's was.
+    REPAIRED_THERE = "repaired_there"
+    #: It cannot be repaired: the countries have agreed, in writing, how to go on.
+    AGREED = "agreed"
+    #: Nothing was wrong but what raised the alarm.
+    NO_FAULT = "no_fault"
+
+
 class Role(StrEnum):
     """Role held when deciding. The first six are neutral: only they stand on shared events."""
 

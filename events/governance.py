@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from events.codes import KeyKind
+from events.codes import KeyKind, Resolution
 from events.stamp import Event
 
 
@@ -36,6 +36,17 @@ class ParkingRetried(Event):
 
     parked_case_id: UUID | None = None
     waiting: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmResolved(Event):
+    """A person says that a fault of a log is resolved; recorded before decisions go on."""
+
+    alarm_id: UUID
+    rule: str
+    log: str
+    partition: int | None = None
+    resolution: Resolution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,8 @@ from ledger.keys.national import NationalKeys
 from ledger.log.findings import Finding
 from ledger.log.rules import WITHIN
 from node.audit_cases import CaseAudit, Counts
-from node.audit_logs import LogSeen, Pinned, check_log, check_orders, logs_of
+from node.audit_logs import LogSeen, Pinned, check_log, logs_of
+from node.audit_orders import check_orders
 from node.audit_places import check_places
 from node.audit_receipts import check_receipt
 from node.reading import Reader

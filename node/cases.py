@@ -40,6 +40,14 @@ def file_of(found: Reader, case_id: UUID) -> dict[str, Any]:
         **(files[0] if files else {"state": "pending"}),
         # What --if-number compares.
         "number": number[0] if number else 0,
+        **parts_of(found, case_id),
+        "pending": pending,
+    }
+
+
+def parts_of(found: Reader, case_id: UUID) -> dict[str, Any]:
+    """Return what belongs to a case file, from the other read models."""
+    return {
         "consents": _rows(found, "consents", case_id, "topic DESC, basis_id"),
         "handoffs": _rows(found, "referrals", case_id, "topic DESC, began_with"),
         "responsibility": _rows(found, "responsibility", case_id, "topic DESC, since_place"),
@@ -47,7 +55,6 @@ def file_of(found: Reader, case_id: UUID) -> dict[str, Any]:
         "coverage": holdings(found, case_id),
         "blocks": _rows(found, "blocks", case_id, "placed_at, block_id"),
         "tasks": tasks_of(found, case_id),
-        "pending": pending,
     }
 
 
@@ -74,11 +81,15 @@ def handoffs(found: Reader, kind: str, *, only_open: bool, limit: int) -> list[d
 
 def history_of(found: Reader, case_id: UUID) -> list[dict[str, Any]]:
     """Return every event of a case: shared ones, national ones, and what still waits."""
-    trail = _rows(found, "audit_trail", case_id, "topic DESC, place")
-    events = [_told(row) for row in trail]
-    if not events and not _pending(found, case_id):
+    events, pending = trail_of(found, case_id), _pending(found, case_id)
+    if not events and not pending:
         raise CaseUnknown(f"case {case_id} is not known here")
-    return events + [_waiting(row) for row in _pending(found, case_id)]
+    return events + [_waiting(row) for row in pending]
+
+
+def trail_of(found: Reader, case_id: UUID) -> list[dict[str, Any]]:
+    """Return every event of a case that has its place, the shared topic first."""
+    return [_told(row) for row in _rows(found, "audit_trail", case_id, "topic DESC, place")]
 
 
 def _rows(found: Reader, table: str, case_id: UUID, order: str) -> list[dict[str, Any]]:

@@ -1,135 +1,201 @@
-"""A case as it was: as of a place, an instant, or what another country had certainly seen."""
+"""Read models as they were: a reader of one moment answers what readers of the present answer."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 from uuid import UUID
 
 from events.agreement import Agreement
 from events.contract import partition_of
-from events.errors import BadInput, CaseUnknown, CodeUnknown
-from ledger.case.case import Topic
-from ledger.case.plane import Plane, empty
-from node.reading import Reader
-from node.words import VOID_WORDS, said
-from projections import case_file
-from projections.as_of import AsOf, Line, Prefix, as_of, at_instant, seen_by
-from projections.audit_trail import summary
+from events.errors import BadInput, CaseUnknown
+from node.cases import parts_of, trail_of
+from node.moments import Moment, moment
+from node.place import Place
+from node.reading import NAME, Reader, reader
+from projections import as_of
+from projections.as_of import AtInstant, AtPlaces, Prefix, Then
+from projections.models import TABLES
+from projections.packing import pack
+from projections.responsibility import SPANS
+from projections.table import Table
 
-_PLACE = re.compile(r"(?P<topic>shared|national)/(?P<partition>\d+)@(?P<offset>\d+)")
-_SEEN = re.compile(r"seen:(?P<country>[A-Z]{2})")
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """What was asked, and the prefix of each topic that the answer rests on."""
-
-    asked: str
-    answers: tuple[AsOf, ...]
-    #: The country may have seen more than this.
-    lower_bound: bool = False
-
-    def plane(self, case_id: UUID, topic: Topic) -> Plane:
-        """Return the plane of a topic; an empty one if the question was not about it."""
-        found = (one.plane for one in self.answers if one.prefix.topic == topic)
-        return next(found, empty(case_id, shared=topic is Topic.SHARED))
-
-    def describes(self, case_id: UUID, agreement: Agreement) -> Mapping[str, Any]:
-        """Say which prefixes were used: up to and with which place of each topic."""
-        partition = partition_of(case_id, agreement.partitions)
-        until = [f"{one.prefix.topic}/{partition}@{one.prefix.offset}" for one in self.answers]
-        return {"asked": self.asked, "until": until, "lower_bound": self.lower_bound}
+_TABLES = {table.name: table for table in TABLES}
+_SPANS = "responsibility"
+#: What a view shows the rows of.
+_ROWS_OF = {_SPANS: "responsibility_began"}
+#: Every read model that can be asked for, now or as it was.
+MODELS = (*_TABLES, _SPANS)
 
 
-def past(found: Reader, case_id: UUID, asked: str, agreement: Agreement) -> Past:
-    """Return a case as of `shared/P@OFFSET`, an RFC 3339 instant, or `seen:CC`; CaseUnknown."""
-    prefixes, lower_bound = _prefixes(found, case_id, asked, agreement)
-    answers = tuple(
-        as_of(found.connection, case_id, prefix, keys=found.keys) for prefix in prefixes
-    )
-    if not any(one.plane.count for one in answers):
+@dataclass(frozen=True, kw_only=True)
+class PastReader(Reader):
+    """One case as it was."""
+
+    then: Then
+    moment: Moment
+    #: Of the case, on every topic.
+    partition: int
+
+    @property
+    def schema(self) -> str:
+        """There is none: what asks the tables in use says nothing of the past."""
+        raise AssertionError("this question knows only the present")
+
+    def ask(self, statement: str, *parameters: Any) -> list[dict[str, Any]]:
+        """Answer from the rows of that moment: they travel with the statement."""
+        names = dict.fromkeys(NAME.findall(statement))
+        tables = [_TABLES[one] for one in dict.fromkeys(_ROWS_OF.get(name, name) for name in names)]
+        parts = [f"{table.name} AS ({table.unnested})" for table in tables]
+        if _SPANS in names:
+            parts.append(f"{_SPANS} AS ({_plain(SPANS)})")
+        rows = chain.from_iterable(map(self._columns, tables))
+        said = f"WITH {', '.join(parts)} {_plain(statement)}"
+        return self._fetched(said, (*rows, *parameters))
+
+    def _columns(self, table: Table) -> list[Any]:
+        columns = list(zip(*self.then.rows(table), strict=True)) or [()] * len(table.columns)
+        return [pack(kind, column) for kind, column in zip(table.types, columns, strict=True)]
+
+    def describes(self) -> dict[str, Any]:
+        """Say what was asked, the last place of each topic that counts, and what is left out."""
+        return {
+            "asked": self.moment.asked,
+            "until": [self._said(one) for one in self.then.prefixes],
+            "lower_bound": self.moment.lower_bound,
+            # Events that cannot be read here: a schema or a key is missing.
+            "unread": self.then.unread,
+        }
+
+    def _said(self, prefix: Prefix) -> str:
+        return f"{prefix.topic}/{self.partition}@{prefix.offset}"
+
+
+def _plain(statement: str) -> str:
+    return NAME.sub(r"\1", statement)
+
+
+def case_as_of(found: Reader, case_id: UUID, asked: str, agreement: Agreement) -> PastReader:
+    """Return a case as it was at what was asked (node.moments.moment); only its events are read.
+
+    CaseUnknown if nothing of it was known then.
+    """
+    when = moment(found, asked, agreement)
+    when.require_of(case_id, agreement)
+    past = case_at(found, case_id, when, agreement)
+    if not past.then.count and not past.then.unread:
         raise CaseUnknown(f"case {case_id} was not known as of {asked}")
-    return Past(asked, answers, lower_bound)
+    return past
 
 
-def file_then(case_id: UUID, then: Past, agreement: Agreement) -> dict[str, Any]:
-    """Return the case file of that moment."""
-    shared, national = (then.plane(case_id, topic) for topic in (Topic.SHARED, Topic.NATIONAL))
-    row = zip(case_file.TABLE.columns, case_file.row(shared, national), strict=True)
-    planes = (shared, national)
-    return {
-        **dict(row),
-        "as_of": then.describes(case_id, agreement),
-        "consents": [
-            {"basis_id": key, **asdict(one)}
-            for plane in planes
-            for key, one in plane.consents.items()
-        ],
-        "handoffs": [
-            {"handoff_id": key, "kind": kind, **asdict(one)}
-            for plane in planes
-            for kind, ones in (("referral", plane.referrals), ("transfer", plane.transfers))
-            for key, one in ones.items()
-        ],
-    }
+def case_at(found: Reader, case_id: UUID, when: Moment, agreement: Agreement) -> PastReader:
+    """Return a case as it was at a moment, known or not."""
+    then = as_of.case_then(
+        found.connection, case_id, when.boundary, country=found.country, keys=found.keys
+    )
+    return _past(found, then, when, agreement)
 
 
-def history_then(then: Past) -> list[dict[str, Any]]:
+def cases_at(found: Reader, when: Moment, agreement: Agreement) -> Iterator[PastReader]:
+    """Yield every case that was known, one at a time; at a place, those of its partition.
+
+    BadInput, rule `case_named`, if the moment is one of a single case.
+    """
+    when.require_of_all_cases()
+    partitions = range(agreement.partitions) if when.partition is None else [when.partition]
+    for then in as_of.cases_then(
+        found.connection, partitions, when.boundary, country=found.country, keys=found.keys
+    ):
+        yield _past(found, then, when, agreement)
+
+
+def _past(found: Reader, then: Then, when: Moment, agreement: Agreement) -> PastReader:
+    return PastReader(
+        connection=found.connection,
+        country=found.country,
+        generation=found.generation,
+        keys=found.keys,
+        then=then,
+        moment=when,
+        partition=partition_of(then.case_id, agreement.partitions),
+    )
+
+
+@contextmanager
+def looking(where: Place, case_id: UUID, asked: str | None) -> Iterator[Reader]:
+    """Give what is known of a case now, or as it was if that is asked; CaseUnknown, BadInput."""
+    with reader(where) as found:
+        yield found if asked is None else case_as_of(found, case_id, asked, where.agreement)
+
+
+def moment_of(found: Reader) -> dict[str, Any]:
+    """Return what an answer says of its moment: nothing if it is about now."""
+    return {"as_of": found.describes()} if isinstance(found, PastReader) else {}
+
+
+def file_then(past: PastReader) -> dict[str, Any]:
+    """Return the case file of that moment, with everything that belonged to it."""
+    case_id = past.then.case_id
+    files = past.rows("case_file", "WHERE case_id = %s", case_id)
+    file = files[0] if files else {"case_id": case_id}
+    return {**file, "as_of": past.describes(), **parts_of(past, case_id)}
+
+
+def history_then(past: PastReader) -> list[dict[str, Any]]:
     """Return the trail of that moment."""
-    return [_told(line) for answer in then.answers for line in answer.trail]
+    return trail_of(past, past.then.case_id)
 
 
-def _prefixes(
-    found: Reader, case_id: UUID, asked: str, agreement: Agreement
-) -> tuple[list[Prefix], bool]:
-    if place := _PLACE.fullmatch(asked):
-        wanted = partition_of(case_id, agreement.partitions)
-        if int(place["partition"]) != wanted:
-            raise BadInput(f"case {case_id} stands in partition {wanted} of every topic")
-        return [Prefix(place["topic"], int(place["offset"]))], False
-    if seen := _SEEN.fullmatch(asked):
-        if seen["country"] not in agreement.countries:
-            raise CodeUnknown.country(seen["country"], agreement.countries)
-        return [seen_by(found.connection, case_id, seen["country"])], True
-    moment = _moment(asked)
-    topics = (Topic.SHARED, Topic.NATIONAL)
-    return [at_instant(found.connection, case_id, moment, topic=topic) for topic in topics], False
+def rows_of(
+    found: Reader, model: str, case_id: UUID | None = None, *, limit: int | None = None
+) -> list[dict[str, Any]]:
+    """Return rows of a read model, one of MODELS, in the order of their keys.
+
+    Of a case, or of all that the reader knows; LIMIT NULL is no limit.
+    """
+    key = ", ".join(_TABLES[_ROWS_OF.get(model, model)].key)
+    where, values = ("", ()) if case_id is None else ("WHERE case_id = %s", (case_id,))
+    return found.rows(model, f"{where} ORDER BY {key} LIMIT %s", *values, limit)
 
 
-def _moment(asked: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(asked)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise BadInput(
-            "as of what? shared/P@OFFSET, an instant such as 2026-11-24T12:00:00Z, or seen:KG"
-        )
-    return moment
+def shown(
+    found: Reader,
+    model: str,
+    case_id: UUID | None,
+    asked: str | None,
+    agreement: Agreement,
+    limit: int,
+) -> dict[str, Any]:
+    """Return rows of any read model, of a case or of all, now or as they were.
+
+    BadInput, rule `read_model`, if there is none of that name.
+    """
+    if model not in MODELS:
+        there = ", ".join(MODELS)
+        raise BadInput(f"there is no such read model; there are {there}", rule="read_model")
+    said = {"model": model, "case_id": case_id}
+    if asked is None:
+        return {**said, "rows": rows_of(found, model, case_id, limit=limit)}
+    if case_id is not None:
+        past = case_as_of(found, case_id, asked, agreement)
+        return {**said, **moment_of(past), "rows": rows_of(past, model, limit=limit)}
+    when = moment(found, asked, agreement)
+    cases = cases_at(found, when, agreement)
+    rows = islice((row for past in cases for row in rows_of(past, model)), limit)
+    as_of_what = {"asked": asked, "until": _ends(found, when), "lower_bound": when.lower_bound}
+    return {**said, "as_of": {**as_of_what, "unread": None}, "rows": list(rows)}
 
 
-def _told(line: Line) -> dict[str, Any]:
-    record, event, void = line.record, line.event, line.verdict.void
-    by = "" if event is None else f"{record.origin} {event.actor.role}"
-    says = {} if event is None else summary(event)
-    return {
-        "position": f"{record.topic}/{record.partition}@{record.effect_offset}",
-        "topic": record.topic,
-        "place": line.place,
-        "event": "" if event is None else type(event).__name__,
-        "event_id": None if event is None else event.event_id,
-        "state": "void" if void else "effective",
-        "void_reason": void,
-        "why": VOID_WORDS.get(void, void) if void else None,
-        "origin": record.origin,
-        "version": record.version,
-        "by": by,
-        "recorded_at": line.recorded_at,
-        "leaf": record.leaf,
-        "summary": says,
-        "says": said(says),
-    }
+def _ends(found: Reader, when: Moment) -> list[str]:
+    """Return the last place of each partition that counts; what was seen ends case by case."""
+    match when.boundary:
+        case AtPlaces(places):
+            return [f"{one.topic}/{when.partition}@{one.offset}" for one in places]
+        case AtInstant(instant):
+            ends = as_of.mirrored_until(found.connection, instant)
+            return [f"{topic}/{partition}@{offset}" for topic, partition, offset in ends]
+        case _:
+            return []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,9 @@ from events.errors import ServiceUnavailable
 from ledger.keys.national import NationalKeys
 from node.place import Place
 from projections import generation
+
+#: How a read model stands in a statement.
+NAME = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True)
@@ -32,18 +36,25 @@ class Reader:
         """Its schema."""
         return generation.schema_of(self.generation)
 
+    def ask(self, statement: str, *parameters: Any) -> list[dict[str, Any]]:
+        """Return the rows of a statement in which read models stand as `{name}`."""
+        return self._fetched(NAME.sub(rf"{self.schema}.\1", statement), parameters)
+
     def rows(self, table: str, tail: str = "", *parameters: Any) -> list[dict[str, Any]]:
-        """Return rows of a read model; `tail` is what follows FROM."""
-        statement = f"SELECT * FROM {self.schema}.{table} {tail}"  # noqa: S608 - our own names
-        with self.connection.cursor(row_factory=dict_row) as cursor:
-            return cursor.execute(statement, parameters).fetchall()
+        """Return rows of a read model; `tail` is what follows FROM, others stand there as in `ask`.
+
+        What it says of a table's columns it says by the table's own name.
+        """
+        return self.ask(f"SELECT * FROM {{{table}}} {tail}", *parameters)  # noqa: S608 - our own
 
     def count(self, table: str) -> int:
         """Return how many rows a read model has."""
-        statement = f"SELECT count(*) FROM {self.schema}.{table}"  # noqa: S608 - our own names
-        row = self.connection.execute(statement).fetchone()
-        assert row is not None
-        return int(row[0])
+        (row,) = self.ask(f"SELECT count(*) AS rows FROM {{{table}}}")  # noqa: S608 - our own name
+        return int(row["rows"])
+
+    def _fetched(self, statement: str, parameters: Sequence[Any]) -> list[dict[str, Any]]:
+        with self.connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(statement, parameters).fetchall()
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from contextlib import ExitStack
 from typing import Any
 
 from node.programs import Program, kafka_client
@@ -19,8 +20,10 @@ def main(**given: Any) -> int:
 def prepare(settings: WitnessSettings) -> Program:
     """Wire the witness together."""
     import consumers.witness
+    from consumers.third_party import ThirdParty
     from events.agreement import Agreement
     from ledger.log.signers import load_signers
+    from node.witness_http import asked
 
     witness = consumers.witness.Witness(
         consumers.witness.WitnessSettings(
@@ -31,11 +34,16 @@ def prepare(settings: WitnessSettings) -> Program:
             national_kafka=kafka_client(settings, settings.national_kafka),
             heads=settings.heads,
             signers=load_signers(settings.note_key_files),
+            third_parties=ThirdParty.listed(settings.third_parties),
         )
     )
 
     def run(stop: threading.Event) -> int:
-        witness.run(stop)
+        with ExitStack() as doors:
+            if settings.witness_port is not None:
+                where = (settings.witness_host, settings.witness_port)
+                doors.enter_context(asked(witness.add_checkpoint, *where))
+            witness.run(stop)
         return 0
 
     return Program(settings, witness.waiting, run)

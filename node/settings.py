@@ -186,6 +186,19 @@ class SealerSettings(NoteSettings):
 class WitnessSettings(NoteSettings):
     """Settings of `ledger witness run`."""
 
+    witness_host: str = Field("127.0.0.1", description="Address of POST /add-checkpoint.")
+    witness_port: int | None = Field(
+        None,
+        ge=0,
+        le=65535,
+        description="Port of POST /add-checkpoint, for logs that ask for cosignatures; or none.",
+    )
+    third_parties: str = Field(
+        "",
+        description="Witnesses beyond the agreement that cosign the country's shared log:"
+        " `URL KEY` each, separated by commas.",
+    )
+
 
 class UpSettings(KafkaSettings):
     """Settings of `ledger up` and `ledger demo`."""
@@ -216,7 +229,7 @@ class VerbSettings(KafkaSettings):
     pg_append: SecretStr | None = Field(
         None,
         description="The same as a login of role `append`, for verbs that act as another role and"
-        " record that they do: rebuild, retry, rotate.",
+        " record that they do: rebuild, retry, rotate, resolve.",
     )
 
 

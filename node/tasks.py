@@ -10,22 +10,23 @@ from node.reading import Reader
 
 Row = Mapping[str, Any]
 
-_OF_CASES = """
+_SEEN = """
 LEFT JOIN LATERAL (
-    SELECT place AS seen_place FROM {schema}.audit_trail AS trail
+    SELECT place AS seen_place FROM {audit_trail} AS trail
     WHERE trail.case_id = tasks.case_id AND trail.topic = 'shared'
         AND trail.leaf = tasks.closed_seen
 ) AS seen ON true
-WHERE {which} ORDER BY opened_at, kind, subject
 """
-_ONE = "case_id = %s"
-_OPEN = "case_id IN (SELECT case_id FROM {schema}.tasks WHERE state = 'open')"
+_ONE = f"{_SEEN} WHERE case_id = %s"
+_IN_OPEN = "case_id IN (SELECT case_id FROM {tasks} WHERE state = 'open')"
+_OPEN = f"{_SEEN} WHERE {_IN_OPEN}"
+_ORDER = "ORDER BY opened_at, kind, subject"
 _HIDDEN = frozenset({"closed_seen", "seen_place"})
 
 
 def tasks_of(found: Reader, case_id: UUID) -> list[dict[str, Any]]:
     """Return the tasks of a case, open ones first, by the time they are due."""
-    tasks = joined(found.rows("tasks", _which(found, _ONE), case_id))
+    tasks = joined(found.rows("tasks", f"{_ONE} {_ORDER}", case_id))
     tasks.sort(key=lambda task: (task["state"] != "open", task["due_at"] or task["opened_at"]))
     return [_shown(task, {"case_id", *_HIDDEN}) for task in tasks]
 
@@ -33,16 +34,11 @@ def tasks_of(found: Reader, case_id: UUID) -> list[dict[str, Any]]:
 def open_tasks(found: Reader, kind: str | None = None) -> list[dict[str, Any]]:
     """Return the open tasks of every case, what is due first; only one kind if it is named."""
     cases: dict[UUID, list[Row]] = {}
-    for row in found.rows("tasks", _which(found, _OPEN)):
+    for row in found.rows("tasks", f"{_OPEN} {_ORDER}"):
         cases.setdefault(row["case_id"], []).append(row)
     tasks = [task for rows in cases.values() for task in joined(rows) if task["state"] == "open"]
     tasks.sort(key=lambda task: task["due_at"] or task["opened_at"])
     return [_shown(task, _HIDDEN) for task in tasks if kind in {None, task["kind"]}]
-
-
-def _which(found: Reader, cases: str) -> str:
-    schema = found.schema
-    return _OF_CASES.format(schema=schema, which=cases.format(schema=schema))
 
 
 def _shown(task: Row, hidden: Collection[str]) -> dict[str, Any]:

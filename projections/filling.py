@@ -10,34 +10,24 @@ from __future__ import annotations
 import gc
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
-from uuid import UUID
 
 import psycopg
 from psycopg import Connection
 
-from ledger.case.case import Topic
-from ledger.case.plane import empty
+from ledger import mirror
 from ledger.keys.national import NationalKeys
 from ledger.mirror import Placed
-from projections import case_state
-from projections.folding import Counts, fold_side, park, put_file
+from projections.folding import Counts, fold_case, park
 from projections.models import TABLES
 from projections.store import Sheet, copy_in
 
 #: Events between two writes; keeps a process small, and its COPYs long enough.
 _FLUSH = 4_000
-_FETCH = 1_000
-# Both topics are named so that the key's index serves: a partition is a small part of a mirror.
-_OF_PARTITION = f"""
-SELECT {", ".join(f'"{name}"' for name in Placed._fields)} FROM mirror.record
-WHERE topic IN ('shared', 'national') AND partition = %s AND effect_offset IS NOT NULL
-ORDER BY case_id, topic, effect_offset, effect_rank
-"""  # noqa: S608 - our own field names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,20 +64,13 @@ def fill(job: Job, tell: Callable[[Progress], None]) -> None:
         # The flip of the generation is what has to last; before it all of this can be thrown away.
         target.execute("SET synchronous_commit = off")
         for partition in job.partitions:
-            _fill_partition(job, keys, _records(source, partition), target, tell)
+            records = (one.record for one in mirror.heard_by_case(source, partition))
+            _fill_partition(job, keys, records, target, tell)
             target.commit()
 
 
 def _connected(job: Job) -> Connection[Any]:
     return psycopg.connect(job.dsn, autocommit=True, application_name="rebuild")
-
-
-def _records(source: Connection[Any], partition: int) -> Iterator[Placed]:
-    """Stream a partition of both topics, case by case, each in order of effect."""
-    with source.cursor(name="records", binary=True) as cursor:
-        cursor.execute(_OF_PARTITION, (partition,))
-        while rows := cursor.fetchmany(_FETCH):
-            yield from map(Placed._make, rows)
 
 
 def _fill_partition(
@@ -99,7 +82,8 @@ def _fill_partition(
 ) -> None:
     sheet, events, cases = Sheet(), Counts(), 0
     for case_id, of_case in groupby(records, itemgetter(5)):
-        _fold_case(job, keys, case_id, of_case, sheet, events, target)
+        _, stops = fold_case(case_id, of_case, sheet, events, country=job.country, keys=keys)
+        park(target, job.schema, stops)
         cases += 1
         if events.total() >= _FLUSH:
             _flush(job, target, sheet)
@@ -107,27 +91,6 @@ def _fill_partition(
             sheet, events, cases = Sheet(), Counts(), 0
     _flush(job, target, sheet)
     tell(Progress(events.total(), cases))
-
-
-def _fold_case(
-    job: Job,
-    keys: NationalKeys | None,
-    case_id: UUID,
-    records: Iterable[Placed],
-    sheet: Sheet,
-    events: Counts,
-    target: Connection[Any],
-) -> None:
-    planes = {topic.value: empty(case_id, shared=topic is Topic.SHARED) for topic in Topic}
-    for topic, of_side in groupby(records, itemgetter(0)):
-        plane, stop = fold_side(
-            planes[topic], of_side, sheet, events, country=job.country, keys=keys
-        )
-        planes[topic] = plane
-        sheet.put(case_state.TABLE, case_state.row(plane))
-        if stop is not None:
-            park(target, job.schema, [stop])
-    put_file(sheet, *(planes[topic] for topic in Topic))
 
 
 def _flush(job: Job, target: Connection[Any], sheet: Sheet) -> None:

@@ -1,7 +1,8 @@
 """From placed records to read models: load the planes of the cases, fold, write, in one go.
 
-Live batches, the end of a rebuild and the retry of a parked case are all this one function, so
-they cannot disagree. A case that cannot be folded on is parked, alone and at its place: the others
+Live batches, the end of a rebuild and the retry of a parked case are all `fold_in`; the filling of
+a rebuild and every answer about the past are `fold_case`. Both are `fold_side`, so they cannot
+disagree. A case that cannot be folded on is parked, alone and at its place: the others
 go on, and its later events stay in the mirror until it is retried.
 """
 
@@ -11,6 +12,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -21,7 +24,8 @@ from events.compiled import HEADER_BYTES
 from events.contract import is_register
 from events.errors import UnknownSchema
 from events.stamp import Event
-from ledger.case.plane import Plane
+from ledger.case.case import Topic
+from ledger.case.plane import Plane, empty
 from ledger.case.reading import read_on
 from ledger.keys.national import NationalKeys, opened
 from ledger.mirror import Placed
@@ -167,6 +171,28 @@ def fold_side(
         events[record.topic, type(event), verdict.void is None] += 1
         plane = after
     return plane, None
+
+
+def fold_case(
+    case_id: UUID,
+    records: Iterable[Placed],
+    sheet: Sheet,
+    events: Counts,
+    *,
+    country: str,
+    keys: NationalKeys | None = None,
+) -> tuple[Pair, list[Stop]]:
+    """Fold a case from its beginning, one topic after the other; put all its rows on the sheet."""
+    pair = [empty(case_id, shared=topic is Topic.SHARED) for topic in Topic]
+    stops: list[Stop] = []
+    for topic, of_side in groupby(records, itemgetter(0)):
+        at = TOPICS.index(topic)
+        pair[at], stop = fold_side(pair[at], of_side, sheet, events, country=country, keys=keys)
+        sheet.put(case_state.TABLE, case_state.row(pair[at]))
+        if stop is not None:
+            stops.append(stop)
+    put_file(sheet, *pair)
+    return pair, stops
 
 
 def put_file(sheet: Sheet, shared: Plane, national: Plane) -> None:

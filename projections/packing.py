@@ -76,6 +76,7 @@ _ITEMS: Mapping[str, tuple[int, Callable[[Any], bytes]]] = {
     "date": (1082, lambda value: _INT4(4, value.toordinal() - _EPOCH_DAY)),
     "timestamptz": (1184, lambda value: _INT8(8, (value - _EPOCH) // _MICROSECOND)),
     "uuid": (2950, _uuid),
+    "jsonb": (3802, _bytes),  # its version first: projections.table.binary_json
 }
 
 

@@ -39,13 +39,15 @@ TABLE = Table(
 #: the next interval begins, or NULL. At home a case begins on the national topic; from its first
 #: shared event on, who answers for it is said there alone, so the national interval ends with it.
 #: It shows nobody a row that the table itself does not show him.
-VIEW = """
-CREATE VIEW {schema}.responsibility WITH (security_invoker = true) AS
+SPANS = """
 SELECT case_id, topic, country, since_place, since_offset, since_rank, recorded_at AS since,
     lead(since_place) OVER (PARTITION BY case_id, topic ORDER BY since_place) AS until_place,
     lead(recorded_at) OVER (PARTITION BY case_id ORDER BY topic = 'shared', since_place) AS until
-FROM {schema}.responsibility_began
+FROM {responsibility_began}
 """
+VIEW = "CREATE VIEW {schema}.responsibility WITH (security_invoker = true) AS" + SPANS.replace(
+    "{responsibility_began}", "{schema}.responsibility_began"
+)
 
 
 def _began(change: Change) -> Iterable[Row]:

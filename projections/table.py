@@ -72,20 +72,24 @@ class Table:
         """Return the statement that copies rows in."""
         return f"COPY {schema}.{self.name} ({self.names}) FROM STDIN (FORMAT BINARY)"
 
-    def upsert(self, schema: str) -> str:
-        """Return the statement that adds or replaces rows; one array parameter per column."""
+    @property
+    def unnested(self) -> str:
+        """A query that gives rows back; one array parameter per column (projections.packing)."""
         arrays = ", ".join(f"%b::{_array_of(kind)}" for kind in self.types)
         values = ", ".join(
             f'"{name}"::text[]' if kind == "text[]" else f'"{name}"'
             for name, kind in zip(self.columns, self.types, strict=True)
         )
+        return f"SELECT {values} FROM unnest({arrays}) AS fresh ({self.names})"  # noqa: S608
+
+    def upsert(self, schema: str) -> str:
+        """Return the statement that adds or replaces rows; one array parameter per column."""
         fixed = self.key + self.first
         rest = [self._replaced(name) for name in self.columns if name not in fixed]
         replace = f"UPDATE SET {', '.join(rest)}" if rest else "NOTHING"
         return (
-            f"INSERT INTO {schema}.{self.name} AS earlier ({self.names})"  # noqa: S608 - our own
-            f" SELECT {values} FROM unnest({arrays}) AS fresh ({self.names})"
-            f" ON CONFLICT ({_quoted(self.key)}) DO {replace}"
+            f"INSERT INTO {schema}.{self.name} AS earlier ({self.names})"
+            f" {self.unnested} ON CONFLICT ({_quoted(self.key)}) DO {replace}"
         )
 
     def _replaced(self, name: str) -> str:

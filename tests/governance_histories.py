@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from events.care import RiskAssessed
 from events.case import CaseOpened, ChildMissing
-from events.codes import KeyKind
+from events.codes import KeyKind, Resolution
 from events.governance import (
+    AlarmResolved,
     KeyRotated,
     ParkingRetried,
     RebuildBegun,
@@ -57,4 +58,16 @@ def national_register() -> History:
     return history
 
 
-TOLD = (schemas_released, schemas_in_a_case, national_register)
+def alarm_resolved() -> History:
+    history = History(
+        "alarm_resolved", "Somebody answers for it that decisions go on.", shared=False,
+        register=True,
+    )  # fmt: skip
+    fault = {"alarm_id": "alarm", "rule": "order_differs", "log": "t.order/KG", "partition": 3}
+    history.put("KZ", AlarmResolved, **fault, resolution=Resolution.REPAIRED_THERE)
+    fault |= {"alarm_id": "another", "rule": "fork", "log": "t.ledger/KG", "partition": None}
+    history.put("KZ", AlarmResolved, **fault, resolution=Resolution.AGREED)
+    return history
+
+
+TOLD = (schemas_released, schemas_in_a_case, national_register, alarm_resolved)

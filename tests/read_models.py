@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from random import Random
 from typing import Any
 
+from events.codec import read_stamp
 from ledger.case.case import Topic
 from ledger.case.plane import empty
 from ledger.case.reading import read_on
-from ledger.mirror import Placed
+from ledger.mirror import Placed, Record
 from projections.change import Change
 from projections.models import TABLES, rows_of
+from tests.histories import HISTORIES
 from tests.history import History
 
 
@@ -51,3 +54,30 @@ def rows_after(told: Iterable[Change], name: str) -> list[dict[str, Any]]:
 def rows_told(history: History, name: str, country: str = "KZ") -> list[dict[str, Any]]:
     """Return what stands in a read model of a country after a whole history."""
     return rows_after(changes(history, country), name)
+
+
+def mirrored() -> list[Record]:
+    """Return every golden history as it stands in a mirror, cases mingled, each in its order."""
+    luck = Random(7)
+    left = [(history, list(history.entries)) for history in HISTORIES]
+    offsets = {Topic.SHARED: 0, Topic.NATIONAL: 0}
+    records = []
+    while left:
+        history, entries = left[luck.randrange(len(left))]
+        entry = entries.pop(0)
+        topic = Topic.SHARED if history.shared else Topic.NATIONAL
+        at, stamp = offsets[topic], read_stamp(entry.value)
+        offsets[topic] += 1
+        records.append(
+            Record(
+                topic.value, 0, at, at, 0, stamp.case_id, stamp.origin, stamp.version,
+                stamp.event_id, entry.leaf, at, bytes(64), entry.ce_type, entry.value,
+            )
+        )  # fmt: skip
+        left = [one for one in left if one[1]]
+    return records
+
+
+def placed_of(record: Record) -> Placed:
+    """Return a record that took effect where it came."""
+    return Placed(*record[:8], record.leaf, record.ce_type, record.value)

@@ -59,6 +59,7 @@ TEXTS: Mapping[str, tuple[str, str, str]] = {
     "door": ("a", "read", "break_glass"),
     "method": ("a", "overwritten", "overwritten_in_place"),
     "countries": ("KG", "UZ", "TJ"),
+    "log": ("l", "t.ledger/KZ", "referral.national.KZ/KZ"),
     "retired": ("a", "kek-1", "0f" * 16),
     "current": ("b", "kek-2", "1f" * 16),
     "persons": ("a", "uncle-1", "uncle-" + "0f" * 16),

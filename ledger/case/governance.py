@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from events.codes import KeyKind
+from events.codes import KeyKind, Resolution
 from events.contract import is_register
-from events.errors import BadInput, NotAllowedNow
+from events.errors import BadInput, CodeUnknown, NotAllowedNow
 from events.governance import (
+    AlarmResolved,
     KeyRotated,
     ParkingRetried,
     RebuildBegun,
@@ -44,6 +45,7 @@ EFFECTS: Mapping[type[Event], Effect] = {
     SchemasReleased: _released,
     KeyRotated: _shown_in_trail,
     ParkingRetried: _shown_in_trail,
+    AlarmResolved: _shown_in_trail,
     RebuildBegun: _shown_in_trail,
     RebuildFinished: _shown_in_trail,
 }
@@ -86,6 +88,28 @@ def retry_parking(matter: Matter, /, *, waiting: int, parked_case_id: UUID | Non
     """Say that cases which could not be folded on are tried again."""
     fields = {"parked_case_id": parked_case_id, "waiting": waiting}
     return (_register(matter, ParkingRetried, **fields),)
+
+
+def resolve_alarm(
+    matter: Matter,
+    /,
+    *,
+    alarm_id: UUID,
+    rule: str,
+    log: str,
+    partition: int | None = None,
+    resolution: Resolution,
+) -> Drafts:
+    """Say that a fault of a log is resolved. Whoever answers for cases or their data, no program.
+
+    Decisions that waited for it go on: who says so answers for it with a name.
+    """
+    matter.require_answering()
+    if resolution is Resolution.UNKNOWN:
+        known = ", ".join(one for one in Resolution if one is not Resolution.UNKNOWN)
+        raise CodeUnknown(f"what was done about it is one of {known}", rule="resolution")
+    fields = {"alarm_id": alarm_id, "rule": rule, "log": log, "partition": partition}
+    return (_register(matter, AlarmResolved, resolution=resolution, **fields),)
 
 
 def begin_rebuild(matter: Matter, /, *, rebuild_id: UUID) -> Drafts:

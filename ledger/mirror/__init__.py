@@ -4,11 +4,22 @@ Workers append to it, in the transaction that moves their positions; everybody e
 case's history in order of effect is what decisions, folds and as-of questions start from.
 """
 
-from ledger.mirror.reading import Placed, held, history, placed_between, records_of, standings
+from ledger.mirror.reading import (
+    Heard,
+    Placed,
+    heard,
+    heard_by_case,
+    held,
+    history,
+    placed_between,
+    records_of,
+    standings,
+)
 from ledger.mirror.standing import Said, Standing, Waiting
 from ledger.mirror.writing import Record, Release, Stray, append, put_aside, release
 
 __all__ = [
+    "Heard",
     "Placed",
     "Record",
     "Release",
@@ -17,6 +28,8 @@ __all__ = [
     "Stray",
     "Waiting",
     "append",
+    "heard",
+    "heard_by_case",
     "held",
     "history",
     "placed_between",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -28,6 +29,13 @@ class Placed(NamedTuple):
     value: bytes
 
 
+class Heard(NamedTuple):
+    """A record at its place, and when this country's database mirrored it."""
+
+    record: Placed
+    at: datetime
+
+
 PLACED_COLUMNS = ", ".join(f'"{name}"' for name in Placed._fields)
 #: `topic DESC` puts the shared events first.
 _ORDER = "ORDER BY topic DESC, effect_offset, effect_rank"
@@ -35,11 +43,38 @@ _HISTORY = (
     f"SELECT {PLACED_COLUMNS} FROM mirror.record"  # noqa: S608 - our own field names
     f" WHERE case_id = %s AND effect_offset IS NOT NULL {_ORDER}"
 )
+_HEARD = (
+    f"SELECT {PLACED_COLUMNS}, mirrored_at FROM mirror.record"  # noqa: S608 - our own field names
+    f" WHERE case_id = %s AND effect_offset IS NOT NULL {_ORDER}"
+)
+# Both topics are named so that the key's index serves: a partition is a small part of a mirror.
+_BY_CASE = f"""
+SELECT {PLACED_COLUMNS}, mirrored_at FROM mirror.record
+WHERE topic IN ('shared', 'national') AND partition = %s AND effect_offset IS NOT NULL
+ORDER BY case_id, topic DESC, effect_offset, effect_rank
+"""  # noqa: S608 - our own field names
+#: Rows that are fetched at once.
+_FETCH = 1_000
 
 
 def history(connection: Connection[Any], case_id: UUID) -> list[Placed]:
     """Return what has taken effect in a case: the shared topic, then the national one, in order."""
     return [Placed(*row) for row in connection.execute(_HISTORY, (case_id,), prepare=True)]
+
+
+def heard(connection: Connection[Any], case_id: UUID) -> list[Heard]:
+    """Return what `history` returns, with the moment at which each record was mirrored."""
+    rows = connection.execute(_HEARD, (case_id,), prepare=True, binary=True)
+    return [Heard(Placed(*row[:-1]), row[-1]) for row in rows]
+
+
+def heard_by_case(connection: Connection[Any], partition: int) -> Iterator[Heard]:
+    """Stream a partition case by case, the shared topic first; needs a transaction."""
+    with connection.cursor(name="heard", binary=True) as cursor:
+        cursor.execute(_BY_CASE, (partition,))
+        while rows := cursor.fetchmany(_FETCH):
+            for row in rows:
+                yield Heard(Placed(*row[:-1]), row[-1])
 
 
 def held(connection: Connection[Any], case_id: UUID) -> Sequence[tuple[str, str, int]]:

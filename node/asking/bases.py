@@ -15,7 +15,7 @@ from ledger.case.case import Topic
 from ledger.case.plane import Basis, Plane
 from ledger.mirror import Placed
 from node.asking.inquiry import Inquiry, Row
-from projections.as_of import Prefix, as_of
+from projections.as_of import AtPlaces, Prefix, case_then
 
 #: In these states a recipient may read what it was given (ledger/case/receiving.py).
 READABLE = frozenset({"released", "claimed"})
@@ -56,24 +56,25 @@ class BasisThen:
         shared = self._plane(self._until(knew))
         basis = shared.consents.get(basis_id)
         if basis is None:
-            basis = self._plane(place_of(record)).consents.get(basis_id)
+            basis = self._plane(Prefix.until(record)).consents.get(basis_id)
         state = _state(basis, access)
         return Standing(state, _grant_state(shared, access, self._inquiry.country), state == _GOOD)
 
     def _until(self, places: int) -> Prefix:
-        return place_of(self._shared[places - 1]) if places else Prefix.before(Topic.SHARED, 0)
+        return Prefix.until(self._shared[places - 1]) if places else Prefix.before(Topic.SHARED, 0)
 
     def _plane(self, prefix: Prefix) -> Plane:
         if prefix not in self._planes:
             found = self._inquiry.found
-            then = as_of(found.connection, self._case_id, prefix, keys=found.keys)
-            self._planes[prefix] = then.plane
+            then = case_then(
+                found.connection,
+                self._case_id,
+                AtPlaces((prefix,)),
+                country=found.country,
+                keys=found.keys,
+            )
+            self._planes[prefix] = then.plane(Topic(prefix.topic))
         return self._planes[prefix]
-
-
-def place_of(record: Placed) -> Prefix:
-    """Return the prefix of a topic that ends with a record."""
-    return Prefix(record.topic, record.effect_offset, record.effect_rank)
 
 
 _GOOD = "in_force"

@@ -12,11 +12,11 @@ from events.errors import BadInput
 from ledger import mirror
 from ledger.case.case import Topic
 from ledger.mirror import Placed
-from node.asking.bases import place_of
 from node.asking.inquiry import Answer, Inquiry, Row
-from node.past import Past, file_then, history_then
+from node.moments import Moment
+from node.past import case_at, file_then, history_then
 from projections.access_ledger import ACCESSED
-from projections.as_of import AsOf, Prefix, as_of
+from projections.as_of import AtPlaces, Prefix, Then
 
 _COLUMNS = ("position", "event", "state", "why", "by", "recorded_at", "event_id")
 
@@ -29,24 +29,21 @@ def knew_then(inquiry: Inquiry, *, case_id: UUID, event_id: UUID) -> Answer:
     """
     inquiry.require_known(case_id)
     decided = _decision(inquiry, case_id, event_id)
-    prefixes = list(_prefixes(inquiry, case_id, decided))
-    found = inquiry.found
-    then = Past(
-        f"decision {event_id}",
-        tuple(as_of(found.connection, case_id, one, keys=found.keys) for one in prefixes),
-    )
+    prefixes = tuple(_prefixes(inquiry, case_id, decided))
+    when = Moment(f"decision {event_id}", AtPlaces(prefixes))
+    past = case_at(inquiry.found, case_id, when, inquiry.agreement)
     own = decided["origin"] == inquiry.country
     return Answer(
         columns=_COLUMNS,
-        rows=history_then(then),
+        rows=history_then(past),
         facts={
             "decision": decided["event_type"],
             "actor_id": decided["actor_id"],
             "actor_role": decided["actor_role"],
             "decided_at": decided["recorded_at"],
-            "prefixes": [_said(one) for one in then.answers],
-            "unread": sum(one.unread for one in then.answers),
-            "file": file_then(case_id, then, inquiry.agreement),
+            "prefixes": [_said(past.then, one) for one in prefixes],
+            "unread": past.then.unread,
+            "file": file_then(past),
             "shown": _shown(inquiry, case_id, decided) if own else None,
         },
         not_answered=[] if own else [decided["origin"]],
@@ -71,12 +68,12 @@ def _prefixes(inquiry: Inquiry, case_id: UUID, decided: Row) -> Iterator[Prefix]
     (itself,) = (one for one in records if one.leaf == decided["leaf"])
     seen = read_stamp(itself.value).seen
     shared = [one for one in records if one.topic == Topic.SHARED.value]
-    yield next((place_of(one) for one in shared if one.leaf == seen), _nothing(Topic.SHARED))
+    yield next((Prefix.until(one) for one in shared if one.leaf == seen), _nothing(Topic.SHARED))
     if decided["origin"] == inquiry.country:
         at = decided["recorded_at"]
         national = [one for one in records if one.topic == Topic.NATIONAL.value]
         before = [one for one in national if _was_before(one, at)]
-        yield place_of(before[-1]) if before else _nothing(Topic.NATIONAL)
+        yield Prefix.until(before[-1]) if before else _nothing(Topic.NATIONAL)
 
 
 def _was_before(record: Placed, at: datetime) -> bool:
@@ -91,12 +88,12 @@ def _nothing(topic: Topic) -> Prefix:
     return Prefix.before(topic, 0)
 
 
-def _said(one: AsOf) -> str:
+def _said(then: Then, prefix: Prefix) -> str:
     """Return the last place that had been read; several events may take effect at one offset."""
-    if not one.trail:
-        return f"{one.prefix.topic}: nothing"
-    last = one.trail[-1].record
-    return f"{last.topic}/{last.partition}@{last.effect_offset}.{last.effect_rank}"
+    lines = [line for line in then.trail() if line["topic"] == prefix.topic]
+    if not lines:
+        return f"{prefix.topic}: nothing"
+    return "{topic}/{partition}@{effect_offset}.{effect_rank}".format_map(lines[-1])
 
 
 def _shown(inquiry: Inquiry, case_id: UUID, decided: Row) -> list[Row]:

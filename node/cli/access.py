@@ -14,7 +14,7 @@ from events.errors import BadInput
 from node.cli import output
 from node.cli.app import noun
 from node.cli.deciding import verb
-from node.cli.options import By, CountryOption, Dir, Json
+from node.cli.options import AsOf, By, CountryOption, Dir, Json
 
 if TYPE_CHECKING:
     from node.reading import Reader
@@ -68,18 +68,23 @@ def _who(
 def _list(
     case_id: CaseArgument,
     *,
+    as_of: AsOf = None,
     country: CountryOption = None,
     directory: Dir = None,
     as_json: Json = False,
 ) -> None:
     """List every access to data of a case in this country, granted, refused or past the rules."""
+    from node import place
     from node.access import who_did
+    from node.past import looking, moment_of
 
     case = output.uuid(case_id)
-    said = _asked(directory, country, lambda found: who_did(found, case))
+    with looking(place.find(directory, country), case, as_of) as found:
+        said = {**moment_of(found), **who_did(found, case)}
     if as_json:
         output.document(said)
         return
+    output.moment(said.get("as_of"))
     columns = ("kind", *_ACCESS, "rule", "reviewed_at", "upheld")
     _table(f"in {said['country']}", said["accesses"], columns)
     _tell_not_answered(said)
@@ -113,18 +118,23 @@ def _coverage(
 def _releases(
     case_id: CaseArgument,
     *,
+    as_of: AsOf = None,
     country: CountryOption = None,
     directory: Dir = None,
     as_json: Json = False,
 ) -> None:
     """List which keys of a case one country gave another, on which basis, and what became of it."""
+    from node import place
     from node.access import grants_of
+    from node.past import looking, moment_of
 
     case = output.uuid(case_id)
-    grants = _asked(directory, country, lambda found: grants_of(found, case))
+    with looking(place.find(directory, country), case, as_of) as found:
+        said, grants = moment_of(found), grants_of(found, case)
     if as_json:
-        output.document({"case_id": case, "releases": grants})
+        output.document({"case_id": case, **said, "releases": grants})
         return
+    output.moment(said.get("as_of"))
     columns = ("grant_id", "origin", "recipient", "scopes", "epoch", "state", "basis_id")
     _table("releases", grants, (*columns, "released_at", "ended_at", "destroyed_at"))
 

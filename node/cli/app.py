@@ -36,6 +36,7 @@ NOUNS: Mapping[str, str] = {
     "audit": "What an auditor can check of this node: what left it, and what stands in clear.",
     "evidence": "A case or a range of a log, with everything that proves it, in one file.",
     "log": "The signed logs of events, as other programs read them.",
+    "alarm": "What does not fit together in a log, until a person has resolved it.",
     "quarantine": "Events that wait, and records that are none.",
     "events": "The types of events, and what their bytes say.",
     "doctor": "What is wrong with this node, and how to repair it.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -11,17 +10,11 @@ from events.codes import NeutralStatus, Role
 from node.cli import output
 from node.cli.app import noun
 from node.cli.deciding import verb
-from node.cli.options import CountryOption, Dir, Json
+from node.cli.options import AsOf, CountryOption, Dir, Json
 
 app = noun("case")
 
 CaseArgument = Annotated[str, typer.Argument(metavar="CASE", help="The case.")]
-AsOfOption = Annotated[
-    str | None,
-    typer.Option(
-        "--as-of", metavar="WHEN", help="shared/P@OFFSET, an instant (RFC 3339), or seen:COUNTRY."
-    ),
-]
 _PARTS = (
     "consents",
     "handoffs",
@@ -44,7 +37,7 @@ verb(app, "open", "open_case")
 def _show(
     case_id: CaseArgument,
     *,
-    as_of: AsOfOption = None,
+    as_of: AsOf = None,
     country: CountryOption = None,
     directory: Dir = None,
     as_json: Json = False,
@@ -53,21 +46,16 @@ def _show(
     from node import place
     from node.cases import file_of
     from node.covering import standing
-    from node.past import file_then, past
-    from node.reading import reader
+    from node.past import PastReader, file_then, looking
 
     case, where = output.uuid(case_id), place.find(directory, country)
-    with reader(where) as found:
-        if as_of is None:
-            file = file_of(found, case)
-        else:
-            then = past(found, case, as_of, where.agreement)
-            file = file_then(case, then, where.agreement)
+    with looking(where, case, as_of) as found:
+        file = file_then(found) if isinstance(found, PastReader) else file_of(found, case)
         file |= standing(found, where.agreement, case)
     if as_json:
         output.document(file)
         return
-    _tell_moment(file.get("as_of"))
+    output.moment(file.get("as_of"))
     plain = {name: value for name, value in file.items() if name not in {*_PARTS, "as_of"}}
     output.table(("", ""), plain.items())
     for name in _PARTS:
@@ -121,7 +109,7 @@ def _list(
 def _history(
     case_id: CaseArgument,
     *,
-    as_of: AsOfOption = None,
+    as_of: AsOf = None,
     country: CountryOption = None,
     directory: Dir = None,
     as_json: Json = False,
@@ -130,34 +118,24 @@ def _history(
     from node import place
     from node.cases import history_of
     from node.covering import marked
-    from node.past import history_then, past
-    from node.reading import reader
+    from node.past import PastReader, history_then, looking
 
     case, where = output.uuid(case_id), place.find(directory, country)
     said: dict[str, Any] = {"case_id": case}
-    with reader(where) as found:
-        if as_of is None:
-            events = history_of(found, case)
+    with looking(where, case, as_of) as found:
+        if isinstance(found, PastReader):
+            said["as_of"], events = found.describes(), history_then(found)
         else:
-            then = past(found, case, as_of, where.agreement)
-            said["as_of"] = then.describes(case, where.agreement)
-            events = history_then(then)
+            events = history_of(found, case)
         events = marked(found, where.agreement, case, events)
     if as_json:
         output.document({**said, "events": events})
         return
-    _tell_moment(said.get("as_of"))
+    output.moment(said.get("as_of"))
     columns = ("position", "event", "by", "recorded_at", "state", "says")
     output.table(columns, [[row[name] for name in columns] for row in events])
     if waiting := sum(row["provisional"] for row in events):
         output.line(f"{waiting} of them are provisional: no other country has cosigned them yet")
-
-
-def _tell_moment(as_of: Mapping[str, Any] | None) -> None:
-    """Name the prefix that an answer about the past rests on."""
-    if as_of is not None:
-        at_least = " at least" if as_of["lower_bound"] else ""
-        output.line(f"as of {as_of['asked']}: up to{at_least} {', '.join(as_of['until'])}")
 
 
 verb(

@@ -26,7 +26,7 @@ def _list(
     directory: Dir = None,
     as_json: Json = False,
 ) -> None:
-    """List schema releases, key rotations, retries and rebuilds, each at its place in its log.
+    """List schema releases, keys, retries, resolved alarms and rebuilds, each at its place.
 
     Those of other countries as far as they are shared: the schemas they write with.
     """

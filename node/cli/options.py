@@ -15,6 +15,14 @@ CountryOption = Annotated[
     str | None,
     typer.Option("--country", metavar="COUNTRY", help="Country to act as; default LEDGER_COUNTRY."),
 ]
+AsOf = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        metavar="WHEN",
+        help="As it was: shared/P@OFFSET, an instant (RFC 3339), seen:COUNTRY or seen:EVENT.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 By = Annotated[
     str | None,

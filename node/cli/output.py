@@ -72,6 +72,16 @@ def say(words: str) -> None:
     sys.stderr.flush()
 
 
+def moment(as_of: Mapping[str, Any] | None) -> None:
+    """Name the prefixes that an answer about the past rests on; nothing if it is about now."""
+    if as_of is None:
+        return
+    at_least = " at least" if as_of["lower_bound"] else ""
+    line(f"as of {as_of['asked']}: up to{at_least} {', '.join(as_of['until'])}")
+    if as_of["unread"]:
+        say(f"{as_of['unread']} events of it cannot be read here: a schema or a key is missing")
+
+
 def table(
     columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None
 ) -> None:

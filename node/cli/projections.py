@@ -10,7 +10,7 @@ import typer
 
 from node.cli import output
 from node.cli.app import noun
-from node.cli.options import By, CountryOption, Dir, Json
+from node.cli.options import AsOf, By, CountryOption, Dir, Json
 
 if TYPE_CHECKING:
     from projections.filling import Progress
@@ -69,6 +69,45 @@ def _status(*, country: CountryOption = None, directory: Dir = None, as_json: Js
             for row in positions
         ],
     )
+
+
+@app.command("show")
+def _show(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Read model, as in `status`.")],
+    case_id: Annotated[
+        str | None, typer.Argument(metavar="[CASE]", help="Only of this case; default: of all.")
+    ] = None,
+    *,
+    as_of: AsOf = None,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="How many rows at most.")] = 50,
+    country: CountryOption = None,
+    directory: Dir = None,
+    as_json: Json = False,
+    as_lines: Annotated[
+        bool, typer.Option("--jsonl", help="One JSON document a row on stdout.")
+    ] = False,
+) -> None:
+    """Show rows of any read model, as they are or as they were.
+
+    Of all cases as they were each one is folded again, until there are rows enough.
+    """
+    from node import place
+    from node.past import shown
+    from node.reading import reader
+
+    where, case = place.find(directory, country), None if case_id is None else output.uuid(case_id)
+    with reader(where) as found:
+        said = shown(found, model, case, as_of, where.agreement, limit)
+    if as_json and not as_lines:
+        output.document(said)
+        return
+    rows = said["rows"]
+    if as_lines:
+        for row in rows:
+            output.document(row)
+        return
+    output.moment(said.get("as_of"))
+    output.table(tuple(rows[0]) if rows else (model,), [tuple(row.values()) for row in rows])
 
 
 @app.command("rebuild")

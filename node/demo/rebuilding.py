@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 from events.contract import register_id
 from events.errors import RecordRejected
@@ -17,25 +18,30 @@ from projections.models import TABLES
 def rebuilt_alike(path: Path, country: str) -> tuple[bool, str]:
     """Build a country's read models anew; say whether their hash is the same, and which it is."""
     where = place.find(path, country)
-    before = hash_of(where)
+    before = told_of_cases(where)
     try:
         done = rebuild(where, None, processes=1)
     except RecordRejected as differing:
         return False, str(differing)
-    after = hash_of(where)
+    after = told_of_cases(where)
     equal = done.equal and before == after
     word = "same" if equal else "another"
-    return equal, f"rebuild = {word} state hash {after[:16]}, from {done.events} events"
+    return equal, f"rebuild = {word} state hash {after.hash[:16]}, from {after.events} events"
 
 
-def hash_of(where: place.Place) -> str:
-    """Return one hash of everything that a country's read models say of cases.
+class Told(NamedTuple):
+    """What a country's read models say of cases; the register grows by the rebuild itself."""
 
-    The register grows by the rebuild itself.
-    """
+    hash: str
+    events: int
+
+
+def told_of_cases(where: place.Place) -> Told:
+    """Return one hash of everything that is said of cases, and from how many events."""
     cases = f"case_id <> '{register_id(where.agreement.prefix)}'"
     with reader(where) as found:
         tables = [
             state_hash(found.connection, found.schema, table, where=cases) for table in TABLES
         ]
-    return sha256("".join(tables).encode()).hexdigest()
+        events = len(found.rows("audit_trail", f"WHERE {cases}"))
+    return Told(sha256("".join(tables).encode()).hexdigest(), events)

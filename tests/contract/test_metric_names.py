@@ -7,7 +7,7 @@ later, and where a label of ours has another word, stands in docs/adr/0020.
 import pytest
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from consumers import measures, release_measures
+from consumers import alarms, measures, release_measures, witness_measures
 from ledger.keys import measures as key_measures
 from ledger.relaying.metrics import RelayMetrics
 from node.children import ChildrenWaiting
@@ -44,6 +44,10 @@ REQUIRED = {
     "ledger_keystore_refusals_total": {"country", "rule"},
     "ledger_releases_total": {"country", "outcome"},
     "ledger_release_stop_seconds": {"country"},
+    "ledger_checkpoint_age_seconds": {"country", "log", "by"},
+    "ledger_witness_disagreements_total": {"country", "log", "rule"},
+    "ledger_cosign_lag_seconds": {"country", "log", "witness"},
+    "ledger_note_noise_total": {"country"},
 }
 #: Its labels are those of its one series.
 INFO = {"ledger_build_info"}
@@ -53,7 +57,7 @@ def exported() -> dict[str, set[str]]:
     """Return the labels of every metric that a program exports."""
     relay = CollectorRegistry()
     found = {}
-    modules = (measures, release_measures, key_measures)
+    modules = (measures, release_measures, alarms, witness_measures, key_measures)
     ours = [metric for module in modules for metric in vars(module).values()]
     for metric in (*ours, *vars(RelayMetrics("KZ", relay)).values(), SCHEMA):
         if hasattr(metric, "_labelnames"):

@@ -11,9 +11,11 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
-from consumers import measures, release_measures
+from consumers import alarms, measures, release_measures, witness_measures
+from consumers.sealed_log import REPEAT_S
 from ledger.case.access import REVIEW
 from ledger.keys import measures as keys
+from ledger.log.faults import RULES as FAULTS
 from ledger.relaying.metrics import RelayMetrics
 from node.children import ChildrenWaiting
 from node.cli.app import command
@@ -21,8 +23,10 @@ from node.cli.app import command
 ROOT = Path(__file__).parents[2]
 RUNBOOKS = ROOT / "docs" / "runbooks"
 PAGES = sorted(page for page in RUNBOOKS.glob("*.md") if page.name != "README.md")
-RULES = yaml.safe_load((ROOT / "ops" / "prometheus" / "keys.rules.yml").read_text())
-ALERTS = {rule["alert"]: rule for group in RULES["groups"] for rule in group["rules"]}
+RULES = [yaml.safe_load(file.read_text()) for file in (ROOT / "ops").rglob("*.rules.yml")]
+ALERTS = {
+    rule["alert"]: rule for file in RULES for group in file["groups"] for rule in group["rules"]
+}
 PROMETHEUS = yaml.safe_load((ROOT / "ops" / "prometheus" / "prometheus.yml").read_text())
 SECTIONS = [
     "Symptom",
@@ -47,7 +51,7 @@ def exported() -> dict[str, set[str]]:
     """Return the labels of every metric that a program exports, by its full name."""
     relay = RelayMetrics("KZ", CollectorRegistry())
     found: dict[str, set[str]] = {}
-    modules = (measures, release_measures, keys, relay)
+    modules = (measures, release_measures, alarms, witness_measures, keys, relay)
     for metric in (one for module in modules for one in vars(module).values()):
         if hasattr(metric, "_labelnames"):
             (family,) = metric.describe()
@@ -85,7 +89,8 @@ def test_every_alert_has_its_page(alert):
 
 
 def test_prometheus_reads_the_alerts():
-    assert "keys.rules.yml" in PROMETHEUS["rule_files"]
+    files = {file.name for file in (ROOT / "ops" / "prometheus").glob("*.rules.yml")}
+    assert files == set(PROMETHEUS["rule_files"])
     assert set(ALERTS) >= {
         "SharingGoesOnWithoutPermission",
         "SlotReplicaLost",
@@ -94,6 +99,11 @@ def test_prometheus_reads_the_alerts():
         "CapsuleBroken",
         "EmergencyAccessUsed",
         "EmergencyAccessNotReviewed",
+        "LogDisagreement",
+        "CheckpointStale",
+        "CosignatureLate",
+        "WitnessDown",
+        "SealerDown",
     }
 
 
@@ -104,6 +114,17 @@ def test_whatever_only_somebody_who_tampers_causes_is_an_alarm():
         assert expression.count(rule) == 3
     assert 'outcome="broken"' in ALERTS["CapsuleBroken"]["expr"]
     assert ALERTS["EmergencyAccessNotReviewed"]["expr"].endswith(f"> {REVIEW.total_seconds():.0f}")
+
+
+def test_every_fault_of_a_log_has_its_line_in_the_page():
+    """Whoever is called sees a rule, and finds there what it means and where to go."""
+    page = (RUNBOOKS / "log-disagreement.md").read_text()
+    assert [rule for rule in FAULTS if f"| `{rule}` |" not in page] == []
+
+
+def test_a_checkpoint_is_stale_after_it_was_not_repeated_some_times():
+    expression = ALERTS["CheckpointStale"]["expr"]
+    assert float(expression.rpartition("> ")[2]) >= 3 * REPEAT_S
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -12,6 +12,7 @@ from events.codec import MAX_EVENT_BYTES, Stamp, decode
 from events.registry import SCHEMAS
 from events.stamp import leaf_hash
 from ledger.case.plane import VoidReason
+from ledger.log.order import OrderNote
 from ledger.log.signature import LogVerifier
 from tests import wire_blocks
 from tests.given import consented, opened, proposed, ready
@@ -73,10 +74,18 @@ def test_its_numbers_and_names_are_those_of_the_code():
     assert "rule 5" in (compiled.__doc__ or "")
 
 
+def test_its_order_note_is_one():
+    """Rule 19, read as a country's witness reads it."""
+    text = re.search(r"```\n(referral\.order/KG\n.*?\n)\n", TEXT, re.DOTALL)[1]
+    note = OrderNote.parse(text, 2)
+    assert (contract.order_name("referral", "KG"), text) == (note.name, note.body)
+    assert [41873, 40022] == [head.size for head in note.heads]
+
+
 def test_every_rule_has_its_number():
     """Code and tests point at rules by number."""
     numbers = [int(number) for number in re.findall(r"^\*\*(\d+)\. ", TEXT, re.MULTILINE)]
-    assert numbers == list(range(1, 18))
+    assert numbers == list(range(1, 20))
 
 
 def test_the_files_it_names_exist():

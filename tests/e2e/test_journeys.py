@@ -200,8 +200,19 @@ def test_a_case_is_shown_as_it_was(nodes):
     seen = nodes.does("case", "show", case, "--as-of", "seen:KG")
     assert seen["as_of"]["lower_bound"]
     assert [one["state"] for one in seen["handoffs"]] == ["sent"]
+    when = nodes.does("case", "show", case, "--as-of", f"seen:{got['event_id']}")
+    assert seen["as_of"]["until"] == when["as_of"]["until"]
     at = nodes.does("case", "history", case, "--as-of", sent["recorded_at"])
     assert "ReferralSent" not in [one["event"] for one in at["events"]]
+    rows = nodes.does("projections", "show", "referrals", case, "--as-of", sent["position"])
+    assert [one["state"] for one in rows["rows"]] == ["sent"]
+    every = nodes.does("projections", "show", "referrals", "--as-of", got["position"])
+    assert every["as_of"]["until"] == [got["position"]]
+    assert "received" in [one["state"] for one in every["rows"]]
+    then = nodes.does("access", "list", case, "--as-of", sent["position"])
+    assert then["as_of"]["until"] == [sent["position"]]
+    refused = nodes("case", "show", case, "--as-of", "2999-01-01T00:00:00Z")
+    assert (refused.code, "[instant_past]" in refused.err) == (2, True)
 
 
 def test_lists_show_what_waits_for_an_answer(nodes):

@@ -646,7 +646,7 @@ def check_knew_then(asked: Asked) -> int:
         sides = (bases_after(case.shared[:knew]), bases_after(before))
         consents = said["facts"]["file"]["consents"]
         assert [(row["basis_id"], row["state"]) for row in consents] == [
-            (basis_id, basis["state"]) for side in sides for basis_id, basis in side.items()
+            (basis_id, side[basis_id]["state"]) for side in sides for basis_id in sorted(side)
         ]
         if own:
             assert len(said["facts"]["shown"]) == sum(

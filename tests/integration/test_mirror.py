@@ -13,10 +13,9 @@ from events.codec import encode
 from events.stamp import leaf_hash
 from ledger import mirror
 from ledger.case.case import Topic
-from ledger.case.encoding import state_hash
 from ledger.log.merkle import root_of
-from projections import as_of, queries
-from projections.as_of import Prefix
+from projections import queries
+from projections.as_of import AtPlaces, Prefix, case_then
 from tests.given import NOON, changed
 from tests.readers import events_of, heard, read_all, settings_of, transferred
 
@@ -94,42 +93,6 @@ def test_two_events_at_one_place_of_a_log_are_shown(topics, connection, dsn):
     assert [("KZ", 0), ("KZ", 0)] == rows
 
 
-def test_a_case_can_be_seen_as_of_any_place(story, connection):
-    """Folded again from the prefix, so that nothing later can colour it."""
-    for places in range(6):
-        said = as_of.as_of(connection, story.case_id, Prefix.before(Topic.SHARED, places))
-        assert places == said.plane.count == len(said.trail)
-    before_proposal = as_of.as_of(connection, story.case_id, Prefix.before(Topic.SHARED, 2))
-    assert {} == dict(before_proposal.plane.transfers)
-    last = as_of.as_of(connection, story.case_id, Prefix.before(Topic.SHARED, 99))
-    assert state_hash(story["KZ"].settled) == state_hash(last.plane)
-
-
-def test_a_case_can_be_seen_as_this_node_knew_it_at_an_instant(story, database, connection):
-    database.run(
-        "UPDATE mirror.record SET mirrored_at = %s + \"offset\" * interval '1 hour'"
-        " WHERE topic = 'shared'",
-        NOON,
-    )
-    for hours, known in ((-1, 0), (0, 1), (2, 3), (99, 5)):
-        moment = NOON + timedelta(hours=hours, minutes=1)
-        prefix = as_of.at_instant(connection, story.case_id, moment, topic=Topic.SHARED)
-        assert known == as_of.as_of(connection, story.case_id, prefix).plane.count
-
-
-def test_what_another_country_had_certainly_seen_is_what_its_events_say(story, connection):
-    """KG accepted after its own preview; whether it saw more, nobody can know."""
-    prefix = as_of.seen_by(connection, story.case_id, "KG")
-    said = as_of.as_of(connection, story.case_id, prefix)
-    assert story.topic[3][1] == said.plane.head
-    assert (
-        0
-        == as_of.as_of(
-            connection, story.case_id, as_of.seen_by(connection, story.case_id, "UZ")
-        ).plane.count
-    )
-
-
 def test_the_time_of_recording_filters_the_list_and_not_the_fold(topics, dsn, connection):
     """A clock that is wrong may hide a line, never change what the case was."""
     story = transferred()
@@ -141,10 +104,11 @@ def test_the_time_of_recording_filters_the_list_and_not_the_fold(topics, dsn, co
         leaves[leaf] = leaf_hash(encode(said))
         topics.put(said)
     read_all(topics, dsn, len(leaves))
-    found = as_of.as_of(connection, story.case_id, Prefix.before(Topic.SHARED, 99))
-    assert len(leaves) == found.plane.count
-    assert all(line.verdict.effective for line in found.trail)
-    in_time = [line.record.leaf for line in found.listed(NOON, NOON + timedelta(days=1))]
+    at_the_end = AtPlaces((Prefix.before(Topic.SHARED, 99),))
+    found = case_then(connection, story.case_id, at_the_end, country="KZ")
+    assert len(leaves) == found.count
+    assert all(line["effective"] for line in found.trail())
+    in_time = [line["leaf"] for line in found.listed(NOON, NOON + timedelta(days=1))]
     assert [mark for leaf, mark in leaves.items() if leaf != fast] == in_time
 
 

@@ -8,7 +8,7 @@ import pytest
 from ledger.case.case import Topic
 from ledger.keys.national import NationalKeys
 from projections import quarantine
-from projections.as_of import Prefix, as_of
+from projections.as_of import AtPlaces, Prefix, case_then
 from projections.rebuild import verify
 from tests.given import opened
 from tests.readers import heard, read_all
@@ -78,9 +78,10 @@ def test_what_was_sealed_before_a_rotation_is_read_after_it(topics, dsn, databas
 def test_as_of_a_place_needs_the_key_and_says_what_it_could_not_read(topics, dsn, story, keys):
     read_all(topics, dsn, 3, national_keys=keys)
     with psycopg.connect(dsn, autocommit=True) as connection:
-        prefix = Prefix("national", 2)
-        with_key = as_of(connection, story.case_id, prefix, keys=keys)
-        assert (len(with_key.trail), with_key.unread) == (3, 0)
-        assert with_key.plane.care.views_heard
-        without = as_of(connection, story.case_id, prefix)
-        assert (len(without.trail), without.unread) == (0, 3)
+        asked = (connection, story.case_id, AtPlaces((Prefix("national", 2),)))
+        with_key = case_then(*asked, country="KZ", keys=keys)
+        assert (len(with_key.trail()), with_key.unread) == (3, 0)
+        assert with_key.plane(Topic.NATIONAL).care.views_heard
+        without = case_then(*asked, country="KZ")
+        assert (len(without.trail()), without.unread) == (0, 3)
+        assert ["KeyUnknown"] == [stop.reason for stop in without.stops]

@@ -16,7 +16,8 @@ from events.codec import read_stamp, schema_of
 from events.errors import Misconfigured, StartAgain
 from events.stamp import leaf_hash
 from ledger import topics
-from ledger.log.checkpoint import signed_checkpoint
+from ledger.log.checkpoint import Checkpoint, signed_checkpoint
+from ledger.log.commitment import Commitment, committed
 from ledger.log.heads import Heads
 from ledger.log.merkle import root_of
 from ledger.log.note import Note
@@ -109,12 +110,20 @@ class Sealed:
         if plane == "national":
             topic = self.agreement.national_checkpoints_topic("KZ")
         keys = [LogVerifier.parse(key) for key in self.agreement.countries["KZ"].keys_named(name)]
-        reader, found = NoteReader(NoteTopic(topic, self.cluster)), []
+        found = [Note.parse(text) for text in self.read(topic)]
+        points = [
+            signed_checkpoint(note, keys) for note in found if note.text.startswith(f"{name}\n")
+        ]
+        return [(one.size, one.root) for one in points]
+
+    def read(self, topic: str) -> list[bytes]:
+        """Everything that stands on a topic of notes."""
+        reader = NoteReader(NoteTopic(topic, self.cluster))
         reader.begin(0)
-        for _ in range(2):  # what was acknowledged is there at the first poll, or at the second
-            found += [signed_checkpoint(Note.parse(one.text), keys) for one in reader.poll(200)]
+        # What was acknowledged is there at the first poll, or at the second.
+        found = [one.text for _ in range(2) for one in reader.poll(200)]
         reader.close()
-        return [(one.size, one.root) for one in found]
+        return found
 
     def root(self, plane: str, size: int) -> bytes:
         """The root of what the store has."""
@@ -306,6 +315,36 @@ def test_an_old_row_that_somebody_changes_is_found_while_it_runs(sealed, hides):
         sealed.look()
     log = sealed.agreement.national_log("KZ")
     assert [("signature" if hides else "leaf_differs", log, 1)] == sealed.alarms()
+
+
+def test_abroad_goes_one_salted_hash_a_day_of_the_national_log(sealed):
+    """Every day, of an empty log, too; said again after a restart, and never another one."""
+    name = sealed.agreement.national_log("KZ")
+
+    def said() -> list[Commitment]:
+        found = [Note.parse(text).text for text in sealed.read(sealed.agreement.checkpoints_topic)]
+        return [Commitment.parse(one) for one in found if one.startswith(f"{name}/day")]
+
+    sealed.look()
+    first = said()
+    opened(sealed.node.decide)
+    sealed.mirror("national")
+    sealed.look()
+    assert first == said(), "once a day"
+    sealed.restart()
+    sealed.look()
+    assert first * 2 == said(), "the same again"
+    sealed.ahead += 86_400
+    sealed.look()
+    assert 3 == len(said())
+    rows = sealed.node.database.run(
+        "SELECT day, commitment, salt, size, root FROM witness.commitment ORDER BY day"
+    )
+    assert [(one.day, one.hash) for one in said()[1:]] == [row[:2] for row in rows]
+    assert [0, 1] == [size for *_, size, _ in rows]
+    for day, hidden, salt, size, root in rows:
+        assert hidden == committed(day, Checkpoint(name, size, root), salt)
+    assert rows[1][4] == sealed.root("national", 1)
 
 
 def test_a_second_sealer_waits_for_the_first_to_go(sealed):

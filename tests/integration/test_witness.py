@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from consumers.note_mail import NoteTopic, Read
-from consumers.witnessed_log import AGAIN_S, MISSING_S, SILENT_S
+from consumers.witnessed_log import AGAIN_S, MISSING_S, OUTDATED_S, SILENT_S
 from events.contract import witness_name
 from events.errors import Misconfigured
 from ledger.log.checkpoint import Checkpoint
@@ -271,6 +271,22 @@ def test_a_repeated_checkpoint_is_cosigned_with_a_new_time(kg):
     assert [4, 4] == kg.cosigned("KZ")
 
 
+def test_of_a_log_that_has_gone_further_long_ago_nothing_old_is_cosigned(kg):
+    """With the time of now, the next event would look backdated: it was decided before."""
+    events = of_kz(6)
+    kg.mirrors(*events[:4])
+    kg.hears(head(events, 4), head(events, 6))
+    kg.database.run(
+        "UPDATE witness.checkpoint SET signed_at = now() - %s * interval '1 second' WHERE size = 6",
+        OUTDATED_S + 1,
+    )
+    kg.looks()
+    assert [] == kg.cosigned("KZ")
+    kg.mirrors(*events[4:])
+    kg.looks()
+    assert [6] == kg.cosigned("KZ")
+
+
 def test_witnesses_do_not_answer_each_other_for_ever(kg):
     """What another witness puts there is not the log's own repetition."""
     events = of_kz(4)
@@ -514,6 +530,58 @@ def forked_from(chance: random.Random, leaves: list[bytes]) -> list[bytes]:
         ways.append([*leaves[:at], *leaves[at + 1 :]])
         ways.append([*leaves[:at], leaves[at + 1], leaves[at], *leaves[at + 2 :]])
     return chance.choice(ways)
+
+
+def lag(witness: str, log: str = KZ) -> float | None:
+    labels = {"country": "KG", "log": log, "witness": witness_name("referral", witness)}
+    return REGISTRY.get_sample_value("ledger_cosign_lag_seconds", labels)
+
+
+def test_how_long_a_log_waits_for_each_of_its_witnesses(kg):
+    """Its own country is none of them; what waits longest counts, whatever came after it."""
+    events = of_kz(9)
+    kg.mirrors(*events)
+    kg.hears(head(events, 5, "UZ"))
+    kg.looks()
+    assert (None, 0.0) == (lag("KZ"), lag("UZ"))
+    kg.hears(head(events, 7))
+    kg.database.run("UPDATE witness.checkpoint SET signed_at = now() - interval '1 minute'")
+    kg.hears(head(events, 9))
+    kg.clock.at += 10
+    kg.looks()
+    kg.clock.at += 10
+    assert pytest.approx(70, abs=5) == lag("UZ")
+    kg.looks()
+    assert 0.0 == lag("KG")
+    kg.hears(head(events, 9, "UZ"))
+    kg.clock.at += 10
+    kg.looks()
+    assert 0.0 == lag("UZ")
+
+
+def test_how_long_ago_this_country_has_cosigned(kg):
+    """Only of a log that has said something; refused or not, the age grows."""
+    labels = {"country": "KG", "log": KZ, "by": "witness"}
+    kg.clock.at += 50
+    assert 0.0 == REGISTRY.get_sample_value("ledger_checkpoint_age_seconds", labels)
+    events = of_kz(4)
+    kg.mirrors(*events)
+    kg.hears(head(events, 4))
+    kg.clock.at += 7
+    assert 7.0 == REGISTRY.get_sample_value("ledger_checkpoint_age_seconds", labels)
+    kg.looks()
+    assert 0.0 == REGISTRY.get_sample_value("ledger_checkpoint_age_seconds", labels)
+    kg.clock.at += 11
+    assert 11.0 == REGISTRY.get_sample_value("ledger_checkpoint_age_seconds", labels)
+
+
+def test_a_disagreement_is_counted_from_zero(kg):
+    labels = {"country": "KG", "log": UZ, "rule": "fork"}
+    before = REGISTRY.get_sample_value("ledger_witness_disagreements_total", labels)
+    assert before is not None
+    for made_of in ("x", "y", "y"):
+        kg.hears(KEYS.checkpoint(UZ, log_of(of_kz(5, made_of=made_of), "KZ")))
+    assert 1 == REGISTRY.get_sample_value("ledger_witness_disagreements_total", labels) - before
 
 
 def test_a_key_of_another_kind_is_refused(kg):

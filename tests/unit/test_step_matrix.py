@@ -19,6 +19,7 @@ from events.codes import (
     NeutralStatus,
     Outcome,
     Purpose,
+    Resolution,
     RetentionGround,
 )
 from events.registry import SCHEMAS
@@ -79,6 +80,7 @@ VALUES: dict[str, Any] = {
     "backups_expire_on": DAY, "access_id": SUBJECT, "door": "read", "hold_id": SUBJECT,
     "block_id": SUBJECT, "countries": ("KG",), "persons": (), "slots": 1, "replicas": 2,
     "method": "overwritten_in_place", "given_by": ConsentGiver.CHILD, "why": "excluded_person",
+    "alarm_id": SUBJECT, "log": "t.ledger/KZ", "resolution": Resolution.AGREED,
 }  # fmt: skip
 
 
