@@ -36,6 +36,7 @@ BENCHMARKS: Mapping[str, str] = {
     "import": "importing:run",
     "relay": "relaying:run",
     "live-projection": "projecting:run",
+    "catch-up": "catching_up:run",
     "rebuild": "rebuilding:run",
     "visible-40": "visible:at_40",
     "visible-400": "visible:at_400",
@@ -44,14 +45,16 @@ BENCHMARKS: Mapping[str, str] = {
     "tree": "tree:run",
     "verify-1m": "verifying:run",
     "as-of": "as_of:run",
+    "backdating": "backdating:run",
+    "audit": "auditing:run",
     "kills": "kills:run",
 }
-#: Only run when named: it takes longer and measures no speed.
-NAMED_ONLY = frozenset({"kills"})
+#: Only run when named: they take longer, and ask whether all is well.
+NAMED_ONLY = frozenset({"audit", "kills"})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the named benchmarks, or all but `kills`; return 0 unless something went wrong."""
+    """Run the named benchmarks, or all that measure speed; return 0 unless something went wrong."""
     parser = argparse.ArgumentParser(prog="ledger bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--rounds", type=int, default=5, help="turns of each contender")

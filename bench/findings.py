@@ -16,6 +16,7 @@ from uuid import UUID
 import psycopg
 from kafka import KafkaConsumer, TopicPartition
 
+from bench.harness import say
 from bench.pair import Pair
 from bench.play import COUNTRIES
 from events.codec import read_stamp
@@ -26,6 +27,9 @@ from ledger.case.encoding import plane_to_json
 from ledger.case.plane import Plane, empty
 from ledger.case.reading import Unsealed, read_on
 from ledger.keys.national import opened
+from node.audit_logs import Pinned
+from node.auditing import check
+from node.reading import Reader
 from projections.hashing import shared_hashes
 
 _SCHEMA = "read_1"
@@ -68,11 +72,14 @@ class Findings:
     reordered: int = 0
     #: Whether both countries say the same, and what a fold from scratch says.
     equal: bool = True
+    #: What sealers, witnesses and auditors found, where nobody had tampered with anything.
+    false_alarms: int = 0
 
     @property
     def good(self) -> bool:
         """Whether nothing is wrong."""
-        return self.equal and not (self.lost or self.duplicates or self.reordered)
+        wrong = self.lost or self.duplicates or self.reordered or self.false_alarms
+        return self.equal and not wrong
 
 
 def find(pair: Pair, dsns: Mapping[str, str]) -> Findings:
@@ -94,7 +101,21 @@ def find(pair: Pair, dsns: Mapping[str, str]) -> Findings:
     found.equal &= one == other
     for connection in connections.values():
         connection.close()
+    for country, dsn in dsns.items():
+        found.false_alarms += _alarms(pair, country, dsn)
     return found
+
+
+def _alarms(pair: Pair, country: str, dsn: str) -> int:
+    """Count alarms, and breaches of all rules that no slow program breaks (R4: a stop in time)."""
+    with psycopg.connect(dsn) as connection:
+        alarms = connection.execute("SELECT rule, log, words FROM witness.alarm").fetchall()
+        reading, keys = Reader(connection, country, 1), pair.keys(country)
+        audit = check(reading, Pinned(agreement=pair.agreement), keys=keys)
+    breaches = [one for one in audit.breaches if one.rule != "R4"]
+    for one in [*alarms, *breaches]:
+        say(f"{country}: {one}")
+    return len(alarms) + len(breaches)
 
 
 def read_topic(bootstrap: str, topic: str) -> list[OnTopic]:

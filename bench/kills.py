@@ -1,6 +1,6 @@
 """kills: programs of two countries killed at random while both countries decide.
 
-Each kill is a SIGKILL without warning, of any relay, worker, keystore or reactor, whatever it does
+Each kill is a SIGKILL without warning, of any program of a node, whatever it does
 at that moment; it is started again at once. Afterwards everything is compared with everything.
 """
 
@@ -31,7 +31,7 @@ from node.nodes import waits_for
 from node.program import PythonProgram
 
 #: What is killed.
-_NOUNS = ("relay", "worker", "keystore", "reactor")
+_NOUNS = ("relay", "worker", "keystore", "reactor", "sealer", "witness")
 #: Seconds between two decisions of one country, and the bounds between two kills.
 _PAUSE_S = 0.02
 _BETWEEN_S = (0.2, 1.6)
@@ -59,7 +59,7 @@ class Outcome:
 
     @property
     def good(self) -> bool:
-        """Whether nothing was lost, doubled or reordered, and everybody agrees."""
+        """Whether nothing was lost, doubled or reordered, everybody agrees, and nobody alarms."""
         return self.findings.good
 
     def line(self) -> str:

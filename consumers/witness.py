@@ -18,13 +18,13 @@ import structlog
 from psycopg import Connection
 
 from consumers import kept_notes, session
-from consumers.alarms import known_from_zero
+from consumers.alarms import known_from_zero, raise_alarm
 from consumers.cosign_lag import CosignLag
 from consumers.note_mail import NotePost, NoteReader, NoteTopic, NoteWriter, Read
 from consumers.order_watch import Heard, OrderWatch
 from consumers.third_party import Offering, ThirdParty
 from consumers.translation import translated
-from consumers.trust import Signed, Trust
+from consumers.trust import Ordered, Signed, Trust
 from consumers.witness_door import NOT_NOW, Offered
 from consumers.witness_measures import NOISE
 from consumers.witnessed_log import Desk, Watched, WitnessedLog
@@ -42,6 +42,8 @@ log = structlog.get_logger()
 
 #: So long it waits for notes before it looks at its mirror again.
 _POLL_MS: Final = 250
+#: Where so many notes come at once there are more.
+_MANY: Final = 100
 _ANOTHER_S: Final = 1.0
 _MINE: LiteralString = "SELECT pg_try_advisory_lock(hashtextextended('ledger.witness', 0))"
 
@@ -185,9 +187,13 @@ class Witness:
         if not self._readers:
             self._open_readers(database)
         waits = [_POLL_MS, *[0] * len(self._readers)]
+        is_level = True
         for reader, wait_ms in zip(self._readers, waits, strict=False):
-            self.take(database, reader.topic.name, reader.topic_id, list(reader.poll(wait_ms)))
-        self.go_on(database)
+            found = list(reader.poll(wait_ms))
+            self.take(database, reader.topic.name, reader.topic_id, found)
+            is_level = is_level and len(found) < _MANY
+        if is_level:  # or something would be cosigned that is long outdated
+            self.go_on(database)
 
     def go_on(self, database: Connection[Any]) -> None:
         """Compare, cosign and sign what the mirror and the notes that were taken in allow."""
@@ -223,8 +229,10 @@ class Witness:
             return
         if isinstance(judged, Signed):
             self._logs[judged.checkpoint.origin].hear(database, judged)
-        else:
+        elif isinstance(judged, Ordered):
             self._order.hear(database, judged)
+        elif (fault := kept_notes.keep_commitment(database, judged)) is not None:
+            raise_alarm(database, self._settings.country, fault)
 
     def _begin_offering(self, stop: threading.Event) -> None:
         """Ask third parties, each beside everything else: none of them holds anybody up."""

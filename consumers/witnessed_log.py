@@ -34,6 +34,9 @@ MISSING_S: Final = 900.0
 SILENT_S: Final = 3_600.0
 #: A log that repeats itself is cosigned again, with the time of now, and not more often.
 AGAIN_S: Final = 30.0
+#: A log that has gone further for longer than this is not cosigned at its old size: what comes next
+#: was decided before the time that would be said, and would look backdated (R10).
+OUTDATED_S: Final = 60.0
 #: Some rows of the past are read again so often.
 _RECHECK_S: Final = 1.0
 _MOST: Final = 500
@@ -245,6 +248,8 @@ class WitnessedLog:
             waited = self._desk.clock() - self._said_at
             if not self._is_repeated or waited < AGAIN_S:
                 return
+        if kept_notes.is_outdated(database, self.name, good.size, since_s=OUTDATED_S):
+            return  # this country's mirror is behind, and has to come further first
         self._cosign(database, cosigner, good)
 
     def cosign_again(self, text: str) -> SignatureLine:

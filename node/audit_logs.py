@@ -1,4 +1,4 @@
-"""The mirror read log by log, against checkpoints, cosignatures and order notes (R1, R9, R10)."""
+"""The mirror read log by log, against checkpoints and cosignatures (R1, R10)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from ledger.case.case import Topic
 from ledger.log.checkpoint import Checkpoint, signed_checkpoint
 from ledger.log.cosignature import cosigned_at
 from ledger.log.findings import Finding, Heard, found, found_without_event
-from ledger.log.merkle import CompactRange
 from ledger.log.mirrored import LogName
 from ledger.log.note import Note, Verifier
 from ledger.log.rule_log import TOLERANCE, Known, Leaf, LogRules, check_signature
@@ -133,28 +132,6 @@ def check_log(
     yield LogSeen(*log, tree.size, tree.root, rules.proven, rules.compared, rules.waiting)
 
 
-def check_orders(reading: Reader, agreement: Agreement) -> Iterator[Finding]:
-    """Yield whose order note is not the order of the shared topic as it stands here (R9)."""
-    noted: dict[int, dict[int, list[tuple[str, bytes]]]] = {}
-    for country, partition, size, root in reading.connection.execute(_ORDERS):
-        noted.setdefault(partition, {}).setdefault(size, []).append((country, root))
-    for partition, sizes in noted.items():
-        tree, differing = CompactRange(), set()
-        for leaf in _leaves(reading, partition):
-            tree.append(leaf)
-            for country, root in sizes.get(tree.size, ()):
-                if root != tree.root and country not in differing:
-                    differing.add(country)
-                    yield found_without_event(
-                        "R9",
-                        "order_differs",
-                        country,
-                        agreement.shared_topic,
-                        partition=partition,
-                        size=tree.size,
-                    )
-
-
 def _leaf(row: _Row, log: LogName, partitions: int) -> Leaf:
     heard, is_read = _heard(row, log)
     event = heard.event
@@ -246,14 +223,6 @@ def _doubled(reading: Reader, log: LogName) -> Iterator[Finding]:
         yield found("R1", what, Heard(read_stamp(value), leaf_hash(value), *place))
 
 
-def _leaves(reading: Reader, partition: int) -> Iterator[bytes]:
-    with reading.connection.cursor(name="order", binary=True) as cursor:
-        cursor.itersize = 5_000
-        cursor.execute(_IN_ORDER, (partition,))
-        for (leaf,) in cursor:
-            yield leaf
-
-
 _LOG = """
 SELECT log_index, partition, "offset", case_id, version, event_id, leaf, value, signature,
     mirrored_at
@@ -277,10 +246,6 @@ _UNFOUNDED = """
 SELECT DISTINCT size FROM witness.cosignature AS one WHERE log = %s
     AND NOT EXISTS (SELECT FROM witness.checkpoint AS note WHERE note.log = one.log
         AND note.size = one.size)
-"""
-_ORDERS = "SELECT country, partition, size, root FROM witness.order_note ORDER BY partition, size"
-_IN_ORDER = """
-SELECT leaf FROM mirror.record WHERE topic = 'shared' AND partition = %s ORDER BY "offset"
 """
 _DOUBLED = """
 SELECT partition, "offset", value, log, 'signed_twice' FROM mirror.stray

@@ -12,14 +12,16 @@ from typing import Any
 import psycopg
 
 from events.codec import encode
-from events.contract import log_name
+from events.contract import log_name, order_name
 from events.stamp import leaf_hash
 from ledger import mirror
 from ledger.case.case import Topic
 from ledger.keys.national import NationalKeys
 from ledger.log.checkpoint import Checkpoint
 from ledger.log.findings import Heard
+from ledger.log.heads import Head
 from ledger.log.merkle import CompactRange
+from ledger.log.order import OrderNote
 from ledger.log.signature import LogSigner
 from ledger.mirror import Placed, Record
 from projections import generation
@@ -34,7 +36,7 @@ def agreement_text() -> str:
     """Return an agreement of one partition, so that one order is all orders."""
     rows = "".join(
         f'[countries.{code}]\nzone = "Asia/Almaty"\nlog_keys = ["{one.verifier.render()}"]\n'
-        f'note_keys = ["{sealer(code).verifier.render()}"]\n'
+        f'note_keys = ["{sealer(code).verifier.render()}", "{orderer(code).verifier.render()}"]\n'
         for code, one in SIGNERS.items()
     )
     return f'name = "t"\nprefix = "t"\npartitions = 1\n{rows}'
@@ -43,6 +45,11 @@ def agreement_text() -> str:
 def sealer(origin: str) -> LogSigner:
     """Return the key that signs checkpoints of a country's shared log."""
     return LogSigner(log_name(TOPICS[Topic.SHARED], origin), origin.encode() * 16)
+
+
+def orderer(country: str) -> LogSigner:
+    """Return the key that signs in which order a country heard the shared topic."""
+    return LogSigner(order_name("t", country), country.encode() * 16)
 
 
 def records(
@@ -113,8 +120,10 @@ class Mirror:
         tree = CompactRange()
         for leaf in (*leaves[1::-1], *leaves[2:]) if swapped else leaves:
             tree.append(leaf)
+        name, head = order_name("t", country), Head(size, tree.root)
+        note = OrderNote(name, (head,)).signed_by(orderer(country)).render().decode()
         self.database.run(
-            "INSERT INTO witness.order_note VALUES (%s, 0, %s, %s, '')", country, size, tree.root
+            "INSERT INTO witness.order_note VALUES (%s, 0, %s, %s, %s)", country, *head, note
         )
 
 

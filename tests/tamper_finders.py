@@ -112,6 +112,10 @@ def is_named(tampered: Tampered, found: list[Found]) -> bool:
     return False
 
 
+#: So often another attempt is made where one would change nothing.
+_TRIES = 50
+
+
 class Score(NamedTuple):
     """One attempt."""
 
@@ -127,14 +131,15 @@ def attempt(
     other: Reader,
     name: str,
     number: int,
-) -> Score | None:
-    """Tamper in a transaction, look, and take it back; None if nothing was changed."""
+) -> Score:
+    """Tamper in a transaction, look, and take it back; what changed nothing does not count."""
     finders = Finders(node, connection, other)
-    with connection.transaction(force_rollback=True):
-        hand = Hand(node, connection, Random(f"{name} {number}"))
-        hand.free()
-        tampered = KINDS[name](hand)
-        if tampered is None:
-            return None
-        found = finders.found(tampered.finder)
-        return Score(name, tampered.finder, found, is_named(tampered, found))
+    for again in range(_TRIES):
+        with connection.transaction(force_rollback=True):
+            hand = Hand(node, connection, Random(f"{name} {number} {again}"))
+            hand.free()
+            tampered = KINDS[name](hand)
+            if tampered is not None:
+                found = finders.found(tampered.finder)
+                return Score(name, tampered.finder, found, is_named(tampered, found))
+    raise AssertionError(f"{name} never changes anything")

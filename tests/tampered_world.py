@@ -31,9 +31,10 @@ from ledger.case.case import Topic
 from ledger.keys.national import NationalKeys
 from ledger.log.checkpoint import Checkpoint
 from ledger.log.cosignature import Ed25519Cosigner
-from ledger.log.lines import encoded
+from ledger.log.heads import Head
 from ledger.log.merkle import CompactRange
 from ledger.log.note import Note
+from ledger.log.order import OrderNote
 from ledger.log.signature import LogSigner
 from ledger.mirror import Placed, Record, Stray
 from projections import generation, positions
@@ -168,10 +169,8 @@ def checkpoint(log: str, size: int, root: bytes, at: datetime, *, by: Iterable[s
 
 def order_text(country: str, trees: Iterable[CompactRange]) -> Note:
     """Return the order note of a country."""
-    name = order_name(PREFIX, country)
-    lines = [f"{at} {tree.size} {encoded(tree.root)}\n" for at, tree in enumerate(trees)]
-    text = f"{name}\n{''.join(lines)}"
-    return Note.of(text, ORDERERS[country].sign_text(text))
+    heads = tuple(Head(tree.size, tree.root) for tree in trees)
+    return OrderNote(order_name(PREFIX, country), heads).signed_by(ORDERERS[country])
 
 
 @dataclass

@@ -175,7 +175,7 @@ TAMPERS = {
     ),
     "another order": (
         "UPDATE witness.order_note SET root = sha256(root) WHERE country = 'KZ'",
-        {"R9 order_differs"},
+        {"R9 order_note_differs"},
     ),
     "a line of the trail taken out": (
         "DELETE FROM read_1.audit_trail WHERE topic = 'shared' AND \"offset\" = 20",

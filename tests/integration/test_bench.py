@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from bench.__main__ import BENCHMARKS
+from bench.__main__ import BENCHMARKS, NAMED_ONLY
 
 pytestmark = pytest.mark.soak  # some minutes for all of them
 
 ROOT = Path(__file__).parents[2]
 #: Some of them need all eight programs, so one run on one pair of servers serves every test.
-SPEEDS = [name for name in BENCHMARKS if name != "kills"]
+SPEEDS = [name for name in BENCHMARKS if name not in NAMED_ONLY]
 
 
 @pytest.fixture(scope="module")
@@ -67,9 +67,15 @@ def test_kills_compares_stores_topics_mirrors_and_read_models(lines):
     line = lines["kills"]
     assert 2 == line["kills"] == sum(line["killed"].values())
     assert line["events"] > 0
-    assert (0, 0, 0, True) == tuple(
-        line[what] for what in ("lost", "duplicates", "reordered", "equal")
+    assert (0, 0, 0, True, 0) == tuple(
+        line[what] for what in ("lost", "duplicates", "reordered", "equal", "false_alarms")
     )
+
+
+def test_audit_finds_nothing_in_an_honest_history(lines):
+    """Whoever is alarmed for nothing stops looking."""
+    assert (0, {}) == (lines["audit"]["false_alarms"], lines["audit"]["found"])
+    assert lines["audit"]["checkpoints"] > 0
 
 
 def test_an_unknown_name_is_refused(capsys):
