@@ -35,6 +35,7 @@ BENCHMARKS: Mapping[str, str] = {
     "append-sealed": "append_sealed:run",
     "import": "importing:run",
     "relay": "relaying:run",
+    "publishing": "publishing:run",
     "live-projection": "projecting:run",
     "catch-up": "catching_up:run",
     "rebuild": "rebuilding:run",
