@@ -36,6 +36,7 @@ BENCHMARKS: Mapping[str, str] = {
     "import": "importing:run",
     "relay": "relaying:run",
     "live-projection": "projecting:run",
+    "catch-up": "catching_up:run",
     "rebuild": "rebuilding:run",
     "visible-40": "visible:at_40",
     "visible-400": "visible:at_400",
@@ -53,7 +54,7 @@ NAMED_ONLY = frozenset({"audit", "kills"})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the named benchmarks, or all but `audit` and `kills`; return 0 unless something went wrong."""
+    """Run what is named, or all but `audit` and `kills`; return 0 unless something went wrong."""
     parser = argparse.ArgumentParser(prog="ledger bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--rounds", type=int, default=5, help="turns of each contender")

@@ -17,7 +17,9 @@ from psycopg.sql import SQL, Identifier
 from bench.histories import records
 from bench.play import COUNTRIES
 from bench.servers import Servers
+from events.stamp import leaf_hash
 from ledger.keys.national import NationalKeys
+from ledger.log.merkle import CompactRange
 from ledger.log.signature import LogSigner
 from node.home import Home
 from node.nodes import waits_for
@@ -55,13 +57,18 @@ class Pair:
         """Return the keys that seal what is national in a country."""
         return NationalKeys.load(self.home.country(country).national_key)
 
-    def fill(self, count: int) -> None:
-        """Put so many signed records on the shared topic, without transactions."""
+    def fill(self, count: int) -> Mapping[str, CompactRange]:
+        """Put so many signed records on the shared topic, without transactions.
+
+        Returns the tree of each country's log.
+        """
+        trees: dict[str, CompactRange] = {}
         producer = KafkaProducer(
             bootstrap_servers=self.bootstrap, acks="all", batch_size=131_072, linger_ms=20
         )
         topic = self.agreement.shared_topic
         for record in records(count, self.agreement, self.signers()):
+            trees.setdefault(record.origin, CompactRange()).append(leaf_hash(record.value))
             producer.send(
                 topic,
                 partition=record.partition,
@@ -71,6 +78,7 @@ class Pair:
             )
         producer.flush()
         producer.close()
+        return trees
 
     @contextmanager
     def database(self, country: str) -> Iterator[str]:

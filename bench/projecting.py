@@ -23,7 +23,8 @@ from bench.servers import Servers
 from bench.stock import long_case, settings_of, stock_cases
 
 _COUNTRY = "KG"
-_READ: LiteralString = (
+#: How many shared records a worker has taken in.
+READ: LiteralString = (
     "SELECT coalesce(sum(next_offset), 0)::bigint FROM read_1.position WHERE topic = 'shared'"
 )
 #: All events were saved at once and none was refused, so ids have no gaps.
@@ -50,7 +51,7 @@ def _worker(pair: Pair, count: int) -> float:
     with (
         pair.database(_COUNTRY) as dsn,
         pair.running(_COUNTRY, "worker"),
-        counting(dsn, _READ) as reached,
+        counting(dsn, READ) as reached,
     ):
         return rate_until(count, reached)
 

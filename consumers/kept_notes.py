@@ -8,7 +8,7 @@ from typing import Any, LiteralString, NamedTuple
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
-from consumers.trust import Ordered, Signed
+from consumers.trust import Committed, Ordered, Signed
 from events.errors import RecordRejected
 from ledger.log.checkpoint import Checkpoint, signed_checkpoint
 from ledger.log.cosignature import cosigned_at
@@ -41,6 +41,11 @@ ON CONFLICT DO NOTHING
 _ORDER: LiteralString = """
 SELECT root FROM witness.order_note WHERE country = %b AND partition = %b AND size = %b
 """
+_COMMIT: LiteralString = """
+INSERT INTO witness.commitment (log, day, commitment, note) VALUES (%b, %b, %b, %b)
+ON CONFLICT DO NOTHING
+"""
+_COMMITTED: LiteralString = "SELECT commitment FROM witness.commitment WHERE log = %b AND day = %b"
 _NEWEST_ORDERS: LiteralString = """
 SELECT DISTINCT ON (country, partition) country, partition, size, root FROM witness.order_note
 ORDER BY country, partition, size DESC
@@ -138,6 +143,18 @@ def keep_order(database: Connection[Any], ordered: Ordered) -> list[Fault]:
             fault = Fault("order_differs", ordered.order.name, partition=partition, size=size)
             faults.append(fault)
     return faults
+
+
+def keep_commitment(database: Connection[Any], committed: Committed) -> Fault | None:
+    """Keep what a country has committed to on a day; return what it has said otherwise before."""
+    log, day, hidden = committed.commitment.log, committed.commitment.day, committed.commitment.hash
+    row = (log, day, hidden, committed.note.render().decode())
+    if database.execute(_COMMIT, row, prepare=True).rowcount == 1:
+        return None
+    cursor = database.cursor(row_factory=tuple_row)
+    there = cursor.execute(_COMMITTED, (log, day), prepare=True).fetchone()
+    same = there is None or bytes(there[0]) == hidden
+    return None if same else Fault("committed_twice", log)
 
 
 def newest_orders(database: Connection[Any]) -> list[tuple[str, int, Head]]:

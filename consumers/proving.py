@@ -1,7 +1,7 @@
 """The process that proves a whole topic by its logs' signed roots, beside a worker that catches up.
 
 It reads the notes, then the topic from its first record, hashes what it finds, and recomputes each
-log's tree. That costs a third of checking every signature. It decides nothing: a worker still
+log's tree. That costs half of checking every signature. It decides nothing: a worker still
 examines each record by itself, and what is not proven here is checked by its signature.
 
 `python -m consumers.proving PIPE` is told its job on the pipe: a password is no argument.

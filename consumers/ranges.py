@@ -127,7 +127,7 @@ class Ranges:
     def _is_far(self, topic: Topic, standings: Mapping[Part, Standing]) -> bool:
         """Say whether proving all of a topic costs less than checking what is to be read of it.
 
-        To hash a record costs a third of checking its signature, and every record is hashed, also
+        To read and hash a record costs half of checking its signature, and all are hashed, also
         those of partitions that other workers read.
         """
         own = [standing for part, standing in standings.items() if part[0] == topic.value]

@@ -15,6 +15,7 @@ from events.contract import domestic_witness_name, order_name, witness_name
 from events.errors import RecordRejected
 from ledger.case.case import Topic
 from ledger.log.checkpoint import Checkpoint
+from ledger.log.commitment import DAY, Commitment
 from ledger.log.cosignature import cosigned_at
 from ledger.log.mirrored import LogName
 from ledger.log.note import Note, SignatureLine, Verifier
@@ -56,6 +57,13 @@ class Ordered(NamedTuple):
     note: Note
 
 
+class Committed(NamedTuple):
+    """A commitment to a national log that its country has signed."""
+
+    commitment: Commitment
+    note: Note
+
+
 class Trust:
     """The keys of an agreement, as one country's witness uses them."""
 
@@ -77,7 +85,14 @@ class Trust:
             for name in [order_name(agreement.prefix, code)]
         }
 
-    def judged(self, data: bytes) -> Signed | Ordered:
+        #: By first line: the keys that sign what is committed of a national log, day by day.
+        self.days: Mapping[str, Sequence[Verifier]] = {
+            log + DAY: _keys(agreement, code, log)
+            for code in agreement.countries
+            for log in [agreement.national_log(code)]
+        }
+
+    def judged(self, data: bytes) -> Signed | Ordered | Committed:
         """Return what a note proves to be; RecordRejected, with any rule, if it is noise."""
         note = Note.parse(data)
         name = note.text.partition("\n")[0]
@@ -85,6 +100,9 @@ class Trust:
             country, keys = self.orders[name]
             note = Note(note.text, note.verified_by(keys))
             return Ordered(country, OrderNote.parse(note.text, self._partitions), note)
+        if name in self.days:
+            note = Note(note.text, note.verified_by(self.days[name]))
+            return Committed(Commitment.parse(note.text), note)
         if name not in self.logs:
             raise RecordRejected("nobody knows a log of this name", rule="note_signature")
         return _signed(note, self.logs[name])

@@ -18,13 +18,13 @@ import structlog
 from psycopg import Connection
 
 from consumers import kept_notes, session
-from consumers.alarms import known_from_zero
+from consumers.alarms import known_from_zero, raise_alarm
 from consumers.cosign_lag import CosignLag
 from consumers.note_mail import NotePost, NoteReader, NoteTopic, NoteWriter, Read
 from consumers.order_watch import Heard, OrderWatch
 from consumers.third_party import Offering, ThirdParty
 from consumers.translation import translated
-from consumers.trust import Signed, Trust
+from consumers.trust import Ordered, Signed, Trust
 from consumers.witness_door import NOT_NOW, Offered
 from consumers.witness_measures import NOISE
 from consumers.witnessed_log import Desk, Watched, WitnessedLog
@@ -229,8 +229,10 @@ class Witness:
             return
         if isinstance(judged, Signed):
             self._logs[judged.checkpoint.origin].hear(database, judged)
-        else:
+        elif isinstance(judged, Ordered):
             self._order.hear(database, judged)
+        elif (fault := kept_notes.keep_commitment(database, judged)) is not None:
+            raise_alarm(database, self._settings.country, fault)
 
     def _begin_offering(self, stop: threading.Event) -> None:
         """Ask third parties, each beside everything else: none of them holds anybody up."""

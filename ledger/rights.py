@@ -132,6 +132,9 @@ def _of_worker(agreement: Agreement, country: str) -> Iterator[Right]:
     user = user_of(country, Program.WORKER)
     for topic in (agreement.shared_topic, agreement.national_topic(country)):
         yield from _reading(user, topic)
+    # What was signed of them: far behind, it believes roots instead of a million signatures.
+    for topic in (agreement.checkpoints_topic, agreement.national_checkpoints_topic(country)):
+        yield from _reading(user, topic)
     for operation in (Operation.DESCRIBE, Operation.DESCRIBE_CONFIGS):
         yield Right(user, operation, Kind.TOPIC, agreement.grants_topic)
     group = group_prefix(agreement.prefix, country, Program.WORKER)

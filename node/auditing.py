@@ -17,9 +17,11 @@ from ledger.keys.national import NationalKeys
 from ledger.log.findings import Finding
 from ledger.log.rules import WITHIN
 from node.audit_cases import CaseAudit, Counts
+from node.audit_days import check_days
 from node.audit_logs import LogSeen, Pinned, check_log, logs_of
 from node.audit_orders import check_orders
 from node.audit_places import check_places
+from node.audit_receipts import check_receipt
 from node.reading import Reader
 
 #: Rules that are checked here, in order.
@@ -106,8 +108,10 @@ def check(
     for log in logs_of(reading, pinned.agreement):
         for one in check_log(reading, log, pinned, audit.judged_at):
             audit.logs.append(one) if isinstance(one, LogSeen) else audit.take([one])
+    audit.take(check_days(reading, pinned.agreement))
     audit.take(check_orders(reading, pinned.agreement))
     audit.take(check_places(reading, pinned.agreement, pinned.tolerance))
+    audit.take(check_receipt(reading, pinned.agreement))
     cases = CaseAudit(reading, pinned.agreement, keys=keys, within=within)
     audit.counts = cases.counts
     audit.take(cases.findings(audit.judged_at))

@@ -270,5 +270,5 @@ _MIRROR = (
 )
 _KEPT = (
     "mirror.record", "witness.cosignature", "witness.checkpoint", "witness.order_note",
-    "witness.alarm", "witness.position",
+    "witness.alarm", "witness.position", "witness.commitment",
 )  # fmt: skip

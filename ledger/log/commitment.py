@@ -43,7 +43,7 @@ class Commitment:
 
     @classmethod
     def parse(cls, text: str) -> Commitment:
-        """Read a note's text; RecordRejected, rule `commitment`, `note` or `line`, if it is none."""
+        """Read a note's text; RecordRejected, rule `commitment`, `note` or `line`, if none."""
         checked_text(text)
         lines = text[:-1].split("\n")
         name, _, end = lines[0].rpartition("/")

@@ -17,6 +17,7 @@ RULES: Final[Mapping[str, str]] = {
     "root_differs": "the root that was signed is not the root of the events that are here",
     "head_lost": "less is here than this program has signed before",
     "order_differs": "two countries have heard the shared topic in different orders",
+    "committed_twice": "a country has committed to two states of its national log on one day",
     "backdated": "an event claims a time at which its log had gone further already",
 }
 

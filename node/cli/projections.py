@@ -21,6 +21,13 @@ Processes = Annotated[
     int | None, typer.Option(metavar="N", min=1, help="Processes that fill; default: cores.")
 ]
 
+Reason = Annotated[
+    str | None, typer.Option(metavar="REASON", help="The fold was changed on purpose; say why.")
+]
+DropOld = Annotated[
+    bool, typer.Option("--drop-old", help="Drop generations that are no longer in use.")
+]
+
 
 @app.command("status")
 def _status(*, country: CountryOption = None, directory: Dir = None, as_json: Json = False) -> None:
@@ -107,13 +114,8 @@ def _show(
 def _rebuild(
     *,
     processes: Processes = None,
-    expect_difference: Annotated[
-        str | None,
-        typer.Option(metavar="REASON", help="The fold was changed on purpose; say why."),
-    ] = None,
-    drop_old: Annotated[
-        bool, typer.Option("--drop-old", help="Drop generations that are no longer in use.")
-    ] = False,
+    expect_difference: Reason = None,
+    drop_old: DropOld = False,
     by: By = None,
     country: CountryOption = None,
     directory: Dir = None,
@@ -126,7 +128,7 @@ def _rebuild(
     from node import place
     from node.acts import rebuild
     from node.reading import answering, reader
-    from projections import generation
+    from projections import generation, receipt
 
     where = place.find(directory, country)
     with answering(where), _progress() as tell:
@@ -134,15 +136,38 @@ def _rebuild(
             where, by, processes=processes, expect_difference=expect_difference, tell=tell
         )
     dropped: list[int] = []
-    if drop_old:
-        with reader(where, role="project") as found:
+    with reader(where, role="project") as found:
+        taken = receipt.take(found.connection, why="rebuilt")
+        if drop_old:
             dropped = generation.drop_old(found.connection)
     said = {**output.plain(done), "equal": done.equal, "dropped": dropped}
     if as_json:
-        output.document(said)
+        output.document({**said, "receipt_id": taken.receipt_id})
         return
     word = "same state hash ✔" if done.equal else f"differs as expected: {expect_difference}"
     output.line(f"generation {done.number} from {done.events} events: {word}")
+
+
+@app.command("receipt")
+def _receipt(
+    *, country: CountryOption = None, directory: Dir = None, as_json: Json = False
+) -> None:
+    """Keep on which events the read models rest, in which order, and what they say."""
+    from node import place
+    from node.reading import reader
+    from projections.receipt import take
+
+    with reader(place.find(directory, country), role="project") as found:
+        taken = take(found.connection, why="asked")
+    if as_json:
+        output.document({"country": found.country, **output.plain(taken)})
+        return
+    output.line(f"receipt {taken.receipt_id} of {found.country} generation {taken.generation}")
+    output.table(
+        ("topic", "log of", "events", "root"),
+        [(one.topic, one.origin, one.size, one.root) for one in taken.logs],
+    )
+    output.table(("read model", "state hash"), list(taken.models.items()))
 
 
 @app.command("verify")

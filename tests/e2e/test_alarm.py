@@ -44,3 +44,24 @@ def resolved(nodes, alarm: str) -> dict:
         if one["position"] is not None:
             return one
     raise AssertionError("the register never said who resolved it")
+
+
+def test_what_is_shared_is_provisional_until_another_country_has_cosigned_it(nodes):
+    """Sealed here, cosigned there, and back: then the proof is handed out."""
+    case = nodes.referred()
+    event = cosigned(nodes, case)
+    (row,) = nodes.does("audit", "ask", "was-recorded", case, event)["rows"]
+    assert row["state"] == "cosigned"
+    assert "e2e.witness/KZ" not in row["cosigned_by"]
+    assert row["proof"].startswith("c2sp.org/tlog-proof@v1\nindex ")
+    assert f"\ne2e.ledger/KZ\n{row['size']}\n" in row["proof"]
+
+
+def cosigned(nodes, case: str) -> str:
+    """Wait until no shared event of a case is provisional; return the last one's id."""
+    for _ in range(400):
+        events = nodes.does("case", "history", case)["events"]
+        shared = [one for one in events if one["topic"] == "shared"]
+        if shared and not any(one["provisional"] for one in shared):
+            return shared[-1]["event_id"]
+    raise AssertionError("nobody has cosigned it")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from datetime import date
+from hashlib import sha256
 from uuid import UUID
 
 import psycopg
@@ -15,11 +17,14 @@ from consumers.witnessed_log import AGAIN_S, MISSING_S, OUTDATED_S, SILENT_S
 from events.contract import witness_name
 from events.errors import Misconfigured
 from ledger.log.checkpoint import Checkpoint
+from ledger.log.commitment import Commitment, committed
 from ledger.log.cosignature import Ed25519Cosigner
 from ledger.log.heads import Heads
 from ledger.log.merkle import root_of
 from ledger.log.note import Note, SignatureLine
 from ledger.log.signature import LogSigner
+from node.audit_days import check_days
+from node.reading import Reader
 from tests.witnessing import NOW, Bench, Event, Keys, events_of, log_of
 
 KEYS = Keys()
@@ -338,6 +343,55 @@ def test_the_national_log_has_a_witness_at_home(kg):
     ((topic, _, note),) = [one for one in kg.posted.notes if one[1] == log]
     assert agreement.national_checkpoints_topic("KG") == topic
     assert note.verified_by([KEYS.witnesses["referral.national.KG.witness"].verifier])
+
+
+def commitment(day: date, made_of: str, *, by: str = "KZ") -> Note:
+    """What KZ says of its national log on a day, abroad."""
+    log, signer = KEYS.agreement.national_log("KZ"), KEYS.sealers[KEYS.agreement.national_log(by)]
+    return Commitment(log, day, sha256(made_of.encode()).digest()).signed_by(signer)
+
+
+def test_what_another_country_commits_to_is_kept_day_by_day_and_never_twice(kg):
+    log, first, second = KEYS.agreement.national_log("KZ"), date(2026, 11, 25), date(2026, 11, 26)
+    kg.hears(commitment(first, "a"), commitment(second, "b"), commitment(first, "a"))
+    kg.hears(commitment(second, "c", by="KG"))
+    rows = kg.database.run("SELECT day, commitment FROM witness.commitment ORDER BY day")
+    kept = [(first, sha256(b"a").digest()), (second, sha256(b"b").digest())]
+    assert kept == [(day, bytes(hidden)) for day, hidden in rows]
+    assert [] == kg.alarms()
+    kg.hears(commitment(first, "another"))
+    assert [("committed_twice", log, None, None)] == kg.alarms()
+    rows = kg.database.run("SELECT day, commitment FROM witness.commitment ORDER BY day")
+    assert kept == [(day, bytes(hidden)) for day, hidden in rows]
+
+
+OPENED = """
+INSERT INTO witness.commitment (log, day, commitment, note, salt, size, root)
+VALUES (%s, %s, %s, %s, %s, %s, %s)
+"""
+
+
+@pytest.mark.parametrize("changed", ["nothing", "salt", "size", "commitment", "note", "day"])
+def test_an_auditor_opens_what_this_country_has_committed_to(kg, changed):
+    log, day, salt = KEYS.agreement.national_log("KG"), date(2026, 11, 26), b"s" * 32
+    mine = [Event("KG", index, 0, b"kg%d" % index) for index in range(3)]
+    note = KEYS.checkpoint(log, log_of(mine, "KG"))
+    kg.hears(note)
+    said = Checkpoint.parse(note.text)
+    hidden = committed(day, said, salt)
+    text = Commitment(log, day, hidden).signed_by(KEYS.sealers[log]).render().decode()
+    row = {
+        "log": log, "day": day, "commitment": hidden, "note": text, "salt": salt,
+        "size": said.size, "root": said.root,
+    }  # fmt: skip
+    other = {"salt": b"t" * 32, "size": 2, "commitment": b"c" * 32, "day": date(2026, 11, 27)}
+    other["note"] = commitment(day, "x").render().decode()
+    row |= {changed: other[changed]} if changed in other else {}
+    kg.database.run(OPENED, *row.values())
+    with psycopg.connect(kg.database.as_role("audit")) as connection:
+        found = [*check_days(Reader(connection, "KG", 1), KEYS.agreement)]
+    told = [(one.rule, one.what, one.log) for one in found]
+    assert told == ([] if changed == "nothing" else [("R1", "commitment_differs", log)])
 
 
 def noise() -> list[bytes]:

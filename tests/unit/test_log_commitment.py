@@ -46,7 +46,8 @@ HASH = "c" * 43 + "="
 
 @pytest.mark.parametrize("text", [
     "", "x\n", f"{LOG}\n2026-11-26\n{HASH}\n", f"/day\n2026-11-26\n{HASH}\n",
-    f"{LOG}/day\n20261126\n{HASH}\n", f"{LOG}/day\n2026-13-01\n{HASH}\n", f"{LOG}/day\n2026-11-26\nxx\n",
+    f"{LOG}/day\n20261126\n{HASH}\n", f"{LOG}/day\n2026-13-01\n{HASH}\n",
+    f"{LOG}/day\n2026-11-26\nxx\n",
     f"{LOG}/day\n2026-11-26\n{HASH}\nmore\n", f"{LOG}/day\n2026-11-26\n{HASH}",
 ])  # fmt: skip
 def test_another_text_is_none(text):
