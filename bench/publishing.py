@@ -1,4 +1,4 @@
-"""publishing: from a full store to the topics while a sealer signs the log, against the same without.
+"""publishing: from a full store to the topics with a sealer beside it, against the same without.
 
 Both run the real relay and a worker that mirrors what it publishes; ours has a sealer beside them,
 which hashes the log anew from the mirror, compares it with the store and signs it every second or

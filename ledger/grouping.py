@@ -61,9 +61,9 @@ class GroupCommit(Generic[M]):
         seat = _Seat(member)
         with self._mutex:
             self._waiting.append(seat)
-            seat.leads = not self._led
+            leads = seat.leads = not self._led
             self._led = True
-        if not seat.leads:
+        if not leads:  # `seat.leads` may have been set since: whoever is woken has to have waited
             self._wait(seat)
         if not seat.done:
             self._lead(seat)

@@ -38,6 +38,54 @@ class Writer:
             raise RuntimeError("the disk is full")
 
 
+class Held:
+    """A mutex behind which one thread is held up for a moment after it has let go of it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.held: threading.Thread | None = None
+        self.go_on = threading.Event()
+
+    def __enter__(self) -> None:
+        self.lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.release()
+        if threading.current_thread() is self.held:
+            self.held = None
+            assert self.go_on.wait(20)
+
+
+def test_who_is_handed_the_lead_before_it_has_begun_to_wait_leaves_nobody_waiting():
+    """The leader may finish between a member's taking its seat and its waiting there."""
+    writer = Writer()
+    commit: GroupCommit[Part] = GroupCommit(writer.write, most=100)
+    commit._mutex = mutex = Held()  # type: ignore[assignment]
+    told: dict[int, BaseException | None] = {}
+
+    def one(number: int) -> None:
+        try:
+            commit.run(Part())
+        except BaseException as error:  # noqa: BLE001 - whatever it is
+            told[number] = error
+        else:
+            told[number] = None
+
+    threads = [threading.Thread(target=one, args=(number,), daemon=True) for number in range(3)]
+    mutex.held = threads[1]
+    for waiting, thread in zip((0, 1, 2), threads, strict=True):
+        thread.start()
+        assert writer.begun.wait(20)
+        while commit.waiting < waiting:
+            pass
+    writer.go_on.set()
+    threads[0].join(20)
+    mutex.go_on.set()
+    for thread in threads:
+        thread.join(20)
+    assert told == {0: None, 1: None, 2: None}
+
+
 def run(parts: list[Part], writer: Writer, *, most: int = 100) -> list[BaseException | None]:
     """Let the first part lead and the others come while it writes; return what each was told."""
     commit: GroupCommit[Part] = GroupCommit(writer.write, most=most)

@@ -1,7 +1,7 @@
 """A log in memory, tampered with in every way and at every place: found, with rule, log and place.
 
 The oracle is exact: it says which rule has to name which place, and demands nothing of an honest
-log, which is looked at as often.
+log, which is looked at in between.
 """
 
 from __future__ import annotations
@@ -190,7 +190,7 @@ def tampered(times: int) -> Counter[str]:
         for number in range(times):
             luck = Random(f"{kind.__name__} {number}")
             log = honest(luck)
-            assert log.told() == []
+            assert number % 5 or log.told() == []
             wanted = kind(log, luck)
             told = log.told()
             assert wanted <= set(told), (kind.__name__, number, wanted, told[:5])
@@ -203,5 +203,6 @@ def test_whatever_is_done_to_a_log_is_found_with_rule_and_place():
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 def test_ten_thousand_times():
     assert tampered(600).total() >= 10_000
