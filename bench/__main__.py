@@ -35,6 +35,7 @@ BENCHMARKS: Mapping[str, str] = {
     "append-sealed": "append_sealed:run",
     "import": "importing:run",
     "relay": "relaying:run",
+    "publishing": "publishing:run",
     "live-projection": "projecting:run",
     "catch-up": "catching_up:run",
     "rebuild": "rebuilding:run",
@@ -54,7 +55,7 @@ NAMED_ONLY = frozenset({"audit", "kills"})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run what is named, or all but `audit` and `kills`; return 0 unless something went wrong."""
+    """Run the named benchmarks, or all that measure speed; return 0 unless something went wrong."""
     parser = argparse.ArgumentParser(prog="ledger bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--rounds", type=int, default=5, help="turns of each contender")

@@ -30,7 +30,7 @@ from ledger.case.case import Topic
 from ledger.store import Store
 
 _COUNTRY = COUNTRIES[0]
-_PUBLISHED = "SELECT coalesce(sum(rank), 0)::bigint FROM ledger.relay_hint"
+PUBLISHED = "SELECT coalesce(sum(rank), 0)::bigint FROM ledger.relay_hint"
 
 
 def run(servers: Servers, effort: Effort) -> Iterator[Figure]:
@@ -48,7 +48,7 @@ def _relay(servers: Servers, rows: Sequence[StoredEvent]) -> float:
     pair = Pair(servers)
     with pair.database(_COUNTRY) as dsn, pair.running(_COUNTRY, "relay") as relay:
         pair.wait_until_ready(relay)
-        with Store(dsn) as store, counting(dsn, _PUBLISHED) as published:
+        with Store(dsn) as store, counting(dsn, PUBLISHED) as published:
             store.recorder.insert_events(rows)
             return rate_until(len(rows), published, began=time.perf_counter())
 

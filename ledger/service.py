@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Concatenate, ParamSpec, Self
+from typing import Any, Concatenate, ParamSpec, Self
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -24,6 +24,7 @@ from ledger.commands import Commands
 from ledger.deciding import Decider
 from ledger.history import Histories
 from ledger.keys.national import NationalKeys
+from ledger.keys.seal import ItemKey
 from ledger.keys.sealing import Opened, Sealer
 from ledger.receipt import Receipt
 from ledger.request import Request, decision
@@ -164,19 +165,43 @@ class Ledger:
         AccessRefused, which is recorded, too; Misconfigured without a keystore. While it does not
         answer nothing is recorded: nobody is shown anything.
         """
+        sealer, access_id = self._answering_sealer(), uuid7()
+        asked: dict[str, Any] = {"scopes": scopes, "purpose": purpose, "door": door, "about": about}
+        door_to = self.on(case_id, by=by, retries=_ACCESS_ATTEMPTS)
+        door_to.decide(access_data, access_id=access_id, **asked)
+        return sealer.show(case_id, access_id)
+
+    def event_keys(
+        self,
+        case_id: UUID,
+        *,
+        by: Actor,
+        about: UUID,
+        scopes: tuple[DataScope, ...],
+        purpose: Purpose,
+    ) -> tuple[UUID, Mapping[DataScope, ItemKey]]:
+        """Return the event that recorded an auditor's access, and the keys that it was given for.
+
+        Keys of one own event and of no other; of a scope whose key was destroyed there is none.
+        Raises as `read` does.
+        """
+        sealer, access_id = self._answering_sealer(), uuid7()
+        asked: dict[str, Any] = {
+            "scopes": scopes,
+            "purpose": purpose,
+            "door": "export",
+            "about": about,
+        }
+        door_to = self.on(case_id, by=by, retries=_ACCESS_ATTEMPTS)
+        receipt = door_to.decide(access_data, access_id=access_id, **asked)
+        return receipt.events[0].event_id, sealer.event_keys(case_id, access_id)
+
+    def _answering_sealer(self) -> Sealer:
+        """Return the keystore, which answers: nothing is recorded as shown that cannot be."""
         if self._sealer is None:
             raise Misconfigured("data about a child is read with a keystore only")
         self._sealer.seal(())
-        access_id = uuid7()
-        self.on(case_id, by=by, retries=_ACCESS_ATTEMPTS).decide(
-            access_data,
-            access_id=access_id,
-            scopes=scopes,
-            purpose=purpose,
-            door=door,
-            about=about,
-        )
-        return self._sealer.show(case_id, access_id)
+        return self._sealer
 
     def outcome(self, receipt: Receipt, timeout_s: float) -> Receipt:
         """Return the receipt as soon as its topics have judged every event of it.

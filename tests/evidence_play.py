@@ -14,6 +14,7 @@ import psycopg
 from events.agreement import Agreement, Country
 from events.codec import encode
 from events.contract import domestic_witness_name, witness_name
+from events.national import NationalEvent
 from events.stamp import leaf_hash
 from ledger import mirror
 from ledger.case.case import Topic
@@ -99,7 +100,8 @@ class Mirror:
             fold_in(connection, "read_1", placed, country="KG", keys=self.keys)
 
     def _record(self, topic: Topic, event: Any) -> Record:
-        value = encode(event if topic is Topic.SHARED else self.keys.envelope(event))
+        bare = topic is Topic.NATIONAL and not isinstance(event, NationalEvent)
+        value = encode(self.keys.envelope(event) if bare else event)
         agreement, leaf = self.notary.agreement, leaf_hash(value)
         shared = topic is Topic.SHARED
         log = (agreement.shared_log if shared else agreement.national_log)(event.origin)

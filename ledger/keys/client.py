@@ -15,6 +15,7 @@ from events.errors import ServiceUnavailable
 from ledger.keys import wire
 from ledger.keys.asking import Destroyed
 from ledger.keys.majority import Age
+from ledger.keys.seal import ItemKey
 from ledger.keys.sealing import Field, Opened
 
 _TIMEOUT_S = 20.0
@@ -63,6 +64,10 @@ class KeystoreClient:
     def show(self, case_id: UUID, access_id: UUID) -> Mapping[str, Mapping[DataScope, Opened]]:
         """Return the data that an access was recorded for."""
         return wire.shown_in(self._ask("show", case_id, access_id=str(access_id)))
+
+    def event_keys(self, case_id: UUID, access_id: UUID) -> Mapping[DataScope, ItemKey]:
+        """Return the keys of one event that an auditor's access was recorded for."""
+        return wire.item_keys_in(self._ask("event_keys", case_id, access_id=str(access_id)))
 
     def destroy(self, case_id: UUID, grant_id: UUID) -> Destroyed:
         """Destroy the keys of a grant."""

@@ -7,16 +7,14 @@ wants; whether that may be is read from the ledger, never from the caller's word
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from events.access import PersonalDataAccessed
 from events.agreement import Agreement
 from events.codes import DataScope
 from events.errors import (
-    AccessRefused,
     BasisMissing,
     KeysGone,
     KeyWornOut,
@@ -43,7 +41,7 @@ from ledger.keys.pinned import Pins
 from ledger.keys.received import Received
 from ledger.keys.records import Events, events_of, own_record
 from ledger.keys.releasing import Releasing, stage
-from ledger.keys.seal import SCOPE_NUMBER, seal
+from ledger.keys.seal import SCOPE_NUMBER, ItemKey, seal
 from ledger.keys.sealing import Field
 from ledger.keys.showing import Showing, Shown
 from ledger.keys.uses import Uses
@@ -168,9 +166,19 @@ class Keystore:
 
         AccessRefused if no such access stands in this country's own ledger.
         """
-        case, events = self._look(case_id)
-        access = self._recorded(events, access_id)
-        return Showing(self._vault, case, events, self._today(), access).shown()
+        return self._showing(case_id, access_id).shown()
+
+    def event_keys(self, case_id: UUID, access_id: UUID) -> Mapping[DataScope, ItemKey]:
+        """Return the keys of one own event for an auditor whose access was recorded, once.
+
+        AccessRefused as for `show`, and for whatever is no copy of one event for an auditor.
+        """
+        return self._showing(case_id, access_id, gives=True).given()
+
+    def _showing(self, case_id: UUID, access_id: UUID, *, gives: bool = False) -> Showing:
+        case, events = self._look(case_id, gives=gives)
+        access = self._uses.recorded(events.own, access_id, self._clock())
+        return Showing(self._vault, case, events, self._today(), access)
 
     def destroy(self, case_id: UUID, grant_id: UUID) -> Evidence:
         """Destroy the keys of a grant that is shared no longer, and see them fail.
@@ -287,14 +295,3 @@ class Keystore:
             if case.identity.state != "open" or under_way:
                 raise
         return self._vault.next_epoch(case_id, after=spent_epoch(case), again=True)
-
-    def _recorded(self, events: Events, access_id: UUID) -> PersonalDataAccessed:
-        for told in reversed(events.own):
-            event = told.event
-            if isinstance(event, PersonalDataAccessed) and event.access_id == access_id:
-                if not self._uses.use(event, self._clock()):
-                    break
-                return event
-        raise AccessRefused(
-            f"access {access_id} is not recorded, or was used: record a new one", rule="recorded"
-        )

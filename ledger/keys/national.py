@@ -21,7 +21,9 @@ from events.stamp import Actor, Event
 from ledger.keys.seal import (
     BUCKETS,
     NATIONAL_BUCKETS,
+    ItemKey,
     Place,
+    key_given,
     key_id,
     key_id_of,
     padded,
@@ -148,6 +150,18 @@ class NationalKeys:
             raise RecordRejected("an envelope holds another event than it says", rule="envelope")
         return event
 
+    def item_key(self, envelope: NationalEvent) -> ItemKey:
+        """Return the key of this envelope alone, for whoever was granted to read what is in it.
+
+        RecordRejected, rule `restricted`, of an event that is sealed once more: that is for few.
+        """
+        key, place = self._key_of(envelope, envelope.box)
+        if unseal(key.secret, place, envelope.box)[:1] != _OPEN:
+            raise RecordRejected(
+                f"event {envelope.event_id} is restricted: no key of it is given", rule="restricted"
+            )
+        return ItemKey(key.epoch, place.schema_sha256, key_given(key.secret, place, envelope.box))
+
     def _seal(self, kind: str, event: Event, content: bytes) -> bytes:
         key = self._newest.get(kind)
         if key is None:
@@ -156,6 +170,10 @@ class NationalKeys:
         return seal(key.secret, _place(event, kind, key.epoch), content, size=size)
 
     def _open(self, envelope: NationalEvent, box: bytes) -> bytes:
+        key, place = self._key_of(envelope, box)
+        return unseal(key.secret, place, box)
+
+    def _key_of(self, envelope: NationalEvent, box: bytes) -> tuple[_Key, Place]:
         name = key_id_of(box)
         key = self._by_id.get(name)
         if key is None:
@@ -163,7 +181,7 @@ class NationalKeys:
                 f"event {envelope.event_id} is sealed under key {name.hex()}, which is not in the"
                 " national key file here"
             )
-        return unseal(key.secret, _place(envelope, key.kind, key.epoch), box)
+        return key, _place(envelope, key.kind, key.epoch)
 
 
 def opened(event: Event, keys: NationalKeys | None) -> Event:

@@ -32,7 +32,7 @@ from ledger.case.reading import read_on
 from ledger.keys.keyset import Erased
 from ledger.keys.national import opened
 from ledger.keys.pinned import Pins
-from ledger.keys.seal import SCOPE_NUMBER, key_id_of, unseal
+from ledger.keys.seal import SCOPE_NUMBER, ItemKey, key_given, key_id_of, unseal
 from ledger.keys.sealing import Opened, place_in
 from ledger.keys.vault import Vault
 from ledger.store import Store
@@ -131,6 +131,19 @@ def open_entry(
         return Opened("erased" if keys is not None else "closed")
     place = place_in(event, entry.scope, keys.epoch)
     return Opened("open", unseal(keys.dek(SCOPE_NUMBER[entry.scope]), place, entry.box))
+
+
+def item_key(vault: Vault, event: Event, entry: SealedEntry) -> ItemKey | None:
+    """Return the key of one entry of an own event; None if the key it is made from is gone.
+
+    SealBroken if it was tampered with.
+    """
+    keys = vault.by_key_id(event.case_id, key_id_of(entry.box))
+    if keys is None or isinstance(keys, Erased):
+        return None
+    place = place_in(event, entry.scope, keys.epoch)
+    key = key_given(keys.dek(SCOPE_NUMBER[entry.scope]), place, entry.box)
+    return ItemKey(keys.epoch, place.schema_sha256, key)
 
 
 def own_record(

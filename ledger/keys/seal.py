@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -113,6 +113,18 @@ class Place:
             f"sealed field {self.path!a} (scope {self.scope}, epoch {self.epoch}) of event"
             f" {self.event_id}, case {self.case_id}: {why}"
         )
+
+
+class ItemKey(NamedTuple):
+    """The key of one event and scope, and what its place needs beside these two."""
+
+    epoch: int
+    schema_sha256: bytes
+    key: bytes
+
+    def __repr__(self) -> str:
+        """Never show it."""
+        return f"ItemKey(epoch {self.epoch})"
 
 
 @lru_cache(1024)
@@ -227,6 +239,18 @@ def unseal_with_event_key(key: bytes, place: Place, box: bytes) -> bytes:
     if len(key) != KEY_BYTES:
         raise _no_key(key)
     return _open(key, place, place.aad, box)
+
+
+def key_given(dek: bytes, place: Place, box: bytes) -> bytes:
+    """Return the key of one event and scope for whoever may open this box and no other.
+
+    It has opened the box here before. SealBroken as for `unseal_with_event_key`.
+    """
+    key = event_key(dek, place)
+    if key_id_of(box) != key_id(dek):
+        raise place.broken("it is under another key")
+    unseal_with_event_key(key, place, box)
+    return key
 
 
 def _no_key(key: bytes) -> SealBroken:

@@ -16,7 +16,7 @@ from events.stamp import Event, SealedEntry
 from events.transfer import TransferProposed
 from ledger.case.case import Topic
 from ledger.case.recording import Recorded
-from ledger.keys.seal import SCOPE_NUMBER, Place, padded
+from ledger.keys.seal import SCOPE_NUMBER, ItemKey, Place, padded
 
 #: Padded size of each entry of a shared event, so that two of a type are alike in length (§6).
 PREVIEW_BYTES = 1024
@@ -78,6 +78,9 @@ class Sealer(Protocol):
 
     def show(self, case_id: UUID, access_id: UUID) -> Mapping[str, Mapping[DataScope, Opened]]:
         """Return the data that an access was recorded for: country -> scope -> what it says."""
+
+    def event_keys(self, case_id: UUID, access_id: UUID) -> Mapping[DataScope, ItemKey]:
+        """Return the keys of the one event that an auditor's access was recorded for."""
 
 
 def place_of(

@@ -75,6 +75,9 @@ ANSWERS: Mapping[str, Answer] = {
     "show": lambda keystore, said: wire.shown_out(
         keystore.show(_case(said), UUID(said["access_id"]))
     ),
+    "event_keys": lambda keystore, said: wire.item_keys_out(
+        keystore.event_keys(_case(said), UUID(said["access_id"]))
+    ),
     "destroy": lambda keystore, said: _evidence(
         keystore.destroy(_case(said), UUID(said["grant_id"]))
     ),

@@ -17,6 +17,7 @@ from events.codes import DataScope, Role
 from events.data import KeysReleased
 from events.errors import AccessRefused
 from events.referral import ReferralSent
+from events.stamp import Event
 from events.transfer import TransferProposed
 from ledger.case.access import may_guardian_look
 from ledger.case.case import Case
@@ -27,8 +28,10 @@ from ledger.keys.records import (
     OF_RECORD,
     Events,
     entries_of,
+    item_key,
     own_record,
 )
+from ledger.keys.seal import ItemKey
 from ledger.keys.sealing import Opened
 from ledger.keys.vault import Vault
 
@@ -58,6 +61,26 @@ class Showing(NamedTuple):
         received = self._others.shown(set(access.scopes))
         return {self.case.country: own, **received} if own else received
 
+    def given(self) -> Mapping[DataScope, ItemKey]:
+        """Return the keys of the one own event that an auditor copies out, of each scope asked for.
+
+        What another country has released is opened where it was given, and its keys are passed on
+        to nobody. AccessRefused; SealBroken if an entry was tampered with.
+        """
+        access, case_id = self.access, self.case.case_id
+        self._require_right()
+        if access.actor.role != Role.AUDITOR or access.door != "export" or access.about is None:
+            raise AccessRefused(f"case {case_id}: such an access gives no key", rule="door")
+        told = self.events.one(access.about)
+        if told is None or told.event.origin != self.case.country:
+            raise AccessRefused(
+                f"case {case_id}: keys are given of this country's own events", rule="own_event"
+            )
+        self._require_for_all(told.event)
+        entries = [one for one in told.event.sealed if one.scope in access.scopes]
+        keys = {one.scope: item_key(self.vault, told.event, one) for one in entries}
+        return {scope: key for scope, key in keys.items() if key is not None}
+
     @property
     def _others(self) -> Received:
         """What others gave; each part opens for the purpose that it was given for."""
@@ -77,13 +100,18 @@ class Showing(NamedTuple):
 
     def _about(self, event_id: UUID, scopes: set[DataScope]) -> Shown:
         """Return what one event says, whoever's it is. AccessRefused: not in this role."""
-        told, by = self.events.one(event_id), self.access.actor
+        told = self.events.one(event_id)
         if told is None:
             return {}
         if told.event.origin == self.case.country:
-            if type(told.event) not in _FOR_ALL and by.role not in ANSWERING:
-                raise AccessRefused(
-                    f"case {self.case.case_id}: a {by.role} is not shown this event", rule="role"
-                )
+            self._require_for_all(told.event)
             return {self.case.country: entries_of(self.vault, told.event, scopes)}
         return {told.event.origin: self._others.entries(told.event, scopes)}
+
+    def _require_for_all(self, event: Event) -> None:
+        """Refuse an event that only those see who answer for it. AccessRefused."""
+        by = self.access.actor
+        if type(event) not in _FOR_ALL and by.role not in ANSWERING:
+            raise AccessRefused(
+                f"case {self.case.case_id}: a {by.role} is not shown this event", rule="role"
+            )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from events.access import PersonalDataAccessed
+from events.errors import AccessRefused
+from ledger.keys.records import Told
 
 #: So long after it was recorded an access may be used.
 FRESH: Final = timedelta(seconds=60)
@@ -31,3 +34,14 @@ class Uses:
                 return False
             self._used[access.access_id] = access.recorded_at
             return True
+
+    def recorded(self, own: Sequence[Told], access_id: UUID, now: datetime) -> PersonalDataAccessed:
+        """Return an access that stands among own events, and use it up. AccessRefused."""
+        for event in (told.event for told in reversed(own)):
+            if isinstance(event, PersonalDataAccessed) and event.access_id == access_id:
+                if self.use(event, now):
+                    return event
+                break
+        raise AccessRefused(
+            f"access {access_id} is not recorded, or was used: record a new one", rule="recorded"
+        )

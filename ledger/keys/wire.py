@@ -17,6 +17,7 @@ from events.codes import DataScope
 from events.errors import LedgerError, Misconfigured, RecordRejected
 from events.stamp import SealedEntry
 from ledger.keys.capsules import Prepared
+from ledger.keys.seal import ItemKey
 from ledger.keys.sealing import Field, Opened
 
 #: The longest line: a batch of some hundred texts.
@@ -114,6 +115,22 @@ def shown_in(said: Mapping[str, Any]) -> dict[str, dict[DataScope, Opened]]:
             for scope, (state, text) in record.items()
         }
         for country, record in said.items()
+    }
+
+
+def item_keys_out(keys: Mapping[DataScope, ItemKey]) -> dict[str, Any]:
+    """Return keys of one event as they stand in a message."""
+    return {
+        str(scope): [one.epoch, text_of(one.schema_sha256), text_of(one.key)]
+        for scope, one in keys.items()
+    }
+
+
+def item_keys_in(said: Mapping[str, Any]) -> dict[DataScope, ItemKey]:
+    """Return the keys that a message holds."""
+    return {
+        DataScope(scope): ItemKey(int(epoch), bytes_of(schema), bytes_of(key))
+        for scope, (epoch, schema, key) in said.items()
     }
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from events.codes import Purpose, Role
 from node.cli import output
 from node.cli.app import noun
-from node.cli.options import CountryOption, Dir, Json
+from node.cli.options import By, CountryOption, Dir, Json
 
 if TYPE_CHECKING:
     from node.evidence.exporting import Exported
@@ -43,6 +44,20 @@ Language = Annotated[
 ]
 
 
+Open = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--open",
+        metavar="EVENT:SCOPE,...",
+        help="As an auditor: keys of one event's data, after it is recorded; repeat it.",
+    ),
+]
+Purposes = Annotated[
+    str | None,
+    typer.Option("--purpose", metavar="PURPOSE", help="What opened data is needed for."),
+]
+
+
 @app.command("export")
 def _export(
     case_id: Case = None,
@@ -51,6 +66,9 @@ def _export(
     span: Range = None,
     tlog: Tlog = None,
     national: National = False,
+    opened: Open = None,
+    purpose: Purposes = None,
+    by: By = None,
     language: Language = "en",
     country: CountryOption = None,
     directory: Dir = None,
@@ -59,17 +77,19 @@ def _export(
     """Write a case, or a range of a log, with everything that proves it, as one file.
 
     The same node at the same checkpoint writes the same bytes. What no witness has cosigned yet is
-    left out, and said.
+    left out, and said. What is opened is recorded first, and its record is in the file.
     """
     from events.errors import BadInput
     from node import place
 
     if (case_id is None) == (span is None):
         raise BadInput("what is to be proven? a CASE, or --range LOG:A-B")
-    if span is not None and national:
-        raise BadInput("--national is for a case; a national log is exported by --range")
+    if span is not None and (national or opened):
+        raise BadInput("--national and --open are for a case; a national log goes by --range")
     where = place.find(directory, country)
-    if case_id is not None:
+    if case_id is not None and opened:
+        done = _with_keys(where, case_id, to, tlog, opened, purpose, by, language)
+    elif case_id is not None:
         done = _of_case(where, case_id, to, tlog, national=national, language=language)
     else:
         done = _of_range(where, span or "", to, tlog, language)
@@ -79,6 +99,33 @@ def _export(
     output.line(f"{to}: {done.entries} entries, proven up to {done.report['as_of']}")
     for one in done.provisional:
         output.say(f"left out, because no cosigned checkpoint covers it yet: event {one}")
+
+
+def _with_keys(
+    where: Place,
+    case_id: str,
+    to: Path,
+    tlog: Path | None,
+    opened: list[str],
+    purpose: str | None,
+    by: str | None,
+    language: str,
+) -> Exported:
+    from events.errors import BadInput
+    from node import place
+    from node.arguments import code
+    from node.evidence.opening import Asked, export_opened, wanted_in, without_key
+
+    if purpose is None:
+        raise BadInput("what is opened, is opened for a --purpose")
+    actor = place.actor(by, where=where, role=Role.AUDITOR)
+    wanted, case = wanted_in(opened), output.uuid(case_id)
+    asked = Asked(wanted, code(purpose, Purpose, name="--purpose"), actor)
+    done = export_opened(where, case, to, asked, language=language, tlog=tlog)
+    for one in without_key(wanted, done):
+        output.say(f"no key: it was destroyed, or the event says nothing of this scope: {one}")
+    output.say("this file opens data about a child: treat it as the data itself")
+    return done
 
 
 def _of_case(

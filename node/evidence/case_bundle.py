@@ -15,8 +15,9 @@ from events.codec import read_stamp
 from events.errors import CaseUnknown, ServiceUnavailable
 from events.stamp import NOTHING_SEEN
 from ledger.case.case import Topic
+from ledger.keys.national import NationalKeys
 from ledger.log.note import Note
-from node.evidence.granted import GrantedKey
+from node.evidence.granted import GrantedKey, with_envelopes
 from node.evidence.papers import schema_files, trust_files
 from node.evidence.proven import Counted, ProvenLog, proven_in
 
@@ -74,11 +75,13 @@ class CaseBundle:
         *,
         national: bool = False,
         granted: Sequence[GrantedKey] = (),
+        keys: NationalKeys | None = None,
     ) -> CaseBundle:
         """Read a case; with `national` this country's national events of it, too, in envelopes.
 
-        CaseUnknown if the mirror has none of it; ServiceUnavailable if none of it is proven yet;
-        else as ProvenLog.read.
+        CaseUnknown if the mirror has none of it; ServiceUnavailable if none of it is proven yet,
+        or what a granted key opens, or the access that it was given for; else as ProvenLog.read
+        and with_envelopes, to which `keys` go.
         """
         topics = [Topic.SHARED.value, *([Topic.NATIONAL.value] if national else [])]
         with connection.cursor(row_factory=tuple_row) as cursor:
@@ -97,7 +100,8 @@ class CaseBundle:
                 " again",
                 rule="checkpoint",
             )
-        made = cls(case_id, agreement, logs, proven, provisional, granted)
+        given = _given(granted, proven, keys)
+        made = cls(case_id, agreement, logs, proven, provisional, given)
         for one in proven:
             log = logs[one.topic, one.origin]
             made.windows[one.event_id] = log.around(connection, one.log_index)
@@ -132,6 +136,21 @@ class CaseBundle:
 def proof_of(log: ProvenLog, index: int) -> bytes:
     """Return the tlog-proof of an entry under the newest checkpoint."""
     return proven_in(log.tree, index, Note.parse(log.newest.note))
+
+
+def _given(
+    granted: Sequence[GrantedKey], proven: Sequence[CaseRecord], keys: NationalKeys | None
+) -> Sequence[GrantedKey]:
+    """Return granted keys with those of envelopes; ServiceUnavailable while one lacks its proof."""
+    values = {one.event_id: one.value for one in proven}
+    for key in granted:
+        if not {key.event_id, key.access_event_id} <= values.keys():
+            raise ServiceUnavailable(
+                f"event {key.event_id}, or the access to it, is in no cosigned checkpoint yet;"
+                " wait, then try again",
+                rule="checkpoint",
+            )
+    return list(with_envelopes(granted, values, keys))
 
 
 def _divided(

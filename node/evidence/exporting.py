@@ -49,7 +49,12 @@ def export_case(
     Raises as CaseBundle.read, write_bundle and write_folder do.
     """
     bundle = CaseBundle.read(
-        reading.connection, agreement, case_id, national=national, granted=granted
+        reading.connection,
+        agreement,
+        case_id,
+        national=national,
+        granted=granted,
+        keys=reading.keys,
     )
     trail = reading.rows("audit_trail", "WHERE case_id = %s", case_id)
     verdicts = {row["event_id"]: row["effective"] for row in trail}

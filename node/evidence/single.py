@@ -9,13 +9,15 @@ from importlib.resources import files
 
 #: In the order in which they need each other.
 MODULES = (
-    *("ed25519", "merkle", "notes", "quorum", "avro", "container"),
-    *("facts", "checks", "contents", "command"),
+    *("ed25519", "merkle", "notes", "quorum", "avro", "aes_gcm", "opening", "container"),
+    *("facts", "checks", "contents", "keys", "command"),
 )
 _OURS = "node.evidence.verifier"
 _HEAD = '''\
 #!/usr/bin/env python3
 """Checks the evidence bundle it came with: python verify.py [FILE.zip | FOLDER] [--keys FILE].
+
+With --open it prints what the keys of single events in the bundle open, if there are any.
 
 Needs Python 3.11 or newer and nothing else. Exit code 0: everything holds; 3: something does not.
 Written by joining small modules; each begins with a line of ---- and says where its rules are from.

@@ -48,6 +48,9 @@ def test_the_register_says_who_built_read_models_anew_and_what_they_said(nodes):
     assert begun["said"]["rebuild_id"] == said["rebuild_id"]
     assert (said["before"], said["folded"], said["equal"]) == (done["before"], done["events"], True)
     assert (begun["actor"], begun["topic"]) == ("cli-system", "national")
+    receipt = nodes.does("projections", "receipt", country="KG")  # the rebuild has left one, too
+    assert receipt["generation"] == done["number"]
+    assert receipt["receipt_id"] != done["receipt_id"]
     assert nodes.does("audit", "check", country="KG")["found"] == {}
 
 

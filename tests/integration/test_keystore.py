@@ -1,6 +1,7 @@
 """The keystore judges from the ledger, never by a caller's word: real database and vault."""
 
 import threading
+from contextlib import suppress
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
@@ -8,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from events.codec import decode, encode
-from events.codes import DataScope, RetentionGround
+from events.codes import DataScope, Purpose, RetentionGround
 from events.data import KeysReleased
 from events.errors import (
     AccessRefused,
@@ -25,10 +26,12 @@ from events.referral import ReferralAccepted
 from events.stamp import Event
 from ledger.case import access, block, data, erasure, identity, referral
 from ledger.case.personal import PersonalData
-from ledger.keys.records import Events, Told, open_entry
+from ledger.keys.records import Events, Told, events_of, open_entry
+from ledger.keys.seal import unseal_with_event_key
+from ledger.keys.sealing import place_in
 from ledger.keys.showing import Showing
 from ledger.keys.uses import FRESH
-from tests.country import mirror
+from tests.country import CASEWORKER, SUPERVISOR, mirror
 from tests.crossing import AUDITOR, BRIEF, DPO, PREVIEW, REST, SYSTEM, corridor, referees
 
 STAMP = [one.name for one in fields(Event)]
@@ -415,6 +418,82 @@ def test_an_auditor_gets_one_event_and_not_the_case(both):
         both.kz.shows(both.case_id, DataScope.HEALTH, **audit)
 
 
+def own_events(desk, case_id):
+    return events_of(desk.keystore._store, case_id).own
+
+
+def copied(both, event_id, *scopes, desk=None, by=AUDITOR):
+    return (desk or both.kz).ledger.event_keys(
+        both.case_id, by=by, about=event_id, scopes=scopes or REST, purpose=Purpose.SERVICE
+    )
+
+
+def test_an_auditor_is_given_the_key_of_one_event_and_it_opens_nothing_else(both):
+    """Recorded before it is given; the keystore believes the ledger, and each access once."""
+    both.opened()
+    more = PersonalData({DataScope.HEALTH: {"allergy": "nuts"}})
+    for _ in range(2):
+        event_id = both.kz.did(both.case_id, access.record_data, data=more).events[-1].event_id
+    own = {told.event.event_id: told.event for told in own_events(both.kz, both.case_id)}
+    recorded, keys = copied(both, event_id)
+    assert own_events(both.kz, both.case_id)[-1].event.event_id == recorded
+    ((scope, one),) = keys.items()
+    assert scope == DataScope.HEALTH
+    assert repr(one) == f"ItemKey(epoch {one.epoch})"
+    opened = []
+    for event in own.values():
+        for entry in event.sealed:
+            place = place_in(event, entry.scope, one.epoch)
+            with suppress(SealBroken):
+                opened.append((event.event_id, unseal_with_event_key(one.key, place, entry.box)))
+    assert opened == [(event_id, b'{"allergy":"nuts"}')]
+
+
+def test_a_key_is_given_to_an_auditor_of_one_own_event_and_to_nobody_else(both):
+    """Not to who works with the child, not past a block, not of what another country released."""
+    both.accepted()
+    grant_id = both.received()
+    event_id = both.kz.did(
+        both.case_id, access.record_data, data=PersonalData({DataScope.HEALTH: {"a": "b"}})
+    ).events[-1].event_id  # fmt: skip
+    for by in (CASEWORKER, SUPERVISOR, DPO):
+        with pytest.raises(AccessRefused):
+            copied(both, event_id, by=by)
+    for door, about in (("read", event_id), ("export", None), ("audit", event_id)):
+        access_id = uuid4()
+        by = AUDITOR if door == "audit" else CASEWORKER
+        said = {"scopes": REST, "purpose": Purpose.SERVICE, "door": door, "about": about}
+        both.kz.did(both.case_id, access.access_data, by=by, access_id=access_id, **said)
+        with pytest.raises(AccessRefused):
+            both.kz.keystore.event_keys(both.case_id, access_id)
+    with pytest.raises(AccessRefused) as refused:
+        copied(both, grant_id, desk=both.kg)
+    assert refused.value.rule == "own_event"
+    with pytest.raises(AccessRefused) as refused:
+        copied(both, uuid4())
+    assert refused.value.rule == "own_event"
+    both.kz.did(both.case_id, block.place_block, persons=(AUDITOR.id,))
+    with pytest.raises(AccessRefused):
+        copied(both, event_id)
+
+
+def test_no_key_is_given_of_what_only_those_see_who_answer_for_it(both):
+    both.opened()
+    why = PersonalData({DataScope.PROTECTION: {"why": "afraid of him"}})
+    placed = both.kz.did(both.case_id, block.place_block, persons=("father-1",), data=why)
+    with pytest.raises(AccessRefused):
+        copied(both, placed.events[-1].event_id, DataScope.PROTECTION)
+
+
+def test_of_what_was_erased_no_key_is_given(both):
+    both.accepted()
+    opened = own_events(both.kz, both.case_id)[0].event.event_id
+    assert set(copied(both, opened)[1]) == set(REST)
+    both.closed()
+    both.kz.keystore.erase(both.case_id, both.erasure_approved())
+    assert copied(both, opened)[1] == {}
+
+
 @pytest.mark.parametrize("about", [False, True])
 def test_what_was_stopped_is_shown_by_no_way_in(both, about):
     """Also not as one event, whose id everybody knows."""
@@ -478,7 +557,7 @@ def test_a_box_that_was_moved_or_cut_is_named_and_nothing_is_shown(both):
     case, events = keystore._look(both.case_id)
     opened = next(told.event for told in events.own if len(told.event.sealed) == 2)
     one, two = opened.sealed
-    asked = keystore._recorded(events, access_id)
+    asked = keystore._uses.recorded(events.own, access_id, datetime.now(UTC))
     for boxes in (
         (replace(one, box=two.box), two),
         (replace(one, box=one.box[:-1]), two),

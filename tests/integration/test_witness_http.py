@@ -189,7 +189,10 @@ def test_what_is_no_request_is_refused_before_it_is_read(kg, port, status, head)
 def test_whoever_dawdles_is_left(monkeypatch, port):
     """A body that comes byte by byte has some seconds in all; and others are answered meanwhile."""
     monkeypatch.setattr(witness_http, "_PATIENCE_S", 0.3)
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as line:
+    # Shorter than what a single read is given: it is the request as a whole that has an end.
+    with socket.create_connection(
+        ("127.0.0.1", port), timeout=witness_http._PATIENCE_S + 5
+    ) as line:
         line.sendall(b"POST /add-checkpoint HTTP/1.1\r\nContent-Length: 99\r\n\r\nold 0")
         assert 400 == post(port, b"hello")[0]
         assert b"" == line.recv(100)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import http.client
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,12 +17,15 @@ from consumers.note_mail import NoteTopic, NoteWriter
 from consumers.witness import Witness
 from events.errors import LedgerError, Misconfigured
 from ledger import topics
+from ledger.log.add_checkpoint import Request, cosignatures
 from ledger.log.checkpoint import Checkpoint
 from ledger.log.note import Note
 from ledger.log.order import OrderNote
+from node.run_witness import prepare
+from node.settings import WitnessSettings
 from tests.readers import eventually
 from tests.topic import records, transaction
-from tests.witnessing import Bench, Event, Keys, log_of, orders_of
+from tests.witnessing import Bench, Event, Keys, log_of, orders_of, seed
 
 
 class Stage:
@@ -211,3 +217,43 @@ def test_a_topic_that_is_not_there_is_for_a_person(kafka, prefix, database, tmp_
     with pytest.raises(Misconfigured, match="checkpoints"):
         Witness(settings).run(threading.Event())
     bench.close()
+
+
+def test_the_program_is_told_its_port_and_its_third_parties(stage, tmp_path):
+    """As `ledger witness run` is: by settings, with key files; asked over HTTP, it cosigns."""
+    events, kg, keys = history(6), stage.benches["KG"], stage.keys
+    kg.mirrors(*events)
+    (tmp_path / "agreement.toml").write_text(keys.agreement.render())
+    named = {keys.witness("KG").name: ["cosignature/v1"], keys.orders["KG"].name: []}
+    for number, (name, use) in enumerate(named.items()):
+        secret = base64.b64encode(seed(name)).decode()
+        (tmp_path / f"{number}.key").write_text("\n".join([name, *use, secret, ""]))
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    program = prepare(
+        WitnessSettings.read(
+            agreement=tmp_path / "agreement.toml",
+            country="KG",
+            pg=kg.database.as_role("witness"),
+            kafka=stage.kafka,
+            note_keys=f"{tmp_path}/0.key,{tmp_path}/1.key",
+            heads=tmp_path / "heads",
+            witness_port=port,
+            third_parties=f"http://127.0.0.1:1 {keys.witness('KZ').verifier.render()}",
+        )
+    )
+    note = keys.checkpoint(stage.log, log_of(events, "KZ"))
+    stop = threading.Event()
+    thread = threading.Thread(target=program.run, args=(stop,))
+    thread.start()
+    try:
+        eventually(lambda: not program.waiting())
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection.request("POST", "/add-checkpoint", Request(0, (), note).render())
+        said = connection.getresponse()
+        assert cosignatures(note, said.read(), [keys.witness("KG").verifier])
+        connection.close()
+    finally:
+        stop.set()
+        thread.join()
+    assert {6} == stage.cosigned("KG")

@@ -210,6 +210,21 @@ def test_a_mirror_that_is_being_filled_again_signs_when_it_is_as_far_as_before(k
     assert [] == kg.alarms()
 
 
+def test_without_its_database_it_signs_no_other_order_than_the_file_remembers(kg, events):
+    """Everything was restored from before, or is another country's: the file was not."""
+    kg.mirrors(*events[:50])
+    kg.looks()
+    for table in ("mirror.record", "witness.order_note", "witness.position"):
+        kg._owner.execute(f"DELETE FROM {table}")
+    kg._offsets.clear()
+    kg.started()
+    kg.mirrors(*swapped(events, 1, 3))
+    kg.looks()
+    size = len(orders_of(events[:50], PARTITIONS)[1])
+    assert [("root_differs", MINE, 1, size)] == kg.alarms()
+    assert 1 == len(said_by(kg))
+
+
 def test_without_its_file_it_signs_no_other_order_than_the_database_remembers(kg, events):
     """What was published is remembered twice."""
     kg.mirrors(*events[:50])

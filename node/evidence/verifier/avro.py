@@ -31,6 +31,11 @@ class EventStamp(NamedTuple):
 
 def stamp_of(value: bytes) -> EventStamp:
     """Return the stamp of an event's bytes; ValueError if they are no event."""
+    return stamp_and_rest(value)[0]
+
+
+def stamp_and_rest(value: bytes) -> tuple[EventStamp, int]:
+    """Return the stamp of an event, and where what follows it begins; ValueError."""
     if value[:2] != b"\xc3\x01":
         raise ValueError("not an Avro single-object record")
     try:
@@ -39,24 +44,24 @@ def stamp_of(value: bytes) -> EventStamp:
         raise ValueError("the record has no stamp") from None
 
 
-def _read_stamp(value: bytes) -> EventStamp:
-    event_id, at = _string(value, _HEAD_BYTES)
-    case_id, at = _string(value, at)
-    origin, at = _string(value, at)
-    version, at = _long(value, at)
+def _read_stamp(value: bytes) -> tuple[EventStamp, int]:
+    event_id, at = string_at(value, _HEAD_BYTES)
+    case_id, at = string_at(value, at)
+    origin, at = string_at(value, at)
+    version, at = long_at(value, at)
     seen, at = value[at : at + 32], at + 32
-    occurred, at = _long(value, at)
-    recorded, at = _long(value, at)
-    return EventStamp(
-        event_id, case_id, origin, version, seen, _moment_of(occurred), _moment_of(recorded)
-    )
+    occurred, at = long_at(value, at)
+    recorded, at = long_at(value, at)
+    times = _moment_of(occurred), _moment_of(recorded)
+    return EventStamp(event_id, case_id, origin, version, seen, *times), at
 
 
 def _moment_of(microseconds: int) -> datetime:
     return _BEGIN + timedelta(microseconds=microseconds)
 
 
-def _long(value: bytes, at: int) -> tuple[int, int]:
+def long_at(value: bytes, at: int) -> tuple[int, int]:
+    """Return a number (zig-zag, "Binary Encoding") and what is behind it; IndexError."""
     number = shift = 0
     while True:
         byte = value[at]
@@ -67,8 +72,9 @@ def _long(value: bytes, at: int) -> tuple[int, int]:
         shift += 7
 
 
-def _string(value: bytes, at: int) -> tuple[str, int]:
-    length, at = _long(value, at)
+def string_at(value: bytes, at: int) -> tuple[str, int]:
+    """Return a text and what is behind it; IndexError if it is cut."""
+    length, at = long_at(value, at)
     if length < 0 or at + length > len(value):
         raise IndexError
     return value[at : at + length].decode("utf-8"), at + length

@@ -11,12 +11,12 @@ from node.evidence.verifier.checks import check_manifest, check_notes, check_pro
 from node.evidence.verifier.container import Faulty, Unpacked, Zipped
 from node.evidence.verifier.contents import (
     check_chains,
-    check_keys,
     check_schemas,
     check_signatures,
     late_or_early,
 )
 from node.evidence.verifier.facts import Facts
+from node.evidence.verifier.keys import check_keys
 from node.evidence.verifier.notes import NoteKey
 
 #: Exit codes: everything holds; something does not; what was typed cannot be read.
@@ -34,11 +34,21 @@ themselves, or give that file: --keys FILE.\
 """
 
 
-def verified_lines(path: Path, trusted: Collection[NoteKey] | None = None) -> Iterator[str]:
-    """Check a bundle step by step; yield what holds. Faulty names the file that is wrong."""
+def verified_lines(
+    path: Path,
+    trusted: Collection[NoteKey] | None = None,
+    opened: dict[tuple[str, str], bytes] | None = None,
+) -> Iterator[str]:
+    """Check a bundle step by step; yield what holds. Faulty names the file that is wrong.
+
+    `opened` is given what its keys open: (event, scope) -> what the entry says.
+    """
     bundle = Unpacked(path) if path.is_dir() else Zipped(path)
     try:
-        yield from _checked_lines(Facts(bundle), trusted)
+        facts = Facts(bundle)
+        yield from _checked_lines(facts, trusted)
+        if opened is not None:
+            opened.update(facts.opened)
     finally:
         bundle.close()
 
@@ -66,11 +76,13 @@ def run_verifier(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Check an evidence bundle offline.")
     parser.add_argument("bundle", nargs="?", type=Path, default=Path(sys.argv[0]).resolve().parent)
     parser.add_argument("--keys", type=Path, help="verifier keys that you trust, one a line")
+    parser.add_argument("--open", action="store_true", help="print what its keys open, too")
     given = parser.parse_args(arguments)
     say = sys.stdout.write
+    opened: dict[tuple[str, str], bytes] = {}
     try:
         trusted = None if given.keys is None else trusted_keys(given.keys)
-        for line in verified_lines(given.bundle, trusted):
+        for line in verified_lines(given.bundle, trusted, opened):
             say(f"ok    {line}\n")
     except Faulty as fault:
         say(f"WRONG {fault}\n")
@@ -78,5 +90,7 @@ def run_verifier(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         sys.stderr.write(f"verify.py: {error}\n")
         return NOT_READ
+    for (event_id, scope), text in opened.items() if given.open else ():
+        say(f"open  {event_id} {scope} {text.decode('utf-8', 'backslashreplace')}\n")
     say(f"\n{_PROVES}\n" + ("" if trusted else f"{_OWN_KEYS}\n"))
     return GOOD

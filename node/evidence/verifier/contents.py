@@ -1,9 +1,8 @@
-"""The checks of what the entries say: schemas, the chain of a case, signatures, keys, report."""
+"""The checks of what the entries say: schemas, the chain of a case, signatures, report."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 
 from node.evidence.verifier.avro import EventStamp, header_of, stamp_of
 from node.evidence.verifier.container import Faulty
@@ -109,24 +108,6 @@ def check_signatures(facts: Facts) -> str:
             if (log, index) not in signatures:
                 raise Faulty(f"signatures/{log}/{index}.sig", "it is missing")
     return f"signatures: {len(signatures)} events are signed by their countries"
-
-
-def check_keys(facts: Facts) -> str | None:
-    """Every key opens an event that is here, and names the access that it was given for."""
-    ids = {stamp_of(value).event_id for one in facts.entries.values() for value in one.values()}
-    files = facts.of_kind("key")
-    for name, match in files.items():
-        try:
-            said = json.loads(facts.take(name))
-            there = {match["event"], said["access_event_id"]} <= ids
-            good = (said["event_id"], said["scope"]) == (match["event"], match["scope"])
-        except (KeyError, TypeError, ValueError):
-            raise Faulty(name, "not the file of a key") from None
-        if not there or not good:
-            raise Faulty(name, "its event, or the access that it was given for, is not here")
-    return (
-        f"keys: {len(files)} of single events, each given for a recorded access" if files else None
-    )
 
 
 def late_or_early(facts: Facts) -> list[str]:

@@ -52,6 +52,8 @@ class Facts:
         self.entries: dict[str, dict[int, bytes]] = {}
         #: What events begin with, of every range that was replayed: header -> file it was seen in.
         self.headers: dict[bytes, str] = {}
+        #: (event, scope) -> what its entry says, of every key that is here.
+        self.opened: dict[tuple[str, str], bytes] = {}
 
     def take(self, name: str) -> bytes:
         """Return the bytes of a file that are those of the manifest; Faulty if they are not."""
