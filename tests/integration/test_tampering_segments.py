@@ -18,12 +18,14 @@ from uuid import UUID
 import psycopg
 import pytest
 import structlog
-from kafka import KafkaConsumer, TopicPartition
+from kafka import TopicPartition
 from psycopg import IsolationLevel
 
+from consumers.start import STRICT
 from events.codec import read_stamp
 from events.contract import order_name
 from events.stamp import leaf_hash
+from ledger.fetching import SafeConsumer
 from ledger.log.checkpoint import Checkpoint
 from ledger.log.heads import Head
 from ledger.log.merkle import CompactRange
@@ -96,14 +98,9 @@ class Ledger:
         self.read("KZ", len(self.before))
 
     def readable(self, bootstrap: str) -> list[tuple[Any, ...]]:
-        """Return what a client gets to see."""
+        """Return what the client of a worker gets to see."""
         place = TopicPartition(self.agreement.shared_topic, 0)
-        consumer = KafkaConsumer(
-            bootstrap_servers=bootstrap,
-            isolation_level="read_committed",
-            auto_offset_reset="earliest",
-            enable_auto_commit=False,
-        )
+        consumer = SafeConsumer(bootstrap_servers=bootstrap, **STRICT)
         consumer.assign([place])
         consumer.seek(place, 0)
         found: list[Any] = []
