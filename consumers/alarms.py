@@ -28,8 +28,7 @@ VALUES (%b, %b, %b, %b, %b, %b, %b) ON CONFLICT DO NOTHING
 
 _OPEN: LiteralString = """
 SELECT FROM witness.alarm
-WHERE resolved_at IS NULL AND rule = %b AND log = %b
-AND (partition, size, log_index) IS NOT DISTINCT FROM (%b::int, %b::bigint, %b::bigint)
+WHERE resolved_at IS NULL AND rule = %b AND log = %b AND partition IS NOT DISTINCT FROM %b::int
 """
 
 log = structlog.get_logger()
@@ -65,5 +64,5 @@ def raise_alarm(connection: Connection[Any], country: str, fault: Fault) -> None
 
 def is_open(connection: Connection[Any], fault: Fault) -> bool:
     """Say whether a fault is kept and nobody has said that it is resolved."""
-    asked = (fault.rule, fault.log, fault.partition, fault.size, fault.log_index)
+    asked = (fault.rule, fault.log, fault.partition)
     return connection.execute(_OPEN, asked, prepare=True).fetchone() is not None

@@ -14,6 +14,7 @@ from ledger.log.checkpoint import Checkpoint, signed_checkpoint
 from ledger.log.cosignature import cosigned_at
 from ledger.log.faults import Fault
 from ledger.log.heads import Head
+from ledger.log.mirrored import LogName
 from ledger.log.note import Note, SignatureLine, Verifier
 
 _ADD: LiteralString = """
@@ -28,8 +29,11 @@ INSERT INTO witness.cosignature (log, size, witness, cosigned_at)
 VALUES (%b, %b, %b, to_timestamp(%b)) ON CONFLICT DO NOTHING
 """
 _IS_OLD: LiteralString = """
-SELECT min(signed_at) < now() - %b * interval '1 second' FROM witness.checkpoint
-WHERE log = %b AND size > %b
+SELECT least(
+    (SELECT min(signed_at) FROM witness.checkpoint WHERE log = %(log)s AND size > %(size)s),
+    (SELECT mirrored_at FROM mirror.record
+        WHERE topic = %(topic)s AND origin = %(origin)s AND log_index = %(size)s LIMIT 1)
+) < now() - %(since_s)s * interval '1 second'
 """
 _IS_COSIGNED: LiteralString = """
 SELECT FROM witness.cosignature WHERE log = %b AND size = %b AND witness = %b
@@ -96,9 +100,14 @@ def is_cosigned(database: Connection[Any], log: str, size: int, witness: str) ->
     return found.fetchone() is not None
 
 
-def is_outdated(database: Connection[Any], log: str, size: int, *, since_s: float) -> bool:
-    """Say whether a larger checkpoint has been known here for so many seconds."""
-    row = database.execute(_IS_OLD, (since_s, log, size), prepare=True).fetchone()
+def is_outdated(database: Connection[Any], log: LogName, size: int, *, since_s: float) -> bool:
+    """Say whether a log has been known to go further than a size for so many seconds.
+
+    By what it has signed, or by an event that was received: whoever carries the notes may be late
+    with them on purpose.
+    """
+    asked = {**log._asdict(), "log": log.name, "size": size, "since_s": since_s}
+    row = database.execute(_IS_OLD, asked, prepare=True).fetchone()
     return row is not None and row[0] is True
 
 
@@ -130,19 +139,23 @@ def keep_cosigned(
             keep_cosignature(database, log, size, line)
 
 
-def keep_order(database: Connection[Any], ordered: Ordered) -> list[Fault]:
-    """Keep what a country says of every partition; return what it has said otherwise before."""
-    faults, note = [], ordered.note.render().decode()
+def keep_order(database: Connection[Any], ordered: Ordered) -> tuple[list[int], list[Fault]]:
+    """Keep what a country says; return of which partitions it is new, and what was said otherwise.
+
+    A note that somebody puts there once more is new in nothing.
+    """
+    news, faults, note = [], [], ordered.note.render().decode()
     for partition, (size, root) in enumerate(ordered.order.heads):
         row = (ordered.country, partition, size, root, note)
         if database.execute(_ADD_ORDER, row, prepare=True).rowcount == 1:
+            news.append(partition)
             continue
         cursor = database.cursor(row_factory=tuple_row)
         there = cursor.execute(_ORDER, row[:3], prepare=True).fetchone()
         if there is not None and there[0] != root:
             fault = Fault("order_differs", ordered.order.name, partition=partition, size=size)
             faults.append(fault)
-    return faults
+    return news, faults
 
 
 def keep_commitment(database: Connection[Any], committed: Committed) -> Fault | None:

@@ -29,6 +29,10 @@ from ledger.log.signature import LogSigner
 
 #: Rows that are read at a time.
 _CHUNK: Final = 5_000
+#: What others say of long ago is compared so often: it costs reading a partition again.
+OLD_S: Final = 60.0
+#: So many of what one country says are compared at a look.
+_NEWEST: Final = 64
 _LEAVES: LiteralString = """
 SELECT "offset", leaf FROM mirror.record
 WHERE topic = 'shared' AND partition = %b AND "offset" > %b ORDER BY "offset" LIMIT %b
@@ -59,8 +63,13 @@ class OrderWatch:
         self._name = order_name(heard.prefix, heard.country)
         self._said: tuple[Head, ...] | None = None
         self._said_at = 0.0
-        #: By partition what others have said since the last look.
-        self._told: dict[int, list[tuple[str, Head]]] = {}
+        #: By partition and country the newest that others have said since the last look.
+        self._told: dict[tuple[int, str], list[Head]] = {}
+        #: Name and partition of the differences that nobody had resolved at the last look.
+        self._disputed: set[tuple[str, int | None]] = set()
+        #: The same of sizes so long ago that the mirror has to be read again for them.
+        self._old: dict[tuple[int, str], Head] = {}
+        self._old_at = float("-inf")
         self._stopped_by: str | None = None
         self._has_begun = False
         self._orders: list[HeardOrder] = []
@@ -75,21 +84,30 @@ class OrderWatch:
 
     def hear(self, database: Connection[Any], ordered: Ordered) -> None:
         """Take in another country's order note, or our own as it comes back."""
-        for fault in kept_notes.keep_order(database, ordered):
+        news, faults = kept_notes.keep_order(database, ordered)
+        for fault in faults:
             raise_alarm(database, self._heard.country, fault)
         if ordered.country != self._heard.country:
-            for partition, head in enumerate(ordered.order.heads):
-                self._told.setdefault(partition, []).append((ordered.country, head))
+            for partition in news:
+                self._hear_head(partition, ordered.country, ordered.order.heads[partition])
+
+    def _hear_head(self, partition: int, country: str, head: Head) -> None:
+        told = self._told.setdefault((partition, country), [])
+        told.append(head)
+        if len(told) > _NEWEST:  # a larger one stands for all before it
+            told.remove(min(told))
 
     def look(self, database: Connection[Any], alarms: Collection[Alarm]) -> bool:
-        """Read on, compare, and sign if it is time; say whether anything was new."""
-        mine = [one.rule for one in alarms if one.log == self._name]
-        if mine:
-            self._stopped_by = min(mine)
-            return False
-        if self._stopped_by is not None or not self._has_begun:
+        """Read on, compare, and sign if it is time; say whether anything was new.
+
+        Also while this country's own order is in doubt: then nothing is signed.
+        """
+        stopped = min((one.rule for one in alarms if one.log == self._name), default=None)
+        if not self._has_begun or (self._stopped_by is not None and stopped is None):
             self._begin(database)
+        self._stopped_by = stopped
         known = {(one.log, one.partition) for one in alarms}
+        self._hear_again(database, self._disputed - known)
         before = sum(self._offsets)
         for difference, partition in [*self._look_back(database), *self._read_on(database)]:
             fault = self._fault(database, partition, difference)
@@ -98,11 +116,21 @@ class OrderWatch:
                 raise_alarm(database, self._heard.country, fault)
             if fault.log == self._name:
                 self._stopped_by = fault.rule
+        self._disputed = {one for one in known if one[0] != self._name}
         self._sign_if_due(database)
         return sum(self._offsets) != before
 
+    def _hear_again(
+        self, database: Connection[Any], resolved: Collection[tuple[str, int | None]]
+    ) -> None:
+        """Compare once more what was called resolved: what still differs is said again."""
+        if resolved:
+            for country, partition, head in kept_notes.newest_orders(database):
+                if (order_name(self._heard.prefix, country), partition) in resolved:
+                    self._hear_head(partition, country, head)
+
     def _begin(self, database: Connection[Any]) -> None:
-        self._stopped_by, self._has_begun = None, True
+        self._has_begun = True
         self._orders = [HeardOrder() for _ in range(self._heard.partitions)]
         self._offsets = [-1] * self._heard.partitions
         for country, partition, head in kept_notes.newest_orders(database):
@@ -130,20 +158,28 @@ class OrderWatch:
     def _look_back(self, database: Connection[Any]) -> Iterator[tuple[Difference, int]]:
         """Compare what others have said since the last look."""
         told, self._told = self._told, {}
-        for partition, said in told.items():
-            order, old = self._orders[partition], {}
-            roots = order.roots_at(head.size for _, head in said)
-            for country, head in said:
+        for (partition, country), heads in told.items():
+            order = self._orders[partition]
+            roots = order.roots_at(head.size for head in heads)
+            for head in sorted(heads):
                 if head.size > order.size:
                     order.waits_for(country, head)
-                elif (root := roots.get(head.size)) is None:
-                    old[country] = head  # longer ago than is remembered: the newest will do
+                elif (root := roots.get(head.size)) is None:  # longer ago than is remembered
+                    _keep_larger(self._old, (partition, country), head)
                 elif (found := order.compared(country, head, root)) is not None:
                     yield found, partition
-            for country, head in old.items():
-                root = self._root_at(database, partition, head.size)
-                if (found := order.compared(country, head, root)) is not None:
-                    yield found, partition
+        yield from self._look_long_back(database)
+
+    def _look_long_back(self, database: Connection[Any]) -> Iterator[tuple[Difference, int]]:
+        """Compare what somebody says who is far behind: not at each of his notes."""
+        if not self._old or self._desk.clock() - self._old_at < OLD_S:
+            return
+        self._old_at = self._desk.clock()
+        old, self._old = self._old, {}
+        for (partition, country), head in old.items():
+            root = self._root_at(database, partition, head.size)
+            if (found := self._orders[partition].compared(country, head, root)) is not None:
+                yield found, partition
 
     def _root_at(self, database: Connection[Any], partition: int, size: int) -> bytes:
         tree, offset = CompactRange(), -1
@@ -193,3 +229,8 @@ class OrderWatch:
         self._desk.post.put(self._heard.topic, self._name, note.render())
         kept_notes.keep_order(database, Ordered(self._heard.country, order, note))
         self._said, self._said_at = heads, self._desk.clock()
+
+
+def _keep_larger(heads: dict[tuple[int, str], Head], key: tuple[int, str], head: Head) -> None:
+    if key not in heads or heads[key].size < head.size:
+        heads[key] = head

@@ -7,7 +7,7 @@ again from the beginning, some rows at a time, against roots that were signed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, LiteralString
 
 from psycopg import Connection
@@ -16,14 +16,15 @@ from psycopg.rows import tuple_row
 from consumers.stored import StoredLog
 from ledger.log.faults import Fault
 from ledger.log.heads import Head, Heads
-from ledger.log.mirrored import LogName, MirroredLog, culprit
+from ledger.log.mirrored import Entry, LogName, MirroredLog, culprit
 from ledger.log.signature import LogVerifier
 
 #: Rows of one look: a log of a million events is read through in a quarter of an hour.
 ROWS = 1_000
 
 _NEXT: LiteralString = """
-SELECT size, root FROM witness.checkpoint WHERE log = %b AND size > %b ORDER BY size LIMIT 1
+SELECT size, root FROM witness.checkpoint WHERE log = %b AND size > %b AND size <= %b
+ORDER BY size LIMIT %b
 """
 
 
@@ -56,12 +57,11 @@ class Recheck:
 
     def step(self, database: Connection[Any], until: int) -> Fault | None:
         """Read on by some rows, of the `until` that were here once; return what cannot be."""
-        known = self._known(database)
-        if known is None or known.size > until:  # all that was signed was read: once more
+        heads = self._following(database, until)
+        if not heads:  # all that was signed was read: once more
             self._begin()
             return None
-        tree = self._mirrored.tree
-        found = self._mirrored.following(database, until=known.size, most=ROWS)
+        found = self._mirrored.following(database, until=heads[-1].size, most=ROWS)
         if isinstance(found, Fault):
             return found
         if self._stored is not None:
@@ -70,24 +70,36 @@ class Recheck:
                 known_there = self._stored.differs(found[len(known_there)])  # it stood there once
             if isinstance(known_there, Fault):
                 return self._signed_here(database, known_there) or known_there
-        self._mirrored.take(found)
         if not found:
-            return Fault("missing", self._log.name, size=known.size, log_index=tree.size)
-        if tree.size == known.size:
-            if tree.root != known.root:
-                return self._named(database, known)
-            self._good = known.size
+            size = self._mirrored.tree.size
+            return Fault("missing", self._log.name, size=heads[0].size, log_index=size)
+        return self._take(database, found, heads)
+
+    def _take(
+        self, database: Connection[Any], found: Sequence[Entry], heads: Sequence[Head]
+    ) -> Fault | None:
+        """Add what was read; compare at every size that was signed."""
+        signed: dict[int, set[bytes]] = {}
+        for head in heads:
+            signed.setdefault(head.size, set()).add(head.root)
+        for entry in found:
+            self._mirrored.take([entry])
+            tree = self._mirrored.tree
+            if tree.size in signed:
+                if signed[tree.size] != {tree.root}:
+                    return self._named(database, tree.size)
+                self._good = tree.size
         return None
 
-    def _known(self, database: Connection[Any]) -> Head | None:
-        """Return the next size of which a root was signed: by the file, or by the database."""
+    def _following(self, database: Connection[Any], until: int) -> Sequence[Head]:
+        """Return the next heads that were signed, by the file and by the database, up to a size."""
         size, mine = self._mirrored.tree.size, self._heads.get(self._log.name)
         cursor = database.cursor(row_factory=tuple_row)
-        row = cursor.execute(_NEXT, (self._log.name, size), prepare=True).fetchone()
-        heads = [Head(*row)] if row is not None else []
-        if mine is not None and mine.size > size:
+        rows = cursor.execute(_NEXT, (self._log.name, size, until, ROWS), prepare=True).fetchall()
+        heads = [Head(*row) for row in rows]
+        if mine is not None and size < mine.size <= until:
             heads.append(mine)
-        return min(heads, key=lambda head: head.size, default=None)
+        return sorted(heads)
 
     def _signed_here(self, database: Connection[Any], fault: Fault) -> Fault | None:
         """Return why not the store but the mirror is wrong, where the two differ."""
@@ -95,6 +107,6 @@ class Recheck:
         begin = fault.log_index
         return culprit(database, self._log, begin, begin + 1, self._keys)
 
-    def _named(self, database: Connection[Any], known: Head) -> Fault:
-        guilty = culprit(database, self._log, self._good, known.size, self._keys)
-        return guilty or Fault("root_differs", self._log.name, size=known.size)
+    def _named(self, database: Connection[Any], size: int) -> Fault:
+        guilty = culprit(database, self._log, self._good, size, self._keys)
+        return guilty or Fault("root_differs", self._log.name, size=size)

@@ -70,7 +70,7 @@ class SealedLog:
         self._now = now
         self._said: Head | None = None
         self._said_at = clock()
-        self._daily = own.abroad and Daily(self.name, own.signer, own.abroad, writer, now)
+        self._daily = own.abroad and Daily(own.signer, heads, own.abroad, writer, now)
         self._begin()
         CHECKPOINT_AGE.labels(own.country, own.log.name, "seal").set_function(self._age)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import http.client
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, LiteralString
 from urllib.parse import urlsplit
@@ -24,6 +26,7 @@ from events.errors import Misconfigured, RecordRejected, StartAgain
 from ledger.log import add_checkpoint
 from ledger.log.add_checkpoint import MOST_HASHES, PATH, Request, conflicting_size, cosignatures
 from ledger.log.checkpoint import Checkpoint
+from ledger.log.cosignature import cosigned_at
 from ledger.log.faults import Fault
 from ledger.log.mirrored import MirroredLog
 from ledger.log.note import Note, Verifier
@@ -33,6 +36,8 @@ from ledger.log.verifiers import witness_verifier
 #: It is asked so often, if there is news.
 OFFER_S: Final = 10.0
 _PATIENCE_S: Final = 10.0
+#: Its clock may be so far from this one's: what it says is read by auditors (R10).
+_CLOCKS_S: Final = 60.0
 _NEWEST: LiteralString = """
 SELECT size, root FROM witness.checkpoint WHERE log = %b ORDER BY size DESC LIMIT 1
 """
@@ -86,7 +91,17 @@ class ThirdParty:
 class Offering:
     """One log of ours, offered to one third party."""
 
-    def __init__(self, known: Known, party: ThirdParty, post: NotePost, topic: NoteTopic) -> None:
+    def __init__(
+        self,
+        known: Known,
+        party: ThirdParty,
+        post: NotePost,
+        topic: NoteTopic,
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """`now` are Unix seconds."""
+        self._now = now
         self._known = known
         self._party = party
         self._post = post
@@ -135,7 +150,10 @@ class Offering:
                 return False
             self._mirrored.take(found)
             self._tree.extend(entry.leaf for entry in found)
-        return self._tree.root(checkpoint.size) == checkpoint.root
+        if self._tree.root(checkpoint.size) == checkpoint.root:
+            return True
+        self._mirrored, self._tree = MirroredLog(self._known.log), Tree()  # it may be repaired
+        return False
 
     def _offer(
         self, database: Connection[Any], checkpoint: Checkpoint, note: Note, last: int
@@ -150,6 +168,8 @@ class Offering:
             log.warning("no_answer", log=checkpoint.origin, code=status, size=checkpoint.size)
             return False
         (line, *_) = cosignatures(note, body, [self._party.verifier])
+        if abs(cosigned_at(line) - self._now()) > _CLOCKS_S:
+            raise RecordRejected("its clock is another than this one", rule="cosignature")
         self._post.put(self._topic, checkpoint.origin, note.with_signatures([line]).render())
         kept_notes.keep_cosigned(database, checkpoint, note, line)
         return True

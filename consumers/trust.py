@@ -115,7 +115,7 @@ def _signed(note: Note, known: Known) -> Signed:
     by = tuple(line for line in lines if (line.name, line.key_id) in witnesses)
     if len(by) == len(lines):
         raise RecordRejected("its log has not signed this note", rule="note_signature")
-    if any(cosigned_at(line) > _LAST_TIME for line in by):
+    if any(not 0 < cosigned_at(line) <= _LAST_TIME for line in by):
         raise RecordRejected("a cosignature has a time that is none", rule="cosignature")
     return Signed(checkpoint, Note(note.text, lines), by)
 

@@ -97,6 +97,8 @@ class Witness:
         self._national = NoteTopic(national, settings.national_kafka)
         self._readers: list[NoteReader] = []
         self._session: Connection[Any] | None = None
+        #: Whether the notes were read to their end.
+        self._is_level = True
         #: Held by whoever moves what was cosigned: the loop, or somebody who asks for it.
         self._moving = threading.RLock()
         self._begin()
@@ -182,6 +184,8 @@ class Witness:
 
     def look(self, database: Connection[Any]) -> None:
         """Read what notes there are, and go on with every log, once."""
+        if not self._readers:
+            self._is_level = False
         if not self._is_only_one(database):
             return
         if not self._readers:
@@ -192,22 +196,25 @@ class Witness:
             found = list(reader.poll(wait_ms))
             self.take(database, reader.topic.name, reader.topic_id, found)
             is_level = is_level and len(found) < _MANY
-        if is_level:  # or something would be cosigned that is long outdated
-            self.go_on(database)
+        self.go_on(database, is_level=is_level)
 
-    def go_on(self, database: Connection[Any]) -> None:
-        """Compare, cosign and sign what the mirror and the notes that were taken in allow."""
+    def go_on(self, database: Connection[Any], *, is_level: bool = True) -> None:
+        """Compare, cosign and sign what the mirror and the notes that were taken in allow.
+
+        Until the notes are read to their end nothing is cosigned: it might be long outdated.
+        """
         with self._moving:
+            self._is_level = is_level
             is_alive = self._order.look(database, kept_notes.open_alarms(database))
             alarms = kept_notes.open_alarms(database)
             for one in self._logs.values():
-                one.look(database, alarms, is_alive=is_alive)
+                one.look(database, alarms, is_alive=is_alive, may_cosign=is_level)
             self._lag.look(database)
 
     def add_checkpoint(self, body: bytes) -> Answer:
         """Answer whoever posts a checkpoint of a log that is cosigned here, from any thread."""
         database, logs = self._session, self._logs
-        if database is None:
+        if database is None or not self._is_level:
             return NOT_NOW
         offered = Offered(database, self._trust, logs, self._moving)
         return offered.answer(body)

@@ -28,6 +28,8 @@ from ledger.log.note import Note, SignatureLine
 log = structlog.get_logger()
 
 _TEXT = "text/plain; charset=utf-8"
+#: What the log has signed is another size or another tree than the one that is known.
+_CONTRADICTED: Final = frozenset({409, 422})
 #: To be asked again a little later.
 NOT_NOW: Final = Answer(503, _TEXT, b"not now: ask again\n")
 
@@ -66,9 +68,12 @@ class Offered:
 
             keys = {name: self._trust.logs[name].sealers for name in self._logs}
             try:
-                return add_checkpoint.answer(
+                said = add_checkpoint.answer(
                     body, keys, last, lambda _text: self._cosign(Request.parse(body).note)
                 )
+                if said.status in _CONTRADICTED:
+                    self._hear(Request.parse(body).note)
+                return said
             except _Refused as refused:
                 return refused.said
             except RecordRejected as error:  # a false line in the name of another witness
@@ -79,16 +84,23 @@ class Offered:
 
     def _cosign(self, note: Note) -> Sequence[SignatureLine]:
         """Return the cosignature of a note, if this country has received what it says."""
-        signed = self._trust.judged(note.render())
-        assert isinstance(signed, Signed)
+        signed = self._hear(note)
         one = self._logs[signed.checkpoint.origin]
-        with self._database.transaction():
-            one.hear(self._database, signed)
         one.look(self._database, kept_notes.open_alarms(self._database), is_alive=False)
         if one.is_stopped:
             words = b"it is not what was received here\n"
             raise _Refused(Answer(422, _TEXT, words))
         if one.cosigned != Head(signed.checkpoint.size, signed.checkpoint.root):
             raise _Refused(NOT_NOW)  # its events are not all here yet
-        assert one.cosigner is not None
+        size = signed.checkpoint.size
+        if one.is_outdated(self._database, size):
+            raise _Refused(NOT_NOW)
         return [one.cosign_again(note.text)]
+
+    def _hear(self, note: Note) -> Signed:
+        """Keep what a log has signed: two that cannot both be true are a fault, wherever shown."""
+        signed = self._trust.judged(note.render())
+        assert isinstance(signed, Signed)
+        with self._database.transaction():
+            self._logs[signed.checkpoint.origin].hear(self._database, signed)
+        return signed

@@ -45,7 +45,7 @@ _FOLLOWING: LiteralString = """
 SELECT size, root FROM witness.checkpoint WHERE log = %b AND size > %b ORDER BY size LIMIT %b
 """
 #: What a person may find at leisure; everything else stops the signing.
-_NOT_STOPPING = frozenset({"backdated"})
+_NOT_STOPPING = frozenset({"backdated", "committed_twice"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +147,14 @@ class WitnessedLog:
         if not signed.cosignatures and not found and head == self._said:
             self._is_repeated = True
 
-    def look(self, database: Connection[Any], alarms: Collection[Alarm], *, is_alive: bool) -> None:
+    def look(
+        self,
+        database: Connection[Any],
+        alarms: Collection[Alarm],
+        *,
+        is_alive: bool,
+        may_cosign: bool = True,
+    ) -> None:
         """Compare what can be compared, cosign if it is time, and look again at what is old.
 
         `is_alive` says that the mirror has taken in something since the last look.
@@ -164,7 +171,8 @@ class WitnessedLog:
             self._stopped_by = fault.rule
             raise_alarm(database, self._watched.country, fault)
             return
-        self._cosign_if_due(database)
+        if may_cosign:
+            self._cosign_if_due(database)
 
     def _begin(self) -> None:
         self._stopped_by = None
@@ -248,9 +256,13 @@ class WitnessedLog:
             waited = self._desk.clock() - self._said_at
             if not self._is_repeated or waited < AGAIN_S:
                 return
-        if kept_notes.is_outdated(database, self.name, good.size, since_s=OUTDATED_S):
+        if self.is_outdated(database, good.size):
             return  # this country's mirror is behind, and has to come further first
         self._cosign(database, cosigner, good)
+
+    def is_outdated(self, database: Connection[Any], size: int) -> bool:
+        """Say whether a new time under a size would say that the log had not gone on by then."""
+        return kept_notes.is_outdated(database, self._log, size, since_s=OUTDATED_S)
 
     def cosign_again(self, text: str) -> SignatureLine:
         """Return the cosignature of a checkpoint that was cosigned last, with the time of now."""

@@ -53,7 +53,8 @@ WHERE key = %(key)b::text
 UNION ALL
 SELECT 6, partition, 0, NULL, NULL
 FROM witness.alarm
-WHERE rule = 'order_differs' AND resolved_at IS NULL
+WHERE (rule = 'order_differs' OR (rule = 'root_differs' AND log LIKE '%%.order/%%'))
+    AND partition IS NOT NULL AND resolved_at IS NULL
 ORDER BY 1, 2, 3
 """
 

@@ -49,7 +49,8 @@ WHERE log = %(log)s AND size = coalesce((
 _DISPUTED: LiteralString = """
 SELECT EXISTS (
     SELECT FROM witness.alarm
-    WHERE rule = 'order_differs' AND partition = %s AND resolved_at IS NULL
+    WHERE (rule = 'order_differs' OR (rule = 'root_differs' AND log LIKE '%%.order/%%'))
+        AND partition = %s AND resolved_at IS NULL
 )
 """
 

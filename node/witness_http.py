@@ -22,6 +22,8 @@ from ledger.log.add_checkpoint import LARGEST_REQUEST, PATH, Answer
 _MOST: Final = 16
 #: So long a request may take to arrive.
 _PATIENCE_S: Final = 10.0
+#: So long an answer may take beyond that.
+_ANSWER_S: Final = 30.0
 _CHUNK: Final = 65_536
 _TEXT: Final = "text/plain; charset=utf-8"
 
@@ -57,10 +59,14 @@ class _Server(ThreadingHTTPServer):
             self.shutdown_request(request)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Answer it."""
+        """Answer it; what has not arrived by then never does."""
+        late = threading.Timer(_PATIENCE_S + _ANSWER_S, self.shutdown_request, (request,))
+        late.daemon = True
+        late.start()
         try:
             super().process_request_thread(request, client_address)
         finally:
+            late.cancel()
             self._slots.release()
 
     def handle_error(self, _request: object, _address: object) -> None:

@@ -12,12 +12,13 @@ from typing import Any
 import psycopg
 
 from events.codec import encode
-from events.contract import log_name, order_name
+from events.contract import log_name, order_name, witness_name
 from events.stamp import leaf_hash
 from ledger import mirror
 from ledger.case.case import Topic
 from ledger.keys.national import NationalKeys
 from ledger.log.checkpoint import Checkpoint
+from ledger.log.cosignature import Ed25519Cosigner
 from ledger.log.findings import Heard
 from ledger.log.heads import Head
 from ledger.log.merkle import CompactRange
@@ -36,7 +37,8 @@ def agreement_text() -> str:
     """Return an agreement of one partition, so that one order is all orders."""
     rows = "".join(
         f'[countries.{code}]\nzone = "Asia/Almaty"\nlog_keys = ["{one.verifier.render()}"]\n'
-        f'note_keys = ["{sealer(code).verifier.render()}", "{orderer(code).verifier.render()}"]\n'
+        f'note_keys = ["{sealer(code).verifier.render()}", "{orderer(code).verifier.render()}",'
+        f' "{cosigner(code).verifier.render()}"]\n'
         for code, one in SIGNERS.items()
     )
     return f'name = "t"\nprefix = "t"\npartitions = 1\n{rows}'
@@ -45,6 +47,11 @@ def agreement_text() -> str:
 def sealer(origin: str) -> LogSigner:
     """Return the key that signs checkpoints of a country's shared log."""
     return LogSigner(log_name(TOPICS[Topic.SHARED], origin), origin.encode() * 16)
+
+
+def cosigner(country: str) -> Ed25519Cosigner:
+    """Return the key with which a country cosigns what others have sealed."""
+    return Ed25519Cosigner(witness_name("t", country), country.encode() * 16)
 
 
 def orderer(country: str) -> LogSigner:
@@ -103,10 +110,14 @@ class Mirror:
         for one in [one for one in self.kept if (one.topic, one.origin) == ("shared", origin)]:
             if tree.size < size:
                 tree.append(one.leaf)
-        note = Checkpoint(log, size, tree.root).signed_by(sealer(origin)).render()
+        note = Checkpoint(log, size, tree.root).signed_by(sealer(origin))
+        if cosigned_at is not None:
+            cosigned_at = cosigned_at.replace(microsecond=0)
+            line = cosigner("KG").cosign(note.text, int(cosigned_at.timestamp()))
+            note = note.with_signatures([line])
         self.database.run(
             "INSERT INTO witness.checkpoint VALUES (%s, %s, %s, %s, now() - interval '1 hour')",
-            log, size, tree.root, note.decode(),
+            log, size, tree.root, note.render().decode(),
         )  # fmt: skip
         if cosigned_at is not None:
             self.database.run(

@@ -101,7 +101,8 @@ def answer(
     if request.old > checkpoint.size:
         return _refused(400, "the old size is larger than the checkpoint's")
     before = last(checkpoint.origin) or Checkpoint(checkpoint.origin, 0, EMPTY_ROOT)
-    if request.old != before.size:
+    forks = checkpoint.size == before.size and checkpoint.root != before.root
+    if request.old != before.size or forks:  # the specification has 409 for both
         return Answer(409, _SIZE, f"{before.size}\n".encode())
     if not _continues(before, checkpoint, request.proof):
         return _refused(422, "it does not continue the checkpoint that was cosigned last")

@@ -83,8 +83,8 @@ class HeardOrder:
     #: The same without the newest leaves, and those.
     _begun: CompactRange = field(default_factory=CompactRange)
     _recent: deque[bytes] = field(default_factory=deque)
-    #: What others say of sizes that are still to come, by size.
-    _said: dict[int, dict[str, bytes]] = field(default_factory=dict)
+    #: What each says of sizes that are still to come: by who says it, by size.
+    _said: dict[str, dict[int, bytes]] = field(default_factory=dict)
     _agreed: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -103,8 +103,8 @@ class HeardOrder:
         self._recent.append(leaf)
         if len(self._recent) > RECENT:
             self._begun.append(self._recent.popleft())
-        said = self._said.pop(self.size, None)
-        if said is None:
+        said = {by: heads.pop(self.size) for by, heads in self._said.items() if self.size in heads}
+        if not said:
             return []
         root = self.tree.root
         found = [self.compared(by, Head(self.size, theirs), root) for by, theirs in said.items()]
@@ -121,10 +121,14 @@ class HeardOrder:
         return found
 
     def waits_for(self, by: str, head: Head) -> None:
-        """Compare what somebody says of a size that is still to come when it is there."""
-        self._said.setdefault(head.size, {})[by] = head.root
-        if len(self._said) > RECENT:  # the largest says the same of all before it
-            del self._said[min(self._said)]
+        """Compare what somebody says of a size that is still to come when it is there.
+
+        Of too many sizes his own smallest is forgotten: nobody makes another one's be.
+        """
+        said = self._said.setdefault(by, {})
+        said[head.size] = head.root
+        if len(said) > RECENT:  # the largest says the same of all before it
+            del said[min(said)]
 
     def compared(self, by: str, theirs: Head, root: bytes) -> Difference | None:
         """Say whether somebody's root of a size is the one of here."""

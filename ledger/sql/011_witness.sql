@@ -79,8 +79,9 @@ CREATE TABLE witness.alarm (
     resolved_by text,
     CHECK ((resolved_at IS NULL) = (resolved_by IS NULL))
 );
--- Each fault once, however often it is seen.
-CREATE UNIQUE INDEX alarm_once_idx ON witness.alarm (rule, log, partition, size, log_index)
+-- Each kind of fault of a log once, however often and wherever it is seen: whoever can cause them
+-- must not fill the table that every decision looks into.
+CREATE UNIQUE INDEX alarm_once_idx ON witness.alarm (rule, log, partition)
 NULLS NOT DISTINCT WHERE resolved_at IS NULL;
 
 -- How far the witness has read the topics of notes.

@@ -119,16 +119,18 @@ class CaseBundle:
 
     def files(self) -> dict[str, bytes]:
         """Return everything that the verifier checks."""
-        found = dict(trust_files(self.used_logs))
+        countries = {one.origin for one in self.proven}
+        signers = {code: self.agreement.countries[code].log_keys for code in countries}
+        keys = [key for of_country in signers.values() for key in of_country]
+        found = dict(trust_files(self.used_logs, keys))
         for record in self.proven:
             log = self.log_of(record)
             place = f"{log.name}/{record.log_index}"
             found[f"entries/{place}.avro"] = record.value
             found[f"proofs/{place}.tlog-proof"] = proof_of(log, record.log_index)
             found[f"signatures/{place}.sig"] = record.signature
-        for country in {one.origin for one in self.proven}:
-            keys = self.agreement.countries[country].log_keys
-            found[f"signers/{country}.vkeys"] = "".join(f"{key}\n" for key in keys).encode()
+        for country, of_country in signers.items():
+            found[f"signers/{country}.vkeys"] = "".join(f"{key}\n" for key in of_country).encode()
         found |= schema_files(record.value for record in self.proven)
         return found | {key.file: key.content for key in self.granted}
 

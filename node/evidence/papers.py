@@ -12,17 +12,22 @@ from node.evidence.proven import ProvenLog
 from node.evidence.trust import keys_of
 
 
-def trust_files(logs: Sequence[ProvenLog]) -> Iterator[tuple[str, bytes]]:
-    """Yield checkpoints, proofs between them, policies, and the keys of all policies."""
+def trust_files(
+    logs: Sequence[ProvenLog], signers: Iterable[str] = ()
+) -> Iterator[tuple[str, bytes]]:
+    """Yield checkpoints, proofs between them, policies, and all keys that are believed.
+
+    `signers` are the keys of the events.
+    """
     for log in logs:
         yield f"policy/{log.name}.policy", render_policy(log.policy)
         yield from log.files()
-    yield "vkeys", vkeys_of(logs)
+    yield "vkeys", vkeys_of(logs, signers)
 
 
-def vkeys_of(logs: Iterable[ProvenLog]) -> bytes:
-    """Return every key that the policies of some logs believe, one a line."""
-    keys = sorted({key for log in logs for key in keys_of(log.policy)})
+def vkeys_of(logs: Iterable[ProvenLog], signers: Iterable[str] = ()) -> bytes:
+    """Return every key that the policies of some logs believe, and others, one a line."""
+    keys = sorted({*signers, *(key for log in logs for key in keys_of(log.policy))})
     return "".join(f"{key}\n" for key in keys).encode()
 
 

@@ -13,6 +13,7 @@ import pytest
 from events.stamp import leaf_hash
 from ledger.case.case import Topic
 from ledger.keys.national import NationalKeys
+from ledger.log.cosignature import Ed25519Cosigner
 from ledger.log.note import Note
 from ledger.log.policy_text import parse_policy
 from ledger.log.proof import Proof
@@ -147,13 +148,23 @@ def test_a_range_is_hashed_again_from_its_bytes(there, tmp_path):
 def test_keys_that_somebody_trusts_decide_and_not_those_in_the_bundle(stories, there, tmp_path):
     file, keys = tmp_path / "case.zip", tmp_path / "mine"
     assert export(stories[3].case_id, "--to", file) == 0
-    every = [key for one in there.notary.agreement.countries.values() for key in one.note_keys]
+    parties = there.notary.agreement.countries.values()
+    every = [key for one in parties for key in (*one.log_keys, *one.note_keys)]
     keys.write_text("\n".join(every))
     assert verify(file, "--keys", str(keys)).returncode == 0
     keys.write_text("\n".join(key for key in every if not key.startswith(f"{KZ}+")))
     done = verify(file, "--keys", str(keys))
     assert done.returncode == 3
     assert f"policy/{KZ}.policy" in done.stdout
+    keys.write_text("\n".join(key for key in every if not key.startswith("KG-log+")))
+    assert "signers/KG.vkeys" in verify(file, "--keys", str(keys)).stdout
+    # Of two more countries nobody has cosigned: those who have are no more than half.
+    more = [
+        Ed25519Cosigner(f"referral.witness/{code}", code.encode() * 16)
+        for code in ("XA", "XB", "XC")
+    ]
+    keys.write_text("\n".join([*every, *(one.verifier.render() for one in more)]))
+    assert "too few" in verify(file, "--keys", str(keys)).stdout
 
 
 def test_the_installed_verifier_says_the_same(stories, tmp_path, capsys):

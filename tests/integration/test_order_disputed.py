@@ -38,9 +38,9 @@ def both(countries):
         node.database.run("DELETE FROM witness.alarm")
 
 
-def disputed(node, *partitions, rule="order_differs"):
+def disputed(node, *partitions, rule="order_differs", name=""):
     """Let a node's witness find that another country has heard these partitions otherwise."""
-    name = order_name(node.agreement.prefix, "KG" if node.code == "KZ" else "KZ")
+    name = name or order_name(node.agreement.prefix, "KG" if node.code == "KZ" else "KZ")
     with psycopg.connect(node.database.as_role("witness"), autocommit=True) as connection:
         for partition in partitions:
             raise_alarm(connection, node.code, Fault(rule, name, partition, 7))
@@ -95,8 +95,19 @@ def test_a_case_of_another_partition_goes_on(both):
 def test_another_fault_of_a_log_disputes_no_order(both):
     """A fork of one country's log is its witness's business: here both heard the same."""
     case_id = both.sent()
-    disputed(both.kg.node, partition(case_id), rule="root_differs")
+    log = both.kg.node.agreement.shared_log("KZ")
+    disputed(both.kg.node, partition(case_id), rule="root_differs", name=log)
     both.kg.did(case_id, referral.accept_referral, handoff_id=both.handoff_id)
+
+
+def test_an_order_that_is_not_the_one_signed_here_is_disputed_too(both):
+    """The mirror of this very country has another order than its witness has signed."""
+    case_id = both.sent()
+    mine = order_name(both.kg.node.agreement.prefix, "KG")
+    disputed(both.kg.node, partition(case_id), rule="root_differs", name=mine)
+    with pytest.raises(NotAllowedNow) as refused:
+        both.kg.did(case_id, referral.accept_referral, handoff_id=both.handoff_id)
+    assert RULE == refused.value.rule
 
 
 def test_a_first_step_across_the_border_waits_too(both):
@@ -152,8 +163,9 @@ def test_national_work_goes_on(both):
 
 def test_each_case_of_an_import_is_judged_by_its_own_partition(both):
     """New cases share one look at the database, not one partition."""
-    disputed(both.kz.node, 1)
     cases = [both.opened() for _ in range(12)]
+    here = partition(cases[0])
+    disputed(both.kz.node, here)
     requests = [
         Request(
             by=SUPERVISOR,
@@ -169,7 +181,7 @@ def test_each_case_of_an_import_is_judged_by_its_own_partition(both):
     ]  # fmt: skip
     answers = dict(zip(cases, both.kz.ledger.record_many(requests), strict=True))
     waiting = {case_id for case_id, one in answers.items() if getattr(one, "rule", "") == RULE}
-    assert waiting == {case_id for case_id in cases if partition(case_id) == 1}
+    assert waiting == {case_id for case_id in cases if partition(case_id) == here}
     assert 0 < len(waiting) < len(cases)
 
 

@@ -96,7 +96,8 @@ def test_answers_are_those_of_the_specification(kg, port):
     assert (409, "text/x.tlog.size", b"9\n") == post(port, request(0, 12).render())
     assert 422 == post(port, request(9, 12, FORK).render())[0]
     assert [9] == kg.cosigned("KZ")
-    assert [] == kg.alarms()  # whoever has a proof that proves nothing has shown nothing
+    # The proof proves nothing, and the log has signed it: two trees of one size.
+    assert [("fork", KZ, None, 12)] == kg.alarms()
 
 
 def test_a_fork_with_a_good_proof_is_refused_too(kg, port):
@@ -264,7 +265,7 @@ def one(kg, ngo, ngo_port) -> Offering:
     witness = kg.made(third_parties=(party,))
     kg.witness = witness
     known = witness._trust.logs[KEYS.agreement.shared_log("KG")]
-    return Offering(known, party, kg.posted, witness._shared)
+    return Offering(known, party, kg.posted, witness._shared, now=lambda: NOW)
 
 
 MINE = [Event("KG", index, index % 3, b"kg%d" % index) for index in range(20)]

@@ -81,12 +81,12 @@ EMPTY_WITH_ROOT = replace(head(0), root=b"r" * 32)
         (400, request(6, 5), None),
         (400, request(6, 5), head(6)),
         (422, request(4, 5, FORK), head(4)),
-        (422, request(5, 5, FORK), head(5)),
+        (409, request(5, 5, FORK), head(5)),
         (422, replace(request(4, 5), proof=()), head(4)),
         (422, replace(request(4, 5), proof=request(3, 5).proof), head(4)),
         (422, replace(request(5, 5), proof=request(4, 5).proof), head(5)),
         (422, replace(request(0, 5), proof=(b"h" * 32,)), None),
-        (422, Request(0, (), EMPTY_WITH_ROOT.signed_by(LOG)), None),
+        (409, Request(0, (), EMPTY_WITH_ROOT.signed_by(LOG)), None),
     ],
 )
 def test_what_is_not_cosigned(status, asked, last):

@@ -68,8 +68,10 @@ def test_of_what_is_said_ahead_only_so_much_is_remembered(monkeypatch):
     heard = HeardOrder()
     for size in range(1, 100):
         heard.waits_for("KZ", Head(size, bytes(32)))
-    assert 8 == len(heard._said)
-    assert 99 in heard._said
+    heard.waits_for("KG", Head(50, bytes(32)))
+    assert 8 == len(heard._said["KZ"])
+    assert 99 in heard._said["KZ"]
+    assert [50] == list(heard._said["KG"]), "nobody makes another one's be forgotten"
 
 
 def test_a_difference_says_between_which_sizes():

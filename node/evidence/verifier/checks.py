@@ -34,11 +34,16 @@ def check_notes(facts: Facts, trusted: Collection[NoteKey] | None) -> str:
     """Every checkpoint is signed by its log and cosigned as its policy asks; they only grow."""
     for name, match in facts.of_kind("policy").items():
         facts.trusts[match["log"]] = _trust(facts, name, trusted)
-    listed = set(facts.keys_in("vkeys"))
-    if listed != {key for trust in facts.trusts.values() for key in trust.keys}:
-        raise Faulty("vkeys", "it does not list the keys of the policies")
+    needed = {key for trust in facts.trusts.values() for key in trust.keys}
+    for name in facts.of_kind("signers"):
+        signers = facts.keys_in(name)
+        for key in signers:
+            _require_trusted(name, key, trusted)
+        needed.update(signers)
+    if set(facts.keys_in("vkeys")) != needed:
+        raise Faulty("vkeys", "it does not list the keys of policies and signers")
     for (log, size), name in sorted(facts.at("checkpoint").items()):
-        facts.trees.setdefault(log, {})[size] = _tree(facts, name, log, size)
+        facts.trees.setdefault(log, {})[size] = _tree(facts, name, (log, size), trusted)
     if facts.trees.keys() != facts.trusts.keys():
         odd = min(facts.trees.keys() ^ facts.trusts.keys())
         raise Faulty(f"policy/{odd}.policy", "this log has no policy, or no checkpoint")
@@ -63,22 +68,29 @@ def _trust(facts: Facts, name: str, trusted: Collection[NoteKey] | None) -> Trus
     except ValueError as error:
         raise Faulty(name, f"no policy: {error}") from None
     for key in trust.keys:
-        if trusted is not None and key not in trusted:
-            raise Faulty(
-                name, f"it believes a key of {key.name} that is not among the trusted ones"
-            )
+        _require_trusted(name, key, trusted)
     return trust
 
 
-def _tree(facts: Facts, name: str, log: str, size: int) -> tuple[SignedTree, tuple[int, ...]]:
+def _require_trusted(name: str, key: NoteKey, trusted: Collection[NoteKey] | None) -> None:
+    if trusted is not None and key not in trusted:
+        raise Faulty(name, f"it believes a key of {key.name} that is not among the trusted ones")
+
+
+def _tree(
+    facts: Facts, name: str, place: tuple[str, int], trusted: Collection[NoteKey] | None
+) -> tuple[SignedTree, tuple[int, ...]]:
+    log, _ = place
     if log not in facts.trusts:
         raise Faulty(name, "its log has no policy")
     try:
         tree = SignedTree.parse(facts.take(name))
         times = facts.trusts[log].check(tree)
+        if trusted is not None:
+            facts.trusts[log].require_countries(tree, trusted)
     except ValueError as error:
         raise Faulty(name, str(error)) from None
-    if (tree.origin, tree.size) != (log, size):
+    if (tree.origin, tree.size) != place:
         raise Faulty(name, "it is of another log, or of another size, than it is called")
     return tree, times
 

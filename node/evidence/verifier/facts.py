@@ -14,10 +14,11 @@ from node.evidence.verifier.quorum import Trust
 MANIFEST = "MANIFEST.sha256"
 REPORT = "REPORT.json"
 _LOG, _NUMBER, _UUID = (
-    r"[\w./-]+",
-    r"(?:0|[1-9]\d*)",
+    r"[A-Za-z0-9_./-]+",
+    r"(?:0|[1-9][0-9]*)",
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
 )
+_TILE = rf"(?:x[0-9]{{3}}/)*[0-9]{{3}}(?:\.p/{_NUMBER})?"
 #: Every file that a bundle may have.
 _KINDS = {
     "single": r"verify\.py|report\.pdf|vkeys|REPORT\.json|what-this-proves\.(?:en|ru|kk|ky)\.html",
@@ -28,7 +29,7 @@ _KINDS = {
     "proof": rf"proofs/(?P<log>{_LOG})/(?P<index>{_NUMBER})\.tlog-proof",
     "signature": rf"signatures/(?P<log>{_LOG})/(?P<index>{_NUMBER})\.sig",
     "range": rf"ranges/(?P<log>{_LOG})\.range",
-    "tile": rf"logs/(?P<log>{_LOG})/tile/entries/(?P<tile>(?:x\d{{3}}/)*\d{{3}}(?:\.p/{_NUMBER})?)",
+    "tile": rf"logs/(?P<log>{_LOG})/tile/entries/(?P<tile>{_TILE})",
     "schema": r"schemas/(?P<sha256>[0-9a-f]{64})\.avsc",
     "signers": r"signers/(?P<country>[A-Z]{2})\.vkeys",
     "key": rf"keys/(?P<event>{_UUID})\.(?P<scope>[a-z_]+)\.key",
@@ -71,9 +72,11 @@ class Facts:
 
     def at(self, kind: str) -> dict[tuple[str, int], str]:
         """Return (log, index) -> file of a kind that has them in its names."""
-        return {
-            (match["log"], int(match["index"])): name for name, match in self.of_kind(kind).items()
-        }
+        found: dict[tuple[str, int], str] = {}
+        for name, match in self.of_kind(kind).items():
+            if found.setdefault((match["log"], int(match["index"])), name) != name:
+                raise Faulty(name, "another file is of the same place")
+        return found
 
     def read_manifest(self) -> None:
         """Read which files there are, with which bytes; Faulty if it was changed itself."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from node.evidence.verifier.notes import NoteKey, SignedTree, decimal
+
+#: Keys of witnesses (c2sp.org/tlog-cosignature).
+COSIGNATURE = 0x04
 
 
 class Trust(NamedTuple):
@@ -43,9 +47,33 @@ class Trust(NamedTuple):
             raise ValueError(f"no key of the log {tree.origin} has signed it")
         said = {name: tree.signed_by(key) for name, key in self.witnesses.items()}
         times = {name: at for name, at in said.items() if at is not None}
+        if self.quorum == "none":  # whoever made the bundle may have chosen that
+            raise ValueError(
+                "its policy asks for no witness, so nobody but its country stands for it"
+            )
         if not self._has(self.quorum, times.keys()):
             raise ValueError(f"too few witnesses have cosigned it: {sorted(times) or 'none'}")
         return tuple(sorted(times.values()))
+
+    def require_countries(self, tree: SignedTree, trusted: Collection[NoteKey]) -> None:
+        """Require that more than half of those have cosigned who may, of the trusted keys.
+
+        The policy came with the bundle, so it may ask for too few, or for the log's own country.
+        A shared log is for the witnesses of other countries, a national one for its domestic one.
+        ValueError.
+        """
+        topic, _, country = tree.origin.rpartition("/")
+        home, abroad = f"{topic}.witness", f"{topic.rpartition('.')[0]}.witness/"
+        may = {
+            key
+            for key in trusted
+            if key.kind == COSIGNATURE
+            and key.name != abroad + country
+            and (key.name == home or key.name.startswith(abroad))
+        }
+        have = {key.name for key in may if tree.signed_by(key) is not None}
+        if 2 * len(have) <= len({key.name for key in may}):
+            raise ValueError(f"of those whom you trust too few have cosigned it: {sorted(have)}")
 
     def _has(self, name: str, cosigned: AbstractSet[str]) -> bool:
         if name == "none":
@@ -70,7 +98,7 @@ class _TrustDraft:
                 self.logs.append(self._fresh(NoteKey.parse(words[1]), 0x01))
             case "witness":
                 self._new_name(words[1])
-                self.witnesses[words[1]] = self._fresh(NoteKey.parse(words[2]), 0x04)
+                self.witnesses[words[1]] = self._fresh(NoteKey.parse(words[2]), COSIGNATURE)
             case "group":
                 self._group(words[1], words[2], words[3:])
             case "quorum" if self.quorum is None:
