@@ -20,13 +20,14 @@ def blocks() -> list[list[str]]:
 
 
 def alike(line: str) -> str:
-    """A line without what differs from run to run; how soon others cosign does, too."""
+    """A line without what differs from run to run; how soon logs are signed does, too."""
     if "provisional" in line:
         return ""
     line = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<id>", line)
     line = re.sub(r"\b[0-9a-f]{16,}\b", "<hash>", line)
     line = re.sub(r"\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d)?", "<time>", line)
     line = re.sub(r"(shared|national)/\d+@\d+", "<place>", line)
+    line = re.sub(r"\d+ of them under \d+ signed roots", "<signed>", line)
     return " ".join(line.replace("─", "").split())
 
 

@@ -104,6 +104,16 @@ def test_nobody_else_is_by_whatever_door(role: str, door: str) -> None:
         assert _refused(story, _actor(role), door=door) == "role"
 
 
+@pytest.mark.parametrize("door", sorted(DOORS))
+def test_an_auditor_looks_at_one_event_or_copies_it_out_and_does_nothing_else(door: str) -> None:
+    story, by, event_id = opened(), _actor("auditor"), uuid4()
+    if door in {"audit", "export"}:
+        _look(story, by, door=door, about=event_id)
+        assert _refused(story, by, door=door) == "role"
+        story.did("KZ", block.place_block, persons=(by.id,))
+    assert _refused(story, by, door=door, about=event_id) == "role"
+
+
 def test_a_guardian_looks_only_where_there_is_one_and_no_block_stands() -> None:
     """No pseudonym tells one from another: it may be meant for him, or for whom he lives with."""
     story, by = opened(), _actor("guardian")

@@ -7,22 +7,29 @@ import sys
 from hashlib import sha256
 from importlib.resources import files
 from random import Random
+from uuid import uuid4
 
 import pytest
 from nacl.signing import SigningKey
 
 from events.codec import MAGIC
-from events.registry import SCHEMAS
+from events.codes import DataScope
+from events.registry import BY_NAME, NEWEST, SCHEMAS
+from ledger.keys.seal import SCOPE_NUMBER, event_key, seal
+from ledger.keys.sealing import place_of
 from ledger.log.merkle import root_of
 from ledger.log.tree import Tree
 from node.evidence.range_bundle import range_text
 from node.evidence.single import verifier_source
-from node.evidence.verifier.avro import header_of
+from node.evidence.verifier.aes_gcm import aes_gcm_opened
+from node.evidence.verifier.avro import EventStamp, header_of
 from node.evidence.verifier.checks import tile_path
 from node.evidence.verifier.ed25519 import ed25519_is_signed
 from node.evidence.verifier.merkle import RangeTree, is_consistent, is_included
 from node.evidence.verifier.notes import NoteKey, SignedTree, base64_bytes, decimal
+from node.evidence.verifier.opening import ACCESSED, SCOPES, EventKey
 from node.evidence.verifier.quorum import Trust
+from tests.given import NOON
 
 #: RFC 8032, section 7.1, tests 1 to 3: public key, message, signature.
 RFC_8032 = [
@@ -210,3 +217,66 @@ def test_something_that_is_no_bundle_is_refused_in_words(tmp_path):
         )
         assert done.returncode == code
         assert "Traceback" not in done.stderr
+
+
+#: McGrew and Viega, "The Galois/Counter Mode of Operation", appendix B, test cases 13, 14 and 16.
+GCM = [
+    ("00" * 32, "00" * 12, "", "", "530f8afbc74536b9a963b4f1c4cb738b"),
+    (
+        "00" * 32,
+        "00" * 12,
+        "00" * 16,
+        "",
+        "cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919",
+    ),
+    (
+        "feffe9928665731c6d6a8f9467308308" * 2,
+        "cafebabefacedbaddecaf888",
+        (
+            "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a72"
+            "1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39"
+        ),
+        "feedfacedeadbeeffeedfacedeadbeefabaddad2",
+        (
+            "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa"
+            "8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0abcc9f662"
+            "76fc6ece0f4e1768cddf8853bb2d551b"
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("key", "nonce", "text", "bound", "box"), GCM)
+def test_boxes_open_as_they_do_elsewhere(key, nonce, text, bound, box):
+    key, nonce, text, bound, box = map(bytes.fromhex, (key, nonce, text, bound, box))
+    assert aes_gcm_opened(key, nonce, box, bound) == text
+    for at in range(len(box)):
+        wrong = bytearray(box)
+        wrong[at] ^= 1
+        with pytest.raises(ValueError, match="does not open"):
+            aes_gcm_opened(key, nonce, bytes(wrong), bound)
+    with pytest.raises(ValueError, match="does not open"):
+        aes_gcm_opened(key, nonce, box, bound + b"\0")
+
+
+def test_what_the_verifier_knows_of_places_is_what_boxes_are_bound_to():
+    """Its constants stand in a file of its own, which imports nothing of ours."""
+    numbers = {name: number for number, name in enumerate(SCOPES)}
+    assert numbers == {"envelope": 0} | {
+        str(scope): number for scope, number in SCOPE_NUMBER.items() if number
+    }
+    assert MAGIC + BY_NAME["PersonalDataAccessed", 1].fingerprint == ACCESSED
+    # A newer version has to be read by the verifier, too, before anybody writes it.
+    assert NEWEST["PersonalDataAccessed"].version == 1
+    dek, event, schema = bytes(range(32)), uuid4(), bytes(32)
+    place = place_of(event, uuid4(), "KZ", DataScope.HEALTH, schema, 7)
+    box = seal(dek, place, b"what it says", size=64)
+    key = EventKey(str(event), "health", "", 7, schema, event_key(dek, place))
+    stamp = EventStamp(str(event), str(place.case_id), "KZ", 1, bytes(32), *[NOON] * 2)
+    assert key.opened(stamp, box) == b"what it says"
+    for wrong in (
+        (key._replace(epoch=8), stamp), (key._replace(scope="contact"), stamp),
+        (key, stamp._replace(origin="KG")), (key, stamp._replace(event_id=str(uuid4()))),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match="does not open"):
+            wrong[0].opened(wrong[1], box)

@@ -17,7 +17,7 @@ from events.stamp import leaf_hash
 from ledger.case.plane import VoidReason, empty
 from ledger.case.reading import read_on
 from ledger.keys.national import COUNTRY, NationalKeys, opened
-from ledger.keys.seal import key_id_of
+from ledger.keys.seal import Place, key_id_of, unseal_with_event_key
 from tests.given import NOON, SUPERVISOR
 
 CASE = uuid4()
@@ -186,3 +186,23 @@ def test_a_file_that_is_no_key_file_is_named_and_not_quoted(tmp_path, text):
     assert "AAAA" not in str(refused.value)
     with pytest.raises(Misconfigured):
         NationalKeys.load(tmp_path / "nothing")
+
+
+def test_the_key_of_one_envelope_opens_that_one_and_of_a_restricted_event_there_is_none(
+    keys, blocks_are_restricted
+):
+    one, other = keys.envelope(heard()), keys.envelope(heard(2))
+    given = keys.item_key(one)
+    for envelope, opens in ((one, True), (other, False)):
+        place = Place(
+            event_id=envelope.event_id, case_id=CASE, scope=0, epoch=given.epoch,
+            schema_sha256=given.schema_sha256, path="box", origin="KZ",
+        )  # fmt: skip
+        if opens:
+            assert unseal_with_event_key(given.key, place, envelope.box)[:1] == b"\0"
+        else:
+            with pytest.raises(SealBroken):
+                unseal_with_event_key(given.key, place, envelope.box)
+    with pytest.raises(RecordRejected) as refused:
+        keys.item_key(keys.envelope(blocked()))
+    assert refused.value.rule == "restricted"
