@@ -52,6 +52,8 @@ class Tampered(NamedTuple):
     logs: frozenset[str] = frozenset()
     #: Any of these events; none if no event is touched, or none is here any more.
     events: frozenset[UUID] = frozenset()
+    #: Or any of these places of a log: bytes may have been changed where an event names itself.
+    places: frozenset[tuple[str, int]] = frozenset()
     #: Any of these cases, where neither log nor event can be named; a read model's name.
     also: frozenset[Any] = frozenset()
 
@@ -160,7 +162,9 @@ def kind(make: Kind) -> Kind:
 def about(finder: str, *entries: Entry, **said: Any) -> Tampered:
     """Say that a finding has to name one of these events and its log."""
     logs = frozenset(one.log for one in entries)
-    return Tampered(finder, logs, frozenset(one.event.event_id for one in entries), **said)
+    places = frozenset((one.log, one.record.log_index) for one in entries)
+    ids = frozenset(one.event.event_id for one in entries)
+    return Tampered(finder, logs, ids, places, **said)
 
 
 # Single edits.
