@@ -230,7 +230,7 @@ def edits_a_column(hand: Hand) -> Tampered | None:
     if said == getattr(one.record, name):
         return None
     hand.set(one, **{name: said})
-    logs = {one.log, log_of(one.record.topic, said)} if name == "origin" else {one.log}
+    logs = {one.log, *([f"{one.log.rpartition('/')[0]}/{said}"] if name == "origin" else [])}
     ids = {one.event.event_id, said} if name == "event_id" else {one.event.event_id}
     return Tampered(CHECK, frozenset(logs), frozenset(ids))
 
