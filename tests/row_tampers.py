@@ -52,6 +52,8 @@ class Tampered(NamedTuple):
     logs: frozenset[str] = frozenset()
     #: Any of these events; none if no event is touched, or none is here any more.
     events: frozenset[UUID] = frozenset()
+    #: Or any of these places of a log: bytes may have been changed where an event names itself.
+    places: frozenset[tuple[str, int]] = frozenset()
     #: Any of these cases, where neither log nor event can be named; a read model's name.
     also: frozenset[Any] = frozenset()
 
@@ -160,7 +162,9 @@ def kind(make: Kind) -> Kind:
 def about(finder: str, *entries: Entry, **said: Any) -> Tampered:
     """Say that a finding has to name one of these events and its log."""
     logs = frozenset(one.log for one in entries)
-    return Tampered(finder, logs, frozenset(one.event.event_id for one in entries), **said)
+    places = frozenset((one.log, one.record.log_index) for one in entries)
+    ids = frozenset(one.event.event_id for one in entries)
+    return Tampered(finder, logs, ids, places, **said)
 
 
 # Single edits.
@@ -226,7 +230,7 @@ def edits_a_column(hand: Hand) -> Tampered | None:
     if said == getattr(one.record, name):
         return None
     hand.set(one, **{name: said})
-    logs = {one.log, log_of(one.record.topic, said)} if name == "origin" else {one.log}
+    logs = {one.log, *([f"{one.log.rpartition('/')[0]}/{said}"] if name == "origin" else [])}
     ids = {one.event.event_id, said} if name == "event_id" else {one.event.event_id}
     return Tampered(CHECK, frozenset(logs), frozenset(ids))
 

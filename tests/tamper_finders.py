@@ -30,6 +30,7 @@ class Found(NamedTuple):
     rule: str
     log: str
     event_id: Any = None
+    log_index: int | None = None
     #: Whatever else it names: a case, a country, a read model, a size.
     also: frozenset[Any] = frozenset()
 
@@ -61,18 +62,18 @@ class Finders:
         audit = check(self._reading, Pinned(agreement=AGREEMENT), keys=keys)
         for one in audit.breaches:
             also = frozenset({one.case_id, one.origin, one.size} - {None, ""})
-            yield Found(f"{one.rule} {one.what}", one.log, one.event_id, also)
+            yield Found(f"{one.rule} {one.what}", one.log, one.event_id, one.log_index, also)
 
     def _compared(self) -> Iterator[Found]:
         said = compare(self._reading, self._other, AGREEMENT)
         for part in said.partitions:
             if (one := part.difference) is not None:
-                yield Found(f"compare {one.kind}", one.log or "", one.event_id)
+                yield Found(f"compare {one.kind}", one.log or "", one.event_id, one.log_index)
             assert part.equal or one is not None
         for note in said.notes:
             log = AGREEMENT.shared_topic if note.what == "order_note" else note.about
             also = frozenset({note.about, note.size})
-            yield Found(f"compare {note.what} {note.kind}", log, None, also)
+            yield Found(f"compare {note.what} {note.kind}", log, None, None, also)
 
     def _sealed(self) -> Iterator[Found]:
         country = self._node.country
@@ -85,7 +86,7 @@ class Finders:
             for _ in rows:
                 fault = recheck.step(self._connection, rows[-1][0])
                 if fault is not None:
-                    yield Found(fault.rule, fault.log, fault.event_id)
+                    yield Found(fault.rule, fault.log, fault.event_id, fault.log_index)
                     break
 
     def _rebuilt(self) -> Iterator[Found]:
@@ -99,13 +100,14 @@ class Finders:
         )  # fmt: skip
         for table in TABLES:
             if not hashing.are_equal(self._connection, "read_1", "read_2", table):
-                yield Found("read model differs", "", None, frozenset({table.name}))
+                yield Found("read model differs", "", also=frozenset({table.name}))
 
 
 def is_named(tampered: Tampered, found: list[Found]) -> bool:
     """Say whether something that was found names what was tampered with."""
     for one in found:
-        if one.log in tampered.logs and (one.event_id in tampered.events or not tampered.events):
+        is_named = one.event_id in tampered.events or (one.log, one.log_index) in tampered.places
+        if one.log in tampered.logs and (is_named or not tampered.events):
             return True
         if one.also & tampered.also:
             return True
