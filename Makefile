@@ -20,7 +20,7 @@ test: venv
 	@$(BIN)/python -m pytest -n 2 --no-loadscope-reorder
 
 soak: venv
-	@$(BIN)/python -m pytest -m soak
+	@$(BIN)/python -m pytest -m soak -n 2 --no-loadscope-reorder
 
 check: venv
 	@$(BIN)/ruff check --quiet
