@@ -40,6 +40,7 @@ def home(tmp_path_factory, kafka, postgres):
     up.stop()
 
 
+@pytest.mark.timeout(600)
 def test_every_command_says_what_the_page_says(home):
     commands = [line[2:] for block in blocks() for line in block if line.startswith("$ ")]
     assert len(commands) > 15
@@ -53,7 +54,7 @@ def test_every_command_says_what_the_page_says(home):
         capture_output=True,
         text=True,
         check=False,
-        timeout=PATIENCE,
+        timeout=4 * PATIENCE,
     )
     said = [alike(line) for line in done.stdout.splitlines() if alike(line)]
     lines = (line for block in blocks() for line in block)

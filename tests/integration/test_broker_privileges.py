@@ -39,6 +39,7 @@ from ledger import acls, reaching, topics
 from ledger.case import transfer
 from ledger.log.signature import LogSigner
 from ledger.reaching import why_unreachable
+from ledger.rights import Program
 from node.embedded.certificates import ensure_certificates
 from node.embedded.kafka import EmbeddedKafka
 from tests.conftest import databases_for_a_while
@@ -416,7 +417,7 @@ def test_users_are_made_once_and_their_passwords_are_in_files_alone(corridor):
     done = ledger("prepare", "kafka", corridor.passwords, "--json", settings=corridor.root())
     assert {"agreement": "test", "users": {}, "rights": 0} == json.loads(done.stdout)
     files = sorted(corridor.passwords.iterdir())
-    assert len(files) == 2 + 3 * len(CODES)
+    assert len(files) == 2 + len(Program) * len(CODES)
     assert {0o600} == {file.stat().st_mode & 0o777 for file in files}
     assert len({file.read_text() for file in files}) == len(files)
 

@@ -18,7 +18,7 @@ _LOG, _NUMBER, _UUID = (
     r"(?:0|[1-9][0-9]*)",
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
 )
-_TILE = rf"(?:x[0-9]{{3}}/)*[0-9]{{3}}(?:\.p/{_NUMBER})?"
+_TILE_NAME = rf"(?:x[0-9]{{3}}/)*[0-9]{{3}}(?:\.p/{_NUMBER})?"
 #: Every file that a bundle may have.
 _KINDS = {
     "single": r"verify\.py|report\.pdf|vkeys|REPORT\.json|what-this-proves\.(?:en|ru|kk|ky)\.html",
@@ -29,7 +29,7 @@ _KINDS = {
     "proof": rf"proofs/(?P<log>{_LOG})/(?P<index>{_NUMBER})\.tlog-proof",
     "signature": rf"signatures/(?P<log>{_LOG})/(?P<index>{_NUMBER})\.sig",
     "range": rf"ranges/(?P<log>{_LOG})\.range",
-    "tile": rf"logs/(?P<log>{_LOG})/tile/entries/(?P<tile>{_TILE})",
+    "tile": rf"logs/(?P<log>{_LOG})/tile/entries/(?P<tile>{_TILE_NAME})",
     "schema": r"schemas/(?P<sha256>[0-9a-f]{64})\.avsc",
     "signers": r"signers/(?P<country>[A-Z]{2})\.vkeys",
     "key": rf"keys/(?P<event>{_UUID})\.(?P<scope>[a-z_]+)\.key",
