@@ -1,10 +1,10 @@
 """backdating: how long a country could still claim another time for what it has just recorded.
 
-From the time that an event says it was recorded to the first cosignature of a checkpoint that covers
-it, by the clock of the other country's witness: that is what an auditor goes by (R10). Cosignatures
-have whole seconds; each is counted to its end. `signed_p99`: to the first checkpoint by the
-country's own clock. Both nodes run in full at 40 decisions a second. Baseline:
-the pause between two checkpoints, which nothing can undercut on average.
+From the time that an event says it was recorded to the first cosignature of a checkpoint that
+covers it, by the clock of the other country's witness: that is what an auditor goes by (R10).
+Cosignatures have whole seconds; each is counted to its end. `signed_p99`: to the first checkpoint
+by the country's own clock. Both nodes run in full at 40 decisions a second. Baseline: the pause
+between two checkpoints, which nothing can undercut on average.
 """
 
 from __future__ import annotations
