@@ -145,6 +145,7 @@ def test_nothing_that_can_be_read_stands_in_clear(journey):
     assert said["searched_files"] > 200
 
 
+@pytest.mark.soak
 def test_who_searches_stands_in_the_access_ledger(journey):
     journey.audit()
     seen = journey.does("access", "list", journey.case)
@@ -202,6 +203,7 @@ def test_a_refusal_repeats_nothing(journey, what):
         assert "MARKER" not in done.out + done.err
 
 
+@pytest.mark.soak
 def test_nothing_is_left_after_an_erasure(journey):
     """Nobody can open the values any more: the planted texts are named, and sought all the same."""
     does, case = journey.does, journey.case

@@ -40,6 +40,7 @@ def home(tmp_path_factory, kafka, postgres):
     up.stop()
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(600)
 def test_every_command_says_what_the_page_says(home):
     commands = [line[2:] for block in blocks() for line in block if line.startswith("$ ")]

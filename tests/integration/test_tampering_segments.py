@@ -238,6 +238,7 @@ def tampered(tmp_path, new_database, kinds: list[str]) -> Counter[str]:
         kafka.stop()
 
 
+@pytest.mark.soak
 def test_a_rewritten_file_is_found_by_a_country_that_reads_anew(tmp_path, new_database):
     kinds = [
         "edits_a_payload", "swaps_records_of_two_origins", "cuts_the_end_off", HONEST,
