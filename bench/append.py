@@ -20,11 +20,12 @@ from psycopg.conninfo import conninfo_to_dict
 
 from bench.crowd import Worker, seconds_together
 from bench.harness import BASELINE, OURS, Contender, Effort, Figure, compare
-from bench.histories import Entry, entries
+from bench.histories import KEYS, Entry, entries
 from bench.play import COUNTRIES
 from bench.servers import Servers
 from events.contract import NATIONAL_EVENT
 from ledger.case.case import Topic
+from ledger.keys.national import NationalKeys
 from ledger.recorder import LedgerRecorder
 
 #: What one writer does with one event.
@@ -66,20 +67,20 @@ def raw(servers: Servers, effort: Effort) -> Iterator[Figure]:
     yield compare("append-raw", contenders, unit="events/s", effort=effort, goal="ratio >= 0.7")
 
 
-def stored_events(count: int) -> list[StoredEvent]:
+def stored_events(count: int, keys: NationalKeys = KEYS) -> list[StoredEvent]:
     """Return so many rows of a country's store, of many cases at once."""
     own = (entry for entry in entries() if entry.origin == COUNTRIES[0])
-    return rows_of(islice(own, count))
+    return rows_of(islice(own, count), keys)
 
 
-def rows_of(told: Iterable[Entry]) -> list[StoredEvent]:
+def rows_of(told: Iterable[Entry], keys: NationalKeys = KEYS) -> list[StoredEvent]:
     """Return events as a node stores them, numbered within their cases."""
     numbers: Counter[UUID] = Counter()
     rows = []
     for entry in told:
         numbers[entry.case_id] += 1
         name = entry.name if entry.topic is Topic.SHARED else NATIONAL_EVENT
-        topic, value = f"{entry.topic}/{name}", entry.carried()
+        topic, value = f"{entry.topic}/{name}", entry.carried(keys)
         rows.append(StoredEvent(entry.case_id, numbers[entry.case_id], topic, value))
     return rows
 

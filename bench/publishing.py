@@ -47,7 +47,8 @@ def _publish(servers: Servers, count: int, programs: Sequence[str], signed: list
 
     With events of now: of what waits longer than half a minute a sealer signs nothing (ADR 36).
     """
-    pair, rows = Pair(servers), stored_events(count)
+    pair = Pair(servers)
+    rows = stored_events(count, pair.keys(_COUNTRY))
     with ExitStack() as stack:
         dsn = stack.enter_context(pair.database(_COUNTRY))
         for noun in programs:

@@ -44,8 +44,9 @@ from tests.wire import Pens
 _log = structlog.get_logger()
 COUNTRIES = ("KZ", "KG")
 HONEST = "nothing"
-#: After so many empty answers nothing more comes: an end of file says less where it was cut.
-_SILENT = 3
+#: After so many empty answers nothing more comes: an end of file says less where it was cut. Before
+#: that end a busy broker may take its time.
+_SILENT, _PATIENT = 3, 150
 
 
 def signer(name: str) -> LogSigner:
@@ -103,9 +104,10 @@ class Ledger:
         consumer = SafeConsumer(bootstrap_servers=bootstrap, **STRICT)
         consumer.assign([place])
         consumer.seek(place, 0)
+        end = consumer.end_offsets([place])[place]
         found: list[Any] = []
         empty = 0
-        while empty < _SILENT:
+        while empty < (_SILENT if consumer.position(place) >= end else _PATIENT):
             some = consumer.poll(200).get(place, [])
             found += some
             empty = 0 if some else empty + 1
