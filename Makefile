@@ -20,7 +20,7 @@ test: venv
 	@$(BIN)/python -m pytest -n 2 --no-loadscope-reorder
 
 soak: venv
-	@$(BIN)/python -m pytest -m soak -n 2 --no-loadscope-reorder
+	@$(BIN)/python -m pytest -m soak -n 2 --no-loadscope-reorder --timeout 3000 -o faulthandler_timeout=2900
 
 check: venv
 	@$(BIN)/ruff check --quiet

@@ -14,6 +14,7 @@ from typing import Any, Final, LiteralString
 from psycopg import Connection
 
 from consumers.note_mail import NotePost, NoteTopic
+from consumers.sealer_pens import SealerPens
 from ledger.log.checkpoint import Checkpoint
 from ledger.log.commitment import DAY, Commitment, committed
 from ledger.log.heads import Head, Heads
@@ -26,6 +27,7 @@ _KEEP: LiteralString = """
 INSERT INTO witness.commitment (log, day, commitment, note, salt, size, root)
 VALUES (%b, %b, %b, %b, %b, %b, %b) ON CONFLICT DO NOTHING
 """
+_THERE: LiteralString = "SELECT note FROM witness.commitment WHERE log = %b AND day = %b"
 
 
 class Daily:
@@ -33,15 +35,15 @@ class Daily:
 
     def __init__(
         self,
-        signer: LogSigner,
+        pens: SealerPens,
         heads: Heads,
         topic: NoteTopic,
         post: NotePost,
         now: Callable[[], float],
     ) -> None:
         """`topic` is the one that other countries read; `now` are Unix seconds."""
-        self._name = signer.name
-        self._signer = signer
+        self._name = pens.signers[0].name
+        self._pens = pens
         self._heads = heads
         self._topic = topic
         self._post = post
@@ -57,23 +59,33 @@ class Daily:
     def say(self, database: Connection[Any], head: Head) -> None:
         """Say what is due, of the log as it stands.
 
-        After a restart, or after the database was restored, the same again: of which head it is
-        stands in the file, and the salt is made of the key and the day.
+        After a restart the same again, and also after the database was restored: of which head it
+        is stands in the file, and the salt is made of the key and the day.
         """
         if (day := self.due) is None:
             return
+        row = database.execute(_THERE, (self._name, day)).fetchone()
+        note = row[0].encode() if row is not None else self._made(database, day, head)
+        if note is not None:
+            self._post.put(self._topic, self._name, note)
+            self._said = day
+
+    def _made(self, database: Connection[Any], day: date, head: Head) -> bytes | None:
+        """Keep and return the commitment of a day; None while its key is not here."""
+        signer = self._pens.of(database, head.size)
+        if signer is None:
+            return None
         at = f"{self._name}{DAY}/{day.isoformat()}"
         head = self._heads.get(at) or head
         self._heads.advance({at: head})
-        point, salt = Checkpoint(self._name, *head), self._salt(day)
+        point, salt = Checkpoint(self._name, *head), _salt(signer, day)
         hidden = committed(day, point, salt)
-        note = Commitment(self._name, day, hidden).signed_by(self._signer).render()
-        row = (self._name, day, hidden, note.decode(), salt, *head)
-        database.execute(_KEEP, row)
-        self._post.put(self._topic, self._name, note)
-        self._said = day
+        note = Commitment(self._name, day, hidden).signed_by(signer).render()
+        database.execute(_KEEP, (self._name, day, hidden, note.decode(), salt, *head))
+        return note
 
-    def _salt(self, day: date) -> bytes:
-        """Return what nobody can guess who has not the key: a signature that is never shown."""
-        text = f"{self._name}{DAY}/salt\n{day.isoformat()}\n"
-        return sha256(self._signer.sign_text(text).signature).digest()
+
+def _salt(signer: LogSigner, day: date) -> bytes:
+    """Return what nobody can guess who has not the key: a signature that is never shown."""
+    text = f"{signer.name}{DAY}/salt\n{day.isoformat()}\n"
+    return sha256(signer.sign_text(text).signature).digest()

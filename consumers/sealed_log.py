@@ -12,6 +12,7 @@ from consumers.alarms import CHECKPOINT_AGE, is_open, raise_alarm
 from consumers.daily import Daily
 from consumers.note_mail import NoteTopic, NoteWriter
 from consumers.recheck import Recheck
+from consumers.sealer_pens import SealerPens
 from consumers.stored import StoredLog
 from events.codec import read_stamp
 from events.errors import RecordRejected
@@ -20,7 +21,7 @@ from ledger.log.faults import Fault
 from ledger.log.heads import Head, Heads
 from ledger.log.merkle import CompactRange
 from ledger.log.mirrored import CHUNK, Entry, LogName, MirroredLog
-from ledger.log.signature import LogSigner, LogVerifier
+from ledger.log.signature import LogVerifier
 
 #: With news it signs so often, or after so many events; without any it repeats itself so often.
 EVERY_S = 1.0
@@ -41,7 +42,7 @@ class Own:
 
     country: str
     log: LogName
-    signer: LogSigner
+    pens: SealerPens
     #: What the log's events are signed with.
     event_keys: Sequence[LogVerifier]
     #: Where its checkpoints stand.
@@ -70,7 +71,7 @@ class SealedLog:
         self._now = now
         self._said: Head | None = None
         self._said_at = clock()
-        self._daily = own.abroad and Daily(own.signer, heads, own.abroad, writer, now)
+        self._daily = own.abroad and Daily(own.pens, heads, own.abroad, writer, now)
         self._begin()
         CHECKPOINT_AGE.labels(own.country, own.log.name, "seal").set_function(self._age)
 
@@ -81,6 +82,7 @@ class SealedLog:
         keys = self._own.event_keys
         self._recheck = Recheck(self._own.log, self._heads, keys, with_store=True)
         self._fault: Fault | None = None
+        self._has_key = True
 
     def _age(self) -> float:
         """Return how long nothing was signed; a log in which nothing stands has no age."""
@@ -97,6 +99,8 @@ class SealedLog:
         """Why nothing is signed now; None if nothing keeps it."""
         if self._fault is not None:
             return f"{self._fault.rule}: {self._fault.words}"
+        if not self._has_key:
+            return "its key follows another one: announce it (ledger governance replace-key)"
         behind = (self._head.size if self._head else 0) - self._mirrored.tree.size
         return f"{behind} events that it has signed are not here again yet" if behind > 0 else None
 
@@ -163,9 +167,13 @@ class SealedLog:
         repeats = head is not None and tree.size == head.size
         if not due or self._is_behind(database, repeats=repeats):
             return
+        signer = self._own.pens.of(database, tree.size)
+        self._has_key = signer is not None
+        if signer is None:
+            return
         now = Head(tree.size, tree.root)
         self._heads.advance({self.name: now})  # before anybody can read it
-        note = Checkpoint(self.name, now.size, now.root).signed_by(self._own.signer).render()
+        note = Checkpoint(self.name, now.size, now.root).signed_by(signer).render()
         self._writer.put(self._own.topic, self.name, note)
         database.execute(_KEEP, (self.name, now.size, now.root, note.decode()), prepare=True)
         self._said, self._said_at = now, self._clock()

@@ -21,6 +21,7 @@ from consumers import session
 from consumers.alarms import known_from_zero
 from consumers.note_mail import NoteTopic, NoteWriter
 from consumers.sealed_log import Own, SealedLog
+from consumers.sealer_pens import SealerPens
 from consumers.translation import translated
 from events.agreement import Agreement
 from events.errors import Misconfigured
@@ -51,8 +52,8 @@ class SealerSettings:
     national_kafka: Mapping[str, Any] = field(repr=False)
     #: The file of what was signed.
     heads: Path
-    #: The key of each log, by the log's name.
-    signers: Mapping[str, Signer] = field(repr=False)
+    #: The keys of each log, by the log's name: one, or two while the next one takes over.
+    signers: Mapping[str, Sequence[Signer]] = field(repr=False)
 
 
 class Sealer:
@@ -123,7 +124,7 @@ def _own_logs(settings: SealerSettings) -> Sequence[Own]:
         Own(
             country=country,
             log=LogName(agreement.log(topic, country), topic.value, country),
-            signer=_signer(settings, agreement.log(topic, country)),
+            pens=_pens(settings, agreement.log(topic, country), topic),
             event_keys=keys,
             topic=notes,
             abroad=shared if topic is Topic.NATIONAL else None,
@@ -132,12 +133,19 @@ def _own_logs(settings: SealerSettings) -> Sequence[Own]:
     ]
 
 
-def _signer(settings: SealerSettings, name: str) -> LogSigner:
-    """Return the key of a log. Misconfigured if there is none, or nobody else would know it."""
-    signer = settings.signers.get(name)
-    if not isinstance(signer, LogSigner):
-        raise Misconfigured(f"there is no key file for the log {name}: ledger prepare note-keys")
+def _pens(settings: SealerSettings, name: str, topic: Topic) -> SealerPens:
+    """Return the keys of a log. Misconfigured if one is none, or nobody else would know it."""
+    found = settings.signers.get(name, ())
     party = settings.agreement.countries[settings.country]
-    if signer.verifier.render() not in party.keys_named(name):
+    signers = [one for one in found if isinstance(one, LogSigner)]
+    if not signers or len(signers) < len(found):
+        raise Misconfigured(f"there is no key file for the log {name}: ledger prepare note-keys")
+    if any(one.verifier.render() not in party.keys_named(name) for one in signers):
         raise Misconfigured(f"the agreement does not pin the key of the log {name}: add it")
-    return signer
+    return SealerPens(
+        signers,
+        pinned=party.keys_named(name),
+        prefix=settings.agreement.prefix,
+        origin=settings.country,
+        is_shared=topic is Topic.SHARED,
+    )

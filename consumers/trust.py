@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+from psycopg import Connection
 
 from events.agreement import Agreement
 from events.contract import domestic_witness_name, order_name, witness_name
@@ -21,6 +23,7 @@ from ledger.log.mirrored import LogName
 from ledger.log.note import Note, SignatureLine, Verifier
 from ledger.log.order import OrderNote
 from ledger.log.signature import LogVerifier
+from ledger.log.succession import have_successors, turns
 from ledger.log.verifiers import log_verifier, witness_verifier
 
 #: Seconds of the year 9999: what PostgreSQL and Python can say as a time.
@@ -38,6 +41,16 @@ class Known:
     witnesses: Sequence[Verifier]
     #: Of its events.
     events: Sequence[LogVerifier]
+    #: Prefix of its topics.
+    prefix: str
+
+    def sealers_at(self, database: Connection[Any], size: int) -> Sequence[Verifier]:
+        """Return whose turn it is to sign a checkpoint of a size, as far as this mirror knows."""
+        pinned = [one.render() for one in self.sealers]
+        if self.log.topic != Topic.SHARED or not have_successors(pinned):
+            return self.sealers
+        known = turns(database, pinned, prefix=self.prefix, origin=self.log.origin)
+        return [one for one in self.sealers if known.may_seal(one.render(), size)]
 
 
 class Signed(NamedTuple):
@@ -141,6 +154,7 @@ def _known(agreement: Agreement, log: LogName, witnesses: Sequence[Verifier]) ->
         sealers=_keys(agreement, log.origin, log.name),
         witnesses=witnesses,
         events=[LogVerifier.parse(text) for text in events],
+        prefix=agreement.prefix,
     )
 
 

@@ -63,7 +63,7 @@ class WitnessSettings:
     heads: Path
     #: By key name: the country's witness key, its key of order notes, and where somebody in the
     #: country cosigns the national log, that key.
-    signers: Mapping[str, Signer] = field(repr=False)
+    signers: Mapping[str, Sequence[Signer]] = field(repr=False)
     #: Witnesses beyond the agreement that are asked to cosign the country's shared log.
     third_parties: Sequence[ThirdParty] = ()
 
@@ -147,9 +147,10 @@ class Witness:
 
     def _signer(self, name: str) -> Signer:
         """Return a key. Misconfigured if there is none, or nobody else would know it."""
-        found = self._settings.signers.get(name)
-        if found is None:
-            raise Misconfigured(f"there is no key file for {name}: ledger prepare note-keys")
+        keys = self._settings.signers.get(name, ())
+        if len(keys) != 1:
+            raise Misconfigured(f"{len(keys)} key files for {name}: ledger prepare note-keys")
+        (found,) = keys
         party = self._settings.agreement.countries[self._settings.country]
         if found.verifier.render() not in party.keys_named(name):
             raise Misconfigured(f"the agreement does not pin the key {name}: add it")

@@ -279,8 +279,9 @@ class WitnessedLog:
 
     def _cosign(self, database: Connection[Any], cosigner: Cosigner, head: Head) -> None:
         checkpoint = Checkpoint(self.name, *head)
-        note = kept_notes.note_of(database, checkpoint, self._watched.known.sealers)
-        if note is None:  # the database was restored or changed; the log says it again
+        sealers = self._watched.known.sealers_at(database, head.size)
+        note = kept_notes.note_of(database, checkpoint, sealers)
+        if note is None:  # the database was restored or changed, or a key signed after its turn
             return
         line = cosigner.cosign(note.text, int(self._desk.now()))
         self._desk.heads.advance({self.name: head})  # before anybody can read it

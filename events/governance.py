@@ -31,6 +31,13 @@ class KeyRotated(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SigningKeyReplaced(Event):
+    """A key with which a country signs its log is replaced by its next, as both have signed."""
+
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ParkingRetried(Event):
     """Somebody let cases be folded on that could not be; recorded before it is tried."""
 

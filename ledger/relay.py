@@ -21,7 +21,7 @@ import psycopg
 import structlog
 
 from events.agreement import Agreement
-from events.errors import LedgerError, Misconfigured, ServiceUnavailable
+from events.errors import LedgerError, ServiceUnavailable
 from ledger import topics
 from ledger.case.case import Topic
 from ledger.relaying.clients import TRANSACTION_S
@@ -31,6 +31,7 @@ from ledger.relaying.health import RelayHealth
 from ledger.relaying.metrics import RelayMetrics
 from ledger.relaying.outbox import Outbox
 from ledger.relaying.own_log import OwnLog
+from ledger.relaying.pens import Pens
 from ledger.relaying.publishing import At, Batch, Publisher, batch_of
 from ledger.relaying.signing import SigningProcess
 from ledger.relaying.source import Source
@@ -41,7 +42,7 @@ from ledger.watchdog import Watchdog
 _POLL_S = 1.0
 #: A step may take so long: longer than a transaction, or the coordinator would fence us first.
 _STEP_S = TRANSACTION_S + 10
-#: Another relay may hold the lock so long before this one gives up and is started again.
+#: Another relay may hold the lock so long before this one gives up.
 _LOCK_S = 10
 #: The hint moves so often while batch follows batch, and whenever there is nothing to do.
 _HINT_S = 0.25
@@ -65,8 +66,14 @@ class RelaySettings:
     #: What every Kafka client needs to be let in.
     client: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     log_key: Path
+    other_log_key: Path | None = None
     #: Most events of one transaction.
     batch: int = 500
+
+    @property
+    def log_keys(self) -> list[Path]:
+        """The files of the log keys."""
+        return [self.log_key, *filter(None, [self.other_log_key])]
 
     @property
     def clusters(self) -> list[Cluster]:
@@ -88,9 +95,8 @@ def run(
 ) -> ExitCode:
     """Relay until asked to stop, or until something fails.
 
-    Unless DONE is returned the caller has to end the process at once, by `os._exit`: nothing
-    that is still open may be closed, because closing would go on writing. The watchdog does the
-    same by itself when a step takes too long.
+    Unless DONE is returned the caller has to end the process at once, by `os._exit`: closing
+    what is still open would go on writing. The watchdog does the same when a step takes too long.
     """
     health = health or RelayHealth()
     metrics = metrics or RelayMetrics(settings.country)
@@ -132,7 +138,7 @@ class Relay:
         self._watchdog.start()
         self._allow("start")
         try:
-            self._signing = SigningProcess(self._settings.log_key)
+            self._signing = SigningProcess(self._settings.log_keys)
             self._source = Source(self._settings.dsn)
             self._outbox = Outbox(self._source, self._cluster.planes, self._metrics, self._progress)
             self._start(stop)
@@ -168,12 +174,6 @@ class Relay:
             return True
         return False
 
-    def _require_signer(self) -> None:
-        verifier = self._signing.verifier()
-        country = self._settings.agreement.countries.get(self._settings.country)
-        if country is None or verifier not in country.log_keys:
-            raise Misconfigured(f"the log key of {self._settings.country} is not in the agreement")
-
     def _start(self, stop: threading.Event) -> None:
         self._begins("a look at its store")
         self._outbox.look()
@@ -193,7 +193,7 @@ class Relay:
         )
         self._begins("Kafka and its topics")
         found = start.find_topics()
-        self._require_signer()
+        self._pens = Pens(start.agreement, start.country, self._signing.verifiers(), self._source)
         self._begins("the end of earlier transactions")
         # First of all: from here on no earlier relay of this country can write.
         name = f"{self._settings.agreement.prefix}.relay.{self._settings.country}"
@@ -233,10 +233,11 @@ class Relay:
         """Read what comes after everything prepared so far, and have it signed."""
         after = min(place.notification_id for place in self._prepared.values())
         rows = self._source.rows(self._cluster.planes, after, self._settings.batch)
+        rows, pen = self._pens.next_of(rows, after)
         self._at("read")
         batch = batch_of(rows, self._logs, self._prepared)
         if batch.records:
-            self._signing.begin([record.statement for record in batch.records])
+            self._signing.begin([one.statement for one in batch.records], pen)
         self._prepared = dict(batch.after)
         return batch
 

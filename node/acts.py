@@ -13,10 +13,12 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from events.codes import KeyKind
+from events.errors import BadInput, LedgerError
 from events.registry import SCHEMAS
 from events.schema_pin import began_with
 from ledger.case import governance
 from ledger.case.case import Topic
+from ledger.log.succession import Succession, turns
 from ledger.receipt import Receipt
 from node.place import Place
 from node.register import Recording, recording
@@ -134,3 +136,27 @@ def release_schemas(where: Place, by: str | None) -> Receipt:
     shared = tuple(sha for sha in national if fresh[sha] == "shared")
     with recording(where, by) as record:
         return record(governance.release_schemas, shared=shared, national=national)
+
+
+def replace_key(where: Place, by: str | None, note: str) -> Succession:
+    """Let a key of the country's log give way to the next, as both have signed.
+
+    BadInput if the note is none, or says what the agreement or the log before does not permit.
+    """
+    from node.reading import reader
+
+    try:
+        said = Succession.parse(note)
+    except LedgerError as error:
+        raise BadInput(f"{error}: make one with `ledger prepare succession`") from None
+    party, prefix = where.agreement.countries[where.country], where.agreement.prefix
+    pinned = (*party.log_keys, *party.note_keys)
+    if said.current not in pinned:
+        raise BadInput("the agreement does not pin the new key: add it in every country before")
+    with reader(where) as found:
+        known = turns(found.connection, pinned, prefix=prefix, origin=where.country)
+    if known.newest(said) != said.retired or not known.is_new(said.current):
+        raise BadInput("the old key is not the one that signs now, or the new one had its turn")
+    with recording(where, by) as record:
+        record(governance.replace_signing_key, note=note)
+    return said

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -27,6 +27,7 @@ from ledger.log.mirrored import LogName
 from ledger.log.note import Note, Verifier
 from ledger.log.rule_log import TOLERANCE, Known, Leaf, LogRules, check_signature
 from ledger.log.signature import LogVerifier
+from ledger.log.succession import Turns, have_successors, turns
 from ledger.log.verifiers import log_verifier, witness_verifier
 from node.reading import Reader
 
@@ -47,6 +48,13 @@ class Pinned:
         """Return the keys that sign a log's checkpoints; they have its name."""
         known = self.agreement.countries.get(log.origin)
         return [] if known is None else [log_verifier(key) for key in known.keys_named(log.name)]
+
+    def turns(self, reading: Reader, log: LogName) -> Turns:
+        """Return whose turn it was when, of the keys that sign a country's shared log."""
+        known = self.agreement.countries.get(log.origin)
+        pinned = () if known is None else (*known.log_keys, *known.keys_named(log.name))
+        prefix = self.agreement.prefix
+        return turns(reading.connection, pinned, prefix=prefix, origin=log.origin)
 
     def witness_keys(self, log: LogName) -> list[Verifier]:
         """Return the keys that cosign a log's checkpoints: of others, or of one in the country."""
@@ -121,15 +129,27 @@ def check_log(
     for row in _rows(reading, log, 0):
         yield from rules.hear(_leaf(row, log, partitions))
     yield from rules.end()
-    keys = pinned.log_keys(log.origin)
-    for row in _rows(reading, log, rules.proven):
-        yield from check_signature(_heard(row, log)[0], row.signature, keys)
+    yield from _tail(reading, log, pinned, rules.proven)
     yield from _doubled(reading, log)
     for (size,) in reading.connection.execute(_UNFOUNDED, (log.name,)):
         said = {"topic": log.topic, "size": size}
         yield found_without_event("R1", "cosignature_differs", log.origin, log.name, **said)
     tree = rules.tree
     yield LogSeen(*log, tree.size, tree.root, rules.proven, rules.compared, rules.waiting)
+
+
+def _tail(reading: Reader, log: LogName, pinned: Pinned, begin: int) -> Iterator[Finding]:
+    """Yield what is not signed of what no root proves, and what was said of keys and cannot be."""
+    keys = pinned.log_keys(log.origin)
+    whose = pinned.turns(reading, log) if log.topic == Topic.SHARED else None
+    for row in _rows(reading, log, begin):
+        if whose is None or not have_successors(whose.pinned):
+            now = keys
+        else:
+            now = [key for key in keys if whose.is_turn(key.render(), row.log_index)]
+        yield from check_signature(_heard(row, log)[0], row.signature, now)
+    for place in whose.refused if whose is not None else ():
+        yield found("R1", "key_succession", _heard(next(_rows(reading, log, place)), log)[0])
 
 
 def _leaf(row: _Row, log: LogName, partitions: int) -> Leaf:
@@ -172,18 +192,28 @@ def _rows(reading: Reader, log: LogName, begin: int) -> Iterator[_Row]:
 
 def _known(reading: Reader, log: LogName, pinned: Pinned) -> Iterator[Known]:
     """Stream the checkpoints of a log by size; a note is looked at before its row is believed."""
+    may_sign = _sealers(reading, log, pinned)
     with reading.connection.cursor(name="checkpoints", binary=True) as cursor:
         cursor.itersize = 500
-        keys, witnesses = pinned.checkpoint_keys(log), pinned.witness_keys(log)
+        witnesses = pinned.witness_keys(log)
         # A time counts if a pinned witness said it; anybody else's clock is nobody's.
         known = [one.name for one in witnesses]
         cursor.execute(_CHECKPOINTS, {"log": log.name, "known": known})
         for size, root, text, heard_at, not_after, not_before, names, times in cursor:
             note = _parsed(text)
-            fits = _said(note, keys) == Checkpoint(log.name, size, root)
+            fits = _said(note, may_sign(size)) == Checkpoint(log.name, size, root)
             said = {one: at for one, at in zip(names, times, strict=True) if one is not None}
             cosigned_fits = _is_cosigned(note, witnesses, said)
             yield Known(size, root, fits, cosigned_fits, heard_at, not_after, not_before)
+
+
+def _sealers(reading: Reader, log: LogName, pinned: Pinned) -> Callable[[int], Sequence[Verifier]]:
+    """Return who may have signed a checkpoint, by its size."""
+    keys = pinned.checkpoint_keys(log)
+    if log.topic != Topic.SHARED or not have_successors([key.render() for key in keys]):
+        return lambda _size: keys
+    whose = pinned.turns(reading, log)
+    return lambda size: [key for key in keys if whose.may_seal(key.render(), size)]
 
 
 def _parsed(text: str) -> Note | None:

@@ -63,4 +63,4 @@ def ensure_note_keys(folder: Path, prefix: str, country: str, *, begin: str = ""
     for file, key in files.items():
         if not file.exists():
             key.make(key.name(prefix, country), file)
-    return [signer.verifier.render() for signer in load_signers(files).values()]
+    return [one.verifier.render() for some in load_signers(files).values() for one in some]

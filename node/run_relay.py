@@ -31,6 +31,7 @@ def prepare(settings: RelaySettings) -> Program:
         national_kafka=settings.national_kafka,
         client=settings.client,
         log_key=settings.log_key,
+        other_log_key=settings.other_log_key,
     )
 
     def run(stop: threading.Event) -> int:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -27,6 +27,13 @@ _LOOPBACK = r"(?:127\.\d+\.\d+\.\d+|localhost|\[::1\])(?::\d+)?"
 _ON_THIS_MACHINE = re.compile(rf"{_LOOPBACK}(?:,{_LOOPBACK})*")
 
 Security = Literal["PLAINTEXT", "SSL", "SASL_SSL"]
+NationalKey = Annotated[
+    Path | None,
+    Field(
+        validation_alias="LEDGER_NATIONAL_KEY_FILE",
+        description="File with the country's own keys, mode 0400: they seal the national topic.",
+    ),
+]
 
 
 class Settings(BaseSettings):
@@ -61,8 +68,7 @@ class KafkaSettings(Settings):
     kafka_password: SecretStr | None = Field(None, description="Its password.")
     insecure_dev: bool = Field(
         False,
-        description="1 permits PLAINTEXT Kafka elsewhere and decisions without a person:"
-        " development only.",
+        description="1 permits PLAINTEXT Kafka elsewhere and decisions without a person, to try.",
     )
 
     @model_validator(mode="after")
@@ -98,11 +104,7 @@ class ServedSettings(Settings):
     country: str = Field(pattern="^[A-Z]{2}$", description="Country whose node this is.")
     agreement: Path = Field(description="The agreement file (TOML): countries, topics, log keys.")
     pg: SecretStr = Field(description="PostgreSQL: connection URL of the country's database.")
-    national_key: Path | None = Field(
-        None,
-        validation_alias="LEDGER_NATIONAL_KEY_FILE",
-        description="File with the country's own keys, mode 0400: they seal the national topic.",
-    )
+    national_key: NationalKey = None
     commit: str = Field(
         "unknown",
         pattern="^[a-z0-9-]{1,40}$",
@@ -130,6 +132,10 @@ class RelaySettings(ProgramSettings):
         validation_alias="LEDGER_LOG_KEY_FILE",
         description="File with the country's log key, mode 0400.",
     )
+    other_log_key: Path | None = Field(
+        validation_alias="LEDGER_OTHER_LOG_KEY_FILE", default=None,
+        description="The one that follows or precedes it, while both have something to sign.",
+    )  # fmt: skip
 
 
 class WorkerSettings(ProgramSettings):
@@ -166,9 +172,7 @@ class KeystoreSettings(ServedSettings):
 class NoteSettings(ProgramSettings):
     """What the programs that sign notes have in common."""
 
-    note_keys: str = Field(
-        description="Key files with which this program signs notes, separated by commas, mode 0400."
-    )
+    note_keys: str = Field(description="Key files that this program signs notes with, by commas.")
     heads: Path = Field(
         description="File of what this program has signed last; no backup may bring it back."
     )
@@ -218,11 +222,7 @@ class VerbSettings(KafkaSettings):
     actor: str | None = Field(None, description="Who decides: ROLE:PSEUDONYM@ORGANISATION.")
     agreement: Path | None = Field(None, description="Agreement file of a node without a folder.")
     keystore: Path | None = Field(None, description="Socket of the country's keystore.")
-    national_key: Path | None = Field(
-        None,
-        validation_alias="LEDGER_NATIONAL_KEY_FILE",
-        description="File with the country's own keys, mode 0400: they seal the national topic.",
-    )
+    national_key: NationalKey = None
     pg: SecretStr | None = Field(
         None, description="PostgreSQL: connection URL of the country's database."
     )

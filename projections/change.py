@@ -55,7 +55,10 @@ DATA = "KeysReleased ReleaseStopped KeysDestroyed RetentionClaimed ErasureAttest
 ACCESS = "PersonalDataRecorded PersonalDataAccessed AccessDenied BreakGlassUsed AccessReviewed"
 ERASURE = "ErasureRequested ErasureApproved KeysErased HoldPlaced HoldEnded"
 BLOCK = "BlockPlaced BlockLifted"
-GOVERNANCE = "SchemasReleased KeyRotated ParkingRetried AlarmResolved RebuildBegun RebuildFinished"
+GOVERNANCE = (
+    "SchemasReleased KeyRotated SigningKeyReplaced ParkingRetried AlarmResolved RebuildBegun"
+    " RebuildFinished"
+)
 WITHDRAWAL = "WithdrawalRecorded WithdrawalAsked WithdrawalReviewed DataForgone OwnConsentSought"
 
 

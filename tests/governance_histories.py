@@ -12,6 +12,7 @@ from events.governance import (
     RebuildBegun,
     RebuildFinished,
     SchemasReleased,
+    SigningKeyReplaced,
 )
 from tests.history import History
 from tests.vectors import invented
@@ -36,6 +37,15 @@ def schemas_in_a_case() -> History:
     history = History("schemas_in_a_case", "No child's history says anything about the ledger.")
     history.put("KZ", CaseOpened)
     history.put("KZ", SchemasReleased, shared=True, schemas=(FIRST,), void="wrong_case")
+    return history
+
+
+def signing_key_replaced() -> History:
+    history = History(
+        "signing_key_replaced", "A country says which key follows which.", register=True
+    )
+    history.put("KG", SigningKeyReplaced, note="referral/key/v1: which follows which, by both")
+    history.put("KG", RebuildBegun, rebuild_id="rebuild", void="wrong_topic")
     return history
 
 
@@ -70,4 +80,6 @@ def alarm_resolved() -> History:
     return history
 
 
-TOLD = (schemas_released, schemas_in_a_case, national_register, alarm_resolved)
+TOLD = (
+    schemas_released, schemas_in_a_case, national_register, alarm_resolved, signing_key_replaced,
+)  # fmt: skip

@@ -62,6 +62,7 @@ TEXTS: Mapping[str, tuple[str, str, str]] = {
     "log": ("l", "t.ledger/KZ", "referral.national.KZ/KZ"),
     "retired": ("a", "kek-1", "0f" * 16),
     "current": ("b", "kek-2", "1f" * 16),
+    "note": ("n", "referral/key/v1\n", "referral/key/v1\n" + "ab" * 200),
     "persons": ("a", "uncle-1", "uncle-" + "0f" * 16),
 }
 

@@ -171,9 +171,9 @@ class Bench:
             national_kafka={},
             heads=self.folder / f"{code}-heads.json",
             signers={
-                **{one.name: one for one in (keys.orders[code], keys.witness(code))},
+                **{one.name: (one,) for one in (keys.orders[code], keys.witness(code))},
                 **{
-                    name: keys.witnesses[name]
+                    name: (keys.witnesses[name],)
                     for name in [domestic_witness_name(keys.prefix, code)]
                 },
             },

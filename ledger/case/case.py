@@ -9,7 +9,7 @@ from uuid import UUID
 
 from events.case import CaseOpened, ChildFound
 from events.consent import ConsentGranted, ConsentRefused, OverrideApproved
-from events.governance import SchemasReleased
+from events.governance import SchemasReleased, SigningKeyReplaced
 from events.referral import ReferralSent
 from events.registry import BY_NAME
 from events.stamp import Event
@@ -95,7 +95,7 @@ def topic(event: Event, case: Case) -> Topic:
 
 def _crosses_border(event: Event, case: Case) -> bool:
     match event:
-        case TransferProposed() | TransferRequested():
+        case TransferProposed() | TransferRequested() | SigningKeyReplaced():
             return True
         case ReferralSent():
             return event.recipient != case.country

@@ -20,6 +20,7 @@ from events.governance import (
     RebuildBegun,
     RebuildFinished,
     SchemasReleased,
+    SigningKeyReplaced,
 )
 from events.stamp import Event
 from ledger.case.changing import changed
@@ -44,6 +45,7 @@ def _shown_in_trail(plane: Plane, _event: Event) -> Plane:
 EFFECTS: Mapping[type[Event], Effect] = {
     SchemasReleased: _released,
     KeyRotated: _shown_in_trail,
+    SigningKeyReplaced: _shown_in_trail,
     ParkingRetried: _shown_in_trail,
     AlarmResolved: _shown_in_trail,
     RebuildBegun: _shown_in_trail,
@@ -82,6 +84,15 @@ def rotate_key(
 ) -> Drafts:
     """Say that a key of the node is replaced, by public names."""
     return (_register(matter, KeyRotated, kind=kind, retired=retired, current=current),)
+
+
+def replace_signing_key(matter: Matter, /, *, note: str) -> Drafts:
+    """Say that a key of the country's log gives way to the next; both have signed the note.
+
+    Who records it has compared it with what the agreement pins. What is no such note has no effect
+    anywhere (ledger/log/succession.py).
+    """
+    return (_register(matter, SigningKeyReplaced, note=note),)
 
 
 def retry_parking(matter: Matter, /, *, waiting: int, parked_case_id: UUID | None = None) -> Drafts:

@@ -19,6 +19,7 @@ WORDS: Mapping[tuple[str, str], str] = {
     ("R1", "leaf_differs"): "the bytes of an event are not those that its hash was made of",
     ("R1", "row_differs"): "an event stands here under another case, country, version or partition",
     ("R1", "signature"): "an event is not what its country signed for this place of its log",
+    ("R1", "key_succession"): "an event says that a key follows which may not",
     ("R1", "version_gap"): "an event's version is not the next one of its country in this case",
     ("R1", "root_differs"): "the root that was signed is not the root of the events that are here",
     ("R1", "note_differs"): "a checkpoint stands here otherwise than its country signed it",

@@ -18,15 +18,19 @@ _KINDS: Mapping[tuple[str, ...], type[Signer]] = {
 }
 
 
-def load_signers(files: Iterable[Path]) -> Mapping[str, Signer]:
-    """Read key files of any kind; Misconfigured names a file that is none, or a name twice."""
-    found: dict[str, Signer] = {}
+def load_signers(files: Iterable[Path]) -> Mapping[str, tuple[Signer, ...]]:
+    """Read key files of any kind, by name; one name may have a key and the one that follows.
+
+    Misconfigured names a file that is none, or one that holds the same key as another.
+    """
+    found: dict[str, tuple[Signer, ...]] = {}
     for file in files:
         kind = _KINDS.get(uses_of(file))
         if kind is None:
             raise Misconfigured(f"key {file} signs no notes")
         signer = kind.load(file)
-        if signer.name in found:
-            raise Misconfigured(f"key {file}: another key has the name {signer.name} already")
-        found[signer.name] = signer
+        before = found.get(signer.name, ())
+        if any(one.verifier.render() == signer.verifier.render() for one in before):
+            raise Misconfigured(f"key {file}: the same key is in another file already")
+        found[signer.name] = (*before, signer)
     return found

@@ -23,20 +23,20 @@ Statement = tuple[str, int, bytes]
 class SigningProcess:
     """A child that signs what it is given, in order."""
 
-    def __init__(self, key: Path) -> None:
-        """Start it."""
-        self._child = Child(__spec__.name, str(key))
+    def __init__(self, keys: Sequence[Path]) -> None:
+        """Start it with a log key, and with the one that may follow it."""
+        self._child = Child(__spec__.name, *map(str, keys))
 
-    def verifier(self) -> str:
-        """Return the verifier key of whoever signs, once; Misconfigured if there is no log key."""
-        answer: Misconfigured | str = self._child.answer()
+    def verifiers(self) -> Sequence[str]:
+        """Return the verifier key of each key, once; Misconfigured if a file holds no log key."""
+        answer: Misconfigured | Sequence[str] = self._child.answer()
         if isinstance(answer, Misconfigured):
             raise answer
         return answer
 
-    def begin(self, statements: Sequence[Statement]) -> None:
-        """Have statements signed; `finish` has to be called before the next ones."""
-        self._child.ask(statements)
+    def begin(self, statements: Sequence[Statement], by: str) -> None:
+        """Have statements signed by a key; `finish` has to be called before the next ones."""
+        self._child.ask((by, statements))
 
     def finish(self) -> list[bytes]:
         """Return the signatures of what was begun."""
@@ -48,16 +48,22 @@ class SigningProcess:
         self._child.close()
 
 
-def sign(pipe: Connection, key: Path) -> None:
+def sign(pipe: Connection, keys: Sequence[Path]) -> None:
     """Answer each list of statements by their signatures, until nobody asks any more."""
     try:
-        signer = LogSigner.load(key)
+        signers = [LogSigner.load(key) for key in keys]
     except Misconfigured as error:
         pipe.send(error)
         return
-    pipe.send(signer.verifier.render())
-    serve(pipe, lambda statements: [signer.sign(*statement) for statement in statements])
+    by_key = {signer.verifier.render(): signer for signer in signers}
+    pipe.send(list(by_key))
+
+    def signed(asked: tuple[str, Sequence[Statement]]) -> list[bytes]:
+        by, statements = asked
+        return [by_key[by].sign(*statement) for statement in statements]
+
+    serve(pipe, signed)
 
 
 if __name__ == "__main__":
-    sign(pipe_of(sys.argv[1]), Path(sys.argv[2]))
+    sign(pipe_of(sys.argv[1]), [Path(name) for name in sys.argv[2:]])

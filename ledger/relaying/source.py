@@ -22,6 +22,10 @@ SELECT notification_id, originator_id, topic, state FROM ledger.ledger_events
 WHERE notification_id > %b AND starts_with(topic, %b)
 ORDER BY notification_id LIMIT %b
 """
+_OF_CASE: LiteralString = """
+SELECT notification_id, originator_id, topic, state FROM ledger.ledger_events
+WHERE originator_id = %b AND topic = %b ORDER BY notification_id
+"""
 _COUNT: LiteralString = """
 SELECT count(*), min(notification_id) FROM ledger.ledger_events
 WHERE starts_with(topic, %s) AND notification_id > %s AND notification_id <= %s
@@ -160,6 +164,13 @@ class Source:
         prefix = f"{planes[0]}/" if len(planes) == 1 else ""
         found = self._connection.execute(
             _ROWS, (after, prefix, limit), prepare=True, binary=True
+        ).fetchall()
+        return [Row(*row) for row in found]
+
+    def events_of(self, case_id: UUID, topic: str) -> list[Row]:
+        """Return the events of one type in a case."""
+        found = self._connection.execute(
+            _OF_CASE, (case_id, topic), prepare=True, binary=True
         ).fetchall()
         return [Row(*row) for row in found]
 

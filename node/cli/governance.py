@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from node.cli import output
 from node.cli.app import noun
-from node.cli.options import CountryOption, Dir, Json
+from node.cli.options import By, CountryOption, Dir, Json
 from node.words import said
 
 app = noun("governance")
@@ -47,6 +48,37 @@ def _list(
     rows = [[said(line[name]) if name == "said" else line[name] for name in _COLUMNS]
             for line in listed]  # fmt: skip
     output.table(_COLUMNS, rows)
+
+
+@app.command("replace-key")
+def _replace_key(
+    note: Annotated[
+        Path, typer.Argument(metavar="NOTE", help="What `ledger prepare succession` has written.")
+    ],
+    *,
+    by: By = None,
+    country: CountryOption = None,
+    directory: Dir = None,
+    as_json: Json = False,
+) -> None:
+    """Let a key of the country's log give way to the next: recorded, shared, signed by both.
+
+    The relay, or the sealer, has both key files by then and changes over at the very event. Before
+    it, every country pins the new key beside the old one.
+    """
+    from events.errors import BadInput
+    from node import acts, place
+
+    where = place.find(directory, country)
+    try:
+        text = note.read_text()
+    except (OSError, UnicodeDecodeError):
+        raise BadInput(f"{note} cannot be read as a note") from None
+    said = acts.replace_key(where, by, text)
+    if as_json:
+        output.document(said._asdict())
+    else:
+        output.line(f"{said.current} follows {said.retired}")
 
 
 @app.callback()

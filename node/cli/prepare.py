@@ -121,6 +121,32 @@ def _note_keys(
         output.line(key)
 
 
+@app.command("succession")
+def _succession(
+    retired: Annotated[Path, typer.Argument(metavar="OLD", help="The key file in use.")],
+    current: Annotated[Path, typer.Argument(metavar="NEW", help="The one that follows.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Print the note that one key of a log follows another, signed by both.
+
+    For `ledger governance replace-key`. Of a log key, or of one with which the sealer signs; the
+    files are read, and nothing is written.
+    """
+    from events.errors import BadInput, RecordRejected
+    from ledger.log.signature import LogSigner
+    from ledger.log.succession import said_by_both
+
+    try:
+        note = said_by_both(LogSigner.load(retired), LogSigner.load(current))
+    except RecordRejected as error:
+        raise BadInput(str(error)) from None
+    if as_json:
+        output.document({"note": note})
+    else:
+        output.line(note.rstrip("\n"))
+
+
 @app.command("logins")
 def _logins(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where the files are written.")],

@@ -114,6 +114,8 @@ CLEAR: dict[str, dict[str, Any]] = {
     "RetentionClaimed": {"grant_id": UUID, "ground": GROUND, "until": DAY},
     # Of no case and no child: which release of this public software a country runs.
     "SchemasReleased": {"shared": "boolean", "schemas": {"type": "array", "items": SCHEMA}},
+    # Public keys, in the form of a signed note: of no case and no child.
+    "SigningKeyReplaced": {"note": "string"},
     "ErasureAttested": {"erasure_id": UUID, "keys": {"type": "array", "items": KEY_ID},
                         "backups_expire_on": DAY},
 }  # fmt: skip

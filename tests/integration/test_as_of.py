@@ -349,7 +349,6 @@ def test_a_case_system_of_an_organisation_cannot_ask_about_the_past(told):
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(3600)
 def test_many_cases_as_of_any_place_and_as_seen(many):
     assert check_every_place(many) == len(many.records)
     assert check_the_end(many) == len(many.cases)

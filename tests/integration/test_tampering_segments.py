@@ -45,7 +45,7 @@ _log = structlog.get_logger()
 COUNTRIES = ("KZ", "KG")
 HONEST = "nothing"
 #: After so many empty answers nothing more comes: an end of file says less where it was cut. Before
-#: that end a busy broker may take its time.
+#: that end, or before all that was put there, a busy broker may take its time.
 _SILENT, _PATIENT = 3, 150
 
 
@@ -89,25 +89,31 @@ class Ledger:
         self.topics = Topics(bootstrap, pens)
         self.topics.create()
         events = events_of(transferred(2 * self.number), transferred(2 * self.number + 1))
+        count = len(events)
         chance = Random(self.number)
         while events:
             some = chance.randrange(1, 4)
             self.topics.put(*events[:some])
             events = events[some:]
         self.topics.close()
-        self.before = self.readable(bootstrap)
+        self.before = self.readable(bootstrap, count)
+        assert len(self.before) == count
         self.read("KZ", len(self.before))
 
-    def readable(self, bootstrap: str) -> list[tuple[Any, ...]]:
-        """Return what the client of a worker gets to see."""
+    def readable(self, bootstrap: str, count: int = 0) -> list[tuple[Any, ...]]:
+        """Return what the client of a worker gets to see, once `count` records are there.
+
+        The end of what is committed moves a moment after a commit has returned.
+        """
         place = TopicPartition(self.agreement.shared_topic, 0)
         consumer = SafeConsumer(bootstrap_servers=bootstrap, **STRICT)
         consumer.assign([place])
         consumer.seek(place, 0)
         end = consumer.end_offsets([place])[place]
         found: list[Any] = []
+        done = lambda: consumer.position(place) >= end and len(found) >= count  # noqa: E731
         empty = 0
-        while empty < (_SILENT if consumer.position(place) >= end else _PATIENT):
+        while empty < (_SILENT if done() else _PATIENT):
             some = consumer.poll(200).get(place, [])
             found += some
             empty = 0 if some else empty + 1

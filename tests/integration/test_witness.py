@@ -642,9 +642,9 @@ def test_a_key_of_another_kind_is_refused(kg):
     """A misplaced file is said at the start."""
     name, order = witness_name("referral", "KG"), "referral.order/KG"
     for key, wrong in (
-        (name, LogSigner(name, b"w" * 32)),
-        (name, None),
-        (order, Ed25519Cosigner(order, b"o" * 32)),
+        (name, (LogSigner(name, b"w" * 32),)),
+        (name, ()),
+        (order, (Ed25519Cosigner(order, b"o" * 32),)),
     ):
         with pytest.raises(Misconfigured, match=key):
             kg.made(signers={**kg.settings().signers, key: wrong})

@@ -90,9 +90,9 @@ def test_the_end_of_the_child_is_an_outage():
 
 def test_a_signer_without_a_key_says_so(tmp_path):
     """The message comes through the pipe: the relay names what a person has to repair."""
-    signing = SigningProcess(tmp_path / "none.key")
+    signing = SigningProcess([tmp_path / "none.key"])
     with pytest.raises(Misconfigured, match="log key"):
-        signing.verifier()
+        signing.verifiers()
     signing.close()
 
 

@@ -81,6 +81,7 @@ VALUES: dict[str, Any] = {
     "block_id": SUBJECT, "countries": ("KG",), "persons": (), "slots": 1, "replicas": 2,
     "method": "overwritten_in_place", "given_by": ConsentGiver.CHILD, "why": "excluded_person",
     "alarm_id": SUBJECT, "log": "t.ledger/KZ", "resolution": Resolution.AGREED,
+    "note": "referral/key/v1",
 }  # fmt: skip
 
 
