@@ -142,7 +142,7 @@ def test_a_page_leads_to_pages_that_are_there(page):
 @pytest.mark.parametrize(("page", "line"), COMMANDS)
 def test_a_command_of_a_page_can_be_typed(page, line):
     """Parsed by the program itself, with every option; nothing is run."""
-    noun, verb, *arguments = shlex.split(line)[1:]
+    noun, verb, *arguments = shlex.split(line.partition(" > ")[0])[1:]
     found: Any = command().get_command(None, noun)
     if hasattr(found, "commands"):
         found = found.commands[verb]
