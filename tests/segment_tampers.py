@@ -29,6 +29,11 @@ class Segment(NamedTuple):
         """Places of the batches that hold events."""
         return [at for at, batch in enumerate(self.batches) if not batch.is_control]
 
+    @property
+    def ends(self) -> list[int]:
+        """Places of the ends of transactions. A busy producer sends one in several batches."""
+        return [at for at, batch in enumerate(self.batches) if batch.is_control]
+
     def records(self) -> list[tuple[int, int]]:
         """Batch and place in it of every event."""
         return [(at, number) for at in self.data for number in range(len(self[1][at].records))]
@@ -221,9 +226,13 @@ def cuts_the_end_off(segment: Segment) -> bool:
 
 @kind
 def doubles_a_batch(segment: Segment) -> bool:
-    """In the middle; all that follows moves up."""
-    at = segment.chance.choice(segment.data[:-1])
-    segment.batches[at + 2 : at + 2] = segment.batches[at : at + 2]
+    """With all of its transaction, in the middle; all that follows moves up.
+
+    At the very end it would be a repeat behind everything, which changes nothing for anybody.
+    """
+    end = segment.chance.choice(segment.ends[:-1]) + 1
+    begin = max((at + 1 for at in segment.ends if at + 1 < end), default=0)
+    segment.batches[end:end] = segment.batches[begin:end]
     _renumber(segment.batches)
     return True
 
@@ -249,7 +258,7 @@ def moves_offsets_up(segment: Segment) -> bool:
 @kind
 def makes_a_transaction_aborted(segment: Segment) -> bool:
     """The end of a transaction says 0 for abort and 1 for commit, in its key."""
-    at = segment.chance.choice(segment.data) + 1
+    at = segment.chance.choice(segment.ends)
     (raw,) = segment.batches[at].records
     segment.batches[at] = segment.batches[at].having([replace(raw, key=b"\0\0\0\0")])
     return True
