@@ -140,16 +140,18 @@ def check_log(
 
 def _tail(reading: Reader, log: LogName, pinned: Pinned, begin: int) -> Iterator[Finding]:
     """Yield what is not signed of what no root proves, and what was said of keys and cannot be."""
-    keys = pinned.log_keys(log.origin)
+    keys = {key.render(): key for key in pinned.log_keys(log.origin)}
     whose = pinned.turns(reading, log) if log.topic == Topic.SHARED else None
+    turn = whose.is_turn if whose is not None and have_successors(whose.pinned) else _always
     for row in _rows(reading, log, begin):
-        if whose is None or not have_successors(whose.pinned):
-            now = keys
-        else:
-            now = [key for key in keys if whose.is_turn(key.render(), row.log_index)]
+        now = [key for text, key in keys.items() if turn(text, row.log_index)]
         yield from check_signature(_heard(row, log)[0], row.signature, now)
     for place in whose.refused if whose is not None else ():
         yield found("R1", "key_succession", _heard(next(_rows(reading, log, place)), log)[0])
+
+
+def _always(_key: str, _index: int) -> bool:
+    return True
 
 
 def _leaf(row: _Row, log: LogName, partitions: int) -> Leaf:

@@ -68,7 +68,7 @@ class KafkaSettings(Settings):
     kafka_password: SecretStr | None = Field(None, description="Its password.")
     insecure_dev: bool = Field(
         False,
-        description="1 permits PLAINTEXT Kafka elsewhere and decisions without a person, to try.",
+        description="Development only: 1 permits PLAINTEXT elsewhere, decisions without a person.",
     )
 
     @model_validator(mode="after")
@@ -172,7 +172,7 @@ class KeystoreSettings(ServedSettings):
 class NoteSettings(ProgramSettings):
     """What the programs that sign notes have in common."""
 
-    note_keys: str = Field(description="Key files that this program signs notes with, by commas.")
+    note_keys: str = Field(description="Key files that sign its notes, by commas, mode 0400.")
     heads: Path = Field(
         description="File of what this program has signed last; no backup may bring it back."
     )

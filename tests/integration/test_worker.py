@@ -261,9 +261,7 @@ def test_a_topic_that_was_made_anew_is_not_read_on(topics, database, dsn):
     eventually(lambda: _recreated(topics), "the topics, made anew")
     rules = []
     # A broker has made a topic before it tells everybody that it is there.
-    eventually(
-        lambda: rules.append(_refused(topics, dsn).rule) or rules[-1] != "topic_exists", "it"
-    )
+    eventually(lambda: rules.append(_refused(topics, dsn).rule) or rules[-1] != "topic_exists")
     assert "topic_id" == rules[-1]
 
 
