@@ -7,6 +7,7 @@ import threading
 import zipfile
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -241,6 +242,10 @@ def _edited(file: Path, **words: Any) -> None:
     file.write_text(json.dumps(said | words))
 
 
+def _edit_file(name: str, words: dict[str, Any], folder: Path) -> None:
+    _edited(folder / name, **words)
+
+
 def test_a_key_that_was_changed_moved_or_taken_from_its_envelope_is_named(
     watched, bundle, tmp_path
 ):
@@ -255,31 +260,18 @@ def test_a_key_that_was_changed_moved_or_taken_from_its_envelope_is_named(
     def alone(folder: Path) -> None:
         (folder / key).unlink()
 
-    def renamed(folder: Path) -> None:
-        _edited(folder / key, scope="narrative")
-
-    def unknown(folder: Path) -> None:
-        _edited(folder / key, access_event_id=str(watched.sent))
-
-    def broken(folder: Path) -> None:
-        _edited(folder / key, key="A" * 43 + "=")
-
-    def later(folder: Path) -> None:
-        _edited(folder / key, epoch=2)
-
-    def no_number(folder: Path) -> None:
-        _edited(folder / key, epoch=-1)
-
     def added(folder: Path) -> None:
         (folder / other).write_text(json.dumps(stray | {"event_id": str(watched.sent)}))
 
-    changes = {
-        dropped: envelope, alone: envelope, renamed: key, unknown: key, broken: key, later: key,
-        no_number: key, added: other,
-    }  # fmt: skip
-    for number, (change, wrong) in enumerate(changes.items()):
+    edits: list[dict[str, Any]] = [
+        {"scope": "narrative"}, {"access_event_id": str(watched.sent)}, {"key": "A" * 43 + "="},
+        {"epoch": 2}, {"epoch": -1},
+    ]  # fmt: skip
+    edited = [(partial(_edit_file, key, words), key) for words in edits]
+    changes = [(dropped, envelope), (alone, envelope), (added, other), *edited]
+    for number, (change, wrong) in enumerate(changes):
         folder = _changed(bundle, tmp_path / str(number), change)
         with pytest.raises(Faulty) as found:
             list(verified_lines(folder))
-        assert found.value.file == wrong, change.__name__
+        assert found.value.file == wrong, change
     list(verified_lines(_changed(bundle, tmp_path / "whole", lambda _folder: None)))
