@@ -114,7 +114,8 @@ class SealedLog:
             self._begin()
         if self._fault is None:
             self._fault = self._go_on(database)
-            self._fault = self._fault or self._recheck.step(database, self._mirrored.tree.size)
+            size = self._mirrored.tree.size
+            self._fault = self._fault or self._recheck.step_if_due(database, size, self._clock())
             if self._fault is not None:
                 raise_alarm(database, self._own.country, self._fault)
             elif self._daily is not None and self.waiting is None:

@@ -37,8 +37,6 @@ AGAIN_S: Final = 30.0
 #: A log that has gone further for longer than this is not cosigned at its old size: what comes next
 #: was decided before the time that would be said, and would look backdated (R10).
 OUTDATED_S: Final = 60.0
-#: Some rows of the past are read again so often.
-_RECHECK_S: Final = 1.0
 _MOST: Final = 500
 
 _FOLLOWING: LiteralString = """
@@ -182,7 +180,6 @@ class WitnessedLog:
         self._late: list[Head] = []
         self._hole: _Hole | None = None
         self._recheck = Recheck(self._log, self._desk.heads, self._watched.known.events)
-        self._rechecked_at = float("-inf")
 
     def _go_on(self, database: Connection[Any], *, is_alive: bool) -> Fault | None:
         while heads := self._following(database):
@@ -236,11 +233,9 @@ class WitnessedLog:
         return None
 
     def _recheck_some(self, database: Connection[Any]) -> Fault | None:
-        now = self._desk.clock()
-        if self._good is None or now - self._rechecked_at < _RECHECK_S:
+        if self._good is None:
             return None
-        self._rechecked_at = now
-        return self._recheck.step(database, self._good.size)
+        return self._recheck.step_if_due(database, self._good.size, self._desk.clock())
 
     def _named(self, database: Connection[Any], good: Head | None, head: Head) -> Fault:
         """Say what is wrong where a root is: an event that nobody signed, or the log itself."""
