@@ -15,7 +15,7 @@ LINT = Path(sys.executable).with_name("lint-imports")
 ONE_WAY = "Imports go one way"
 PURE = "The case is pure: state, fold and guards do no I/O"
 READERS = "Readers use only the reading side of the ledger"
-READING_SIDE = {"case", "fetching", "mirror", "keys", "log", "reaching", "watchdog"}
+READING_SIDE = {"case", "fetching", "mirror", "keys", "log", "reaching", "rules", "watchdog"}
 PURE_PARTS = {"case", "rules"}
 
 

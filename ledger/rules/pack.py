@@ -1,0 +1,222 @@
+"""A rule pack: what a country has decided about routing, plans and deadlines, as one file.
+
+Ministries write it, programs apply it, and each automatic decision names it by id, version and
+hash. What stands in it is checked whole: codes, spans, and every id that is named elsewhere in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from hashlib import sha256
+from typing import Annotated, Final, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from events.code_lists import code_list
+from events.errors import BadInput, CodeUnknown
+from ledger.rules.documents import Document, mistake, read
+from ledger.rules.spans import Calendar, Span, knows_holidays
+
+#: Levels of risk, the most urgent first; the first two know no weekend.
+RISKS: Final = ("emergency", "high", "medium", "low")
+URGENT: Final = frozenset(RISKS[:2])
+#: A route for whatever no other route is for.
+EVERYTHING: Final = "*"
+
+Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
+Version = Annotated[int, Field(ge=1)]
+Weight = Annotated[int, Field(ge=0, le=1000)]
+Country = Annotated[str, Field(pattern="^[A-Z]{2}$")]
+
+
+def _code(list_id: str) -> AfterValidator:
+    """Return a check that a text is a code of a list, and says something."""
+
+    def check(said: str) -> str:
+        try:
+            known = code_list(list_id).require(said)
+        except CodeUnknown as error:
+            raise mistake(f"{said!r}: {error}") from None
+        if known == "UNKNOWN":
+            raise mistake(f"{said!r} is for readers of newer events; a rule names a real code")
+        return known
+
+    return AfterValidator(check)
+
+
+def _concern_or_all(said: str) -> str:
+    if said != EVERYTHING and (said == "UNKNOWN" or said not in code_list("concern").codes):
+        raise mistake(f"{said!r} is not on the list 'concern', nor is it {EVERYTHING!r}")
+    return said
+
+
+def _span(said: object) -> Span:
+    try:
+        return said if isinstance(said, Span) else Span.parse(str(said))
+    except BadInput as error:
+        raise mistake(str(error)) from None
+
+
+Concern = Annotated[str, AfterValidator(_concern_or_all)]
+Specialist = Annotated[str, _code("specialist")]
+Service = Annotated[str, _code("service")]
+Time = Annotated[Span, BeforeValidator(_span)]
+
+
+class Working(Document):
+    """When people work in the country."""
+
+    zone: str
+    holidays: str
+    weekend: tuple[Annotated[int, Field(ge=1, le=7)], ...] = (6, 7)
+
+    @model_validator(mode="after")
+    def _require_known(self) -> Self:
+        if not knows_holidays(self.holidays):
+            raise mistake(f"no holidays are known of {self.holidays!r}")
+        return self
+
+    @property
+    def calendar(self) -> Calendar:
+        """The calendar of the country."""
+        return Calendar(self.zone, self.holidays, frozenset(self.weekend))
+
+
+class Guideline(Document):
+    """An operational guideline for providers, in the version that has to be acknowledged."""
+
+    id: Id
+    version: Version
+    title: str
+
+
+class Weights(Document):
+    """What counts how much when a specialist is chosen among several; a reason beside each."""
+
+    specialisation: Weight = 40
+    language: Weight = 20
+    proximity: Weight = 15
+    capacity: Weight = 15
+    continuity: Weight = 10
+
+
+class Load(Document):
+    """How heavy a case is for whoever works with it, in halves of a case of medium risk."""
+
+    emergency: Weight = 6
+    high: Weight = 4
+    medium: Weight = 2
+    low: Weight = 1
+    #: As much as one service should have for each worker.
+    limit: Annotated[int, Field(ge=1)] = 50
+
+    def of(self, risk: str | None) -> int:
+        """Return the load of a case by its risk; unknown counts as high."""
+        found: int = getattr(self, risk or "high")
+        return found
+
+
+class Route(Document):
+    """To whom a concern leads, and who else has to be there at the same time."""
+
+    id: Id
+    concerns: Annotated[tuple[Concern, ...], Field(min_length=1)]
+    lead: Specialist
+    parallel: tuple[Specialist, ...] = ()
+    #: How soon somebody speaks to the child.
+    first_contact: Time
+    #: Providers who have not acknowledged its version are not chosen.
+    guideline: Id | None = None
+    #: Whether the child may choose the sex of who works with her.
+    offers_sex_of_worker: bool = False
+
+
+class ByRisk(Document):
+    """A span for each level of risk."""
+
+    emergency: Time
+    high: Time
+    medium: Time
+    low: Time
+
+    @model_validator(mode="after")
+    def _no_weekend_for_urgent(self) -> Self:
+        for risk in sorted(URGENT):
+            if self.of(risk).in_working_days:
+                raise mistake(f"{risk} risk knows no working days: write hours (h) or days (d)")
+        return self
+
+    def of(self, risk: str | None) -> Span:
+        """Return the span of a level; of an unknown one that of high risk."""
+        found: Span = getattr(self, risk or "high")
+        return found
+
+
+class Pack(Document):
+    """One country's rules."""
+
+    id: Id | Country
+    version: Version
+    country: Country
+    effective_from: date
+    #: Invented: shows what a pack says, and binds nobody.
+    example: bool = False
+    working: Working
+    weights: Weights = Weights()
+    load: Load = Load()
+    guideline: tuple[Guideline, ...] = ()
+    route: Annotated[tuple[Route, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _require_whole(self) -> Self:
+        _require_each_once("guideline", (one.id for one in self.guideline))
+        _require_each_once("route", (one.id for one in self.route))
+        known = {one.id for one in self.guideline}
+        for at, route in enumerate(self.route):
+            if route.guideline is not None and route.guideline not in known:
+                raise mistake(f"there is no guideline {route.guideline!r}", ("route", at))
+            if route.lead in route.parallel:
+                raise mistake(f"{route.lead!r} leads and is parallel, too", ("route", at))
+        if not any(EVERYTHING in route.concerns for route in self.route):
+            raise mistake(f"no route is for {EVERYTHING!r}: a child would be left to nobody")
+        return self
+
+    @cached_property
+    def versions(self) -> Mapping[str, int]:
+        """The version of each guideline that has to be acknowledged."""
+        return {one.id: one.version for one in self.guideline}
+
+    def routes_for(self, concerns: Iterable[str]) -> Iterator[Route]:
+        """Yield the routes of some concerns in the order of the pack; the last resort if none."""
+        wanted = set(concerns)
+        found = [one for one in self.route if wanted.intersection(one.concerns)]
+        yield from found or [one for one in self.route if EVERYTHING in one.concerns][:1]
+
+
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """A pack, and the hash of the very text that it was read from."""
+
+    pack: Pack
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """How an event names it (stamp field `rules`): id, version, hash."""
+        return f"{self.pack.id}/{self.pack.version}/{self.sha256}"
+
+
+def load(text: str, name: str) -> Ruled:
+    """Read a pack; Misconfigured tells every mistake by file and line."""
+    return Ruled(read(Pack, text, name), sha256(text.encode()).hexdigest())
+
+
+def _require_each_once(table: str, ids: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for at, one in enumerate(ids):
+        if one in seen:
+            raise mistake(f"{one!r} is there twice", (table, at))
+        seen.add(one)
