@@ -49,6 +49,16 @@ WHERE releases.topic = 'shared' AND (
 )
 UNION
 SELECT case_id FROM {schema}.audit_trail WHERE event_type = 'ErasureApproved'
+UNION
+SELECT case_id FROM {schema}.case_file
+WHERE undirected AND responsible = %(country)b AND EXISTS (SELECT FROM ledger.rule_text)
+"""
+# Services that have not answered in time; and, if a provider has said something, the children whom
+# the duty desk has because no service was left.
+_DUE = """
+SELECT case_id FROM {schema}.routings WHERE state = 'asked' AND answer_by <= now()
+UNION
+SELECT case_id FROM {schema}.routings WHERE %b AND state = 'asked' AND service IS NULL
 """
 
 
@@ -74,6 +84,17 @@ class Candidates:
         statement = _SHARING.format(schema=schema_of(number))
         rows = self._connection.execute(statement, {"country": self._country})
         return {case_id for (case_id,) in rows}
+
+    def due(self, *, of_desk: bool = False) -> set[UUID]:
+        """Return the cases in which somebody has not answered in time.
+
+        With `of_desk` also those that wait for a service to be found.
+        """
+        number = generation.current(self._connection)
+        if number is None:
+            return set()
+        statement = _DUE.format(schema=schema_of(number))
+        return {case_id for (case_id,) in self._connection.execute(statement, (of_desk,))}
 
     def news(self) -> set[UUID]:
         """Return the cases with events that were decided or mirrored since the last look.

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 import structlog
 from psycopg import Connection
 
+from consumers.directing import Desk, Director
 from consumers.failures import Failures
 from consumers.grant_mail import GrantMail
 from consumers.notes import Notes
@@ -39,18 +40,6 @@ _MOST_NAMES = 3_500
 At = Callable[[str], None]
 
 
-class Desk(Protocol):
-    """Where the reactor decides: the country's ledger."""
-
-    def case(self, case_id: UUID) -> Case:
-        """Return a case as this country would decide on it now."""
-
-    def decide(
-        self, case_id: UUID, take: Callable[..., Any], arguments: Mapping[str, Any], key: str
-    ) -> None:
-        """Take a decision, once for each key. DecisionRefused, ServiceUnavailable."""
-
-
 @dataclass(slots=True, kw_only=True)
 class Reactions:
     """One country's reactions to what its cases say."""
@@ -62,17 +51,21 @@ class Reactions:
     keys: Keys
     mail: GrantMail
     at: At
+    #: Case id of the register: it says which rules are in force.
+    register: UUID
     #: Grants that stand and whose capsule has not been taken in yet -> their cases.
     awaited: dict[UUID, UUID] = field(default_factory=dict)
     _notes: Notes = field(default_factory=Notes)
     _case: Case | None = None
     _failures: Failures = field(init=False)
+    _director: Director = field(init=False)
     #: Case -> the day on which it was last asked for the child's age, and how many bases it had.
     _aged: dict[UUID, tuple[date, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Begin with nothing that failed."""
+        """Begin with nothing that failed, and with the rules that the register names."""
         self._failures = Failures(self._count)
+        self._director = Director(country=self.country, register=self.register, desk=self.desk)
 
     def serve(
         self, database: Connection[Any], case_id: UUID, today: date, *, daily: bool = False
@@ -90,6 +83,7 @@ class Reactions:
             self._carry,
             self._receive,
             self._clear,
+            self._direct,
         )
         self._case = None
         self._failures.taken()  # whoever left in the midst of it has said so
@@ -242,6 +236,15 @@ class Reactions:
                 self.mail.put(grant_id, None)
                 self.at("tombstoned")
                 self._notes.keep(database, grant_id, "tombstoned")
+
+    def _direct(self, database: Connection[Any], case: Case, today: date) -> None:
+        """Ask the rules again who has the child, if something is new or nobody answered."""
+        if self._director.lapse(case):
+            self._case = None
+            case = self._seen(case.case_id)
+        if self._director.direct(database, case, today):
+            self._case = None
+            self.at("directed")
 
     @staticmethod
     def _grants(

@@ -23,12 +23,14 @@ from psycopg import Connection
 
 from consumers import session
 from consumers.candidates import Candidates
+from consumers.directing import Desk
 from consumers.grant_mail import GrantMail
 from consumers.notes import moved
-from consumers.reactions import At, Desk, Reactions
+from consumers.reactions import At, Reactions
 from consumers.release_measures import OUTCOMES, RELEASES
 from consumers.translation import translated
 from events.agreement import Agreement
+from events.contract import register_id
 from events.errors import LedgerError, ServiceUnavailable, StartAgain
 from ledger.keys.asking import Keys
 
@@ -83,6 +85,7 @@ class Reactor:
         """`at` is told of every step that was done: tests end a reactor there."""
         self._settings = settings
         agreement = settings.agreement
+        self._register = register_id(agreement.prefix)
         self._mail = GrantMail(settings.kafka, agreement.grants_topic, agreement.partitions)
         self._reactions = Reactions(
             country=settings.country,
@@ -91,6 +94,7 @@ class Reactor:
             keys=keys,
             mail=self._mail,
             at=at,
+            register=self._register,
         )
         for outcome in OUTCOMES:
             RELEASES.labels(settings.country, outcome)  # an alert sees the first one only from 0
@@ -140,6 +144,7 @@ class Reactor:
             rest: deque[UUID] = deque()
             while not stop.is_set():
                 today, news = settings.today(), candidates.news()
+                news |= candidates.due(of_desk=self._register in news)
                 for case_id in news | self._waiting_cases(database):
                     self._serve(database, case_id, today, is_news=case_id in news)
                 if today != looked_on:

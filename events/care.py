@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from events.codes import RiskLevel
 from events.stamp import Event
 
 
@@ -21,9 +22,10 @@ class CaseShared(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RiskAssessed(Event):
-    """The risk to the child was assessed; the level is sealed."""
+    """The risk to the child was assessed; what was found is sealed."""
 
     assessment_id: UUID
+    risk: RiskLevel = RiskLevel.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,21 @@ class ConcernRecorded(Event):
     """A protection concern was recorded; which one is sealed."""
 
     concern_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConcernResolved(Event):
+    """A protection concern is none any more; why is sealed."""
+
+    concern_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiblingLinked(Event):
+    """A brother or sister has a case of its own here, and may go to the same services."""
+
+    sibling_case_id: UUID
+    together: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +62,6 @@ class ViewsRecorded(Event):
     """The child was heard; what she said is sealed."""
 
     views_id: UUID
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseRouted(Event):
-    """The case was sent to the specialist that the rules or a person chose."""
-
-    routing_id: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

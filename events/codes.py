@@ -121,6 +121,35 @@ class Resolution(StrEnum):
     NO_FAULT = "no_fault"
 
 
+class RiskLevel(StrEnum):
+    """How urgently a child has to be protected; unknown counts as high. National only."""
+
+    UNKNOWN = "UNKNOWN"
+    EMERGENCY = "emergency"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class LadderLevel(StrEnum):
+    """How far a search for a specialist had to go; national only."""
+
+    UNKNOWN = "UNKNOWN"
+    PLACE = "place"
+    REGION = "region"
+    COUNTRY = "country"
+    #: No service is left: whoever is on duty at the focal point.
+    DUTY_DESK = "duty_desk"
+
+
+class RuleKind(StrEnum):
+    """What a rule file is; national only."""
+
+    UNKNOWN = "UNKNOWN"
+    PACK = "pack"
+    DIRECTORY = "directory"
+
+
 class Role(StrEnum):
     """Role held when deciding. The first six are neutral: only they stand on shared events."""
 

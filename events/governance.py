@@ -7,9 +7,10 @@ an auditor finds it where the history of the cases is, in the same logs, under t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
-from events.codes import KeyKind, Resolution
+from events.codes import KeyKind, Resolution, RuleKind
 from events.stamp import Event
 
 
@@ -75,3 +76,32 @@ class RebuildFinished(Event):
     shared_offsets: tuple[int, ...]
     national_offsets: tuple[int, ...]
     state: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesActivated(Event):
+    """A country begins to decide by a rule file."""
+
+    kind: RuleKind
+    name: str
+    number: int
+    text: bytes
+    effective_from: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuidelineAcknowledged(Event):
+    """A provider has read an operational guideline, and will follow it."""
+
+    organisation: str
+    guideline: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceCapacityChanged(Event):
+    """A service takes children again, or none for a while."""
+
+    service: str
+    places: int
+    paused_until: date | None = None

@@ -24,6 +24,7 @@ import events.data
 import events.erasure
 import events.governance
 import events.referral
+import events.routing
 import events.transfer
 from events.errors import Misconfigured
 from events.national import NationalEvent
@@ -39,6 +40,7 @@ CLASSES: Mapping[str, type[Event]] = {
         events.transfer,
         events.data,
         events.care,
+        events.routing,
         events.access,
         events.block,
         events.erasure,

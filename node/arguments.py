@@ -27,6 +27,7 @@ from ledger.case import (
     erasure,
     identity,
     referral,
+    routing,
     transfer,
     withdrawal,
 )
@@ -73,6 +74,7 @@ _PARTS = (
     access,
     block,
     erasure,
+    routing,
 )
 #: Decisions that programs take: the service, the reactor, whoever shows data.
 _BY_PROGRAMS = frozenset(
@@ -87,6 +89,10 @@ _BY_PROGRAMS = frozenset(
         "attest_erasure",
         "end_by_age",
         "seek_own_consent",
+        "direct_case",
+        "lapse_routing",
+        # By its own verb: which organisation, and how soon, the directory and the pack say.
+        "override_routing",
     }
 )
 

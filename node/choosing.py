@@ -151,6 +151,13 @@ def _grant(matter: Matter, _take: Take, _given: Given) -> UUID:
     return _only(owed, case, "grant that is owed", "the id")
 
 
+def _routing(matter: Matter, take: Take, _given: Given) -> UUID:
+    wanted = {"accepted"} if take.__name__ == "end_routing" else {"asked"}
+    routings = matter.case.national.care.routings.items()
+    found = [key for key, one in routings if one.state in wanted]
+    return _only(found, matter.case, "service that it can be about", "the id")
+
+
 _CHOICES: Mapping[str, Callable[[Matter, Take, Given], UUID]] = {
     "basis_id": _basis,
     "handoff_id": _handoff,
@@ -162,4 +169,5 @@ _CHOICES: Mapping[str, Callable[[Matter, Take, Given], UUID]] = {
     "erasure_id": _erasure,
     "access_id": _access,
     "grant_id": _grant,
+    "routing_id": _routing,
 }

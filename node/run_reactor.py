@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
+from consumers.directing import Shown
+from events.codes import DataScope, Purpose
 from events.stamp import Actor
 from ledger.case.case import Case
 from ledger.request import Decision, Request
@@ -36,6 +38,12 @@ class LedgerDesk:
     def case(self, case_id: UUID) -> Case:
         """Return a case as this country would decide on it now."""
         return self._ledger.case(case_id)
+
+    def read_for_rules(self, case_id: UUID, scopes: tuple[DataScope, ...]) -> Shown:
+        """Return data about a child, after it was recorded that the rules read it."""
+        return self._ledger.read(
+            case_id, by=self._by, scopes=scopes, purpose=Purpose.CASE_MANAGEMENT, door="rules"
+        )
 
     def decide(
         self, case_id: UUID, take: Callable[..., Any], arguments: Mapping[str, Any], key: str

@@ -20,6 +20,7 @@ from projections.change import (
     ERASURE,
     GOVERNANCE,
     REFERRAL,
+    ROUTING,
     TRANSFER,
     WITHDRAWAL,
     Change,
@@ -139,5 +140,5 @@ OPINIONS: Opinions = {
     # Who could see data follows from these; who did see it does not.
     **on(f"{DATA} {CONSENT} {WITHDRAWAL} {BLOCK} {ERASURE}"),
     **on(GOVERNANCE),
-    **on(f"{CASE} {REFERRAL} {TRANSFER} {CARE}"),
+    **on(f"{CASE} {REFERRAL} {TRANSFER} {CARE} {ROUTING}"),
 }

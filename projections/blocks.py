@@ -14,6 +14,7 @@ from projections.change import (
     ERASURE,
     GOVERNANCE,
     REFERRAL,
+    ROUTING,
     TRANSFER,
     WITHDRAWAL,
     Change,
@@ -74,6 +75,6 @@ OPINIONS: Opinions = {
     **on("BlockLifted", _lifted),
     # Nothing else places or lifts a block: not even the end of what it was placed for.
     **on(f"{CASE} {CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {DATA}"),
-    **on(f"{CARE} {ACCESS} {ERASURE}"),
+    **on(f"{CARE} {ROUTING} {ACCESS} {ERASURE}"),
     **on(GOVERNANCE),
 }

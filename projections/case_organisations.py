@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from events.routing import RoutingAnswered
 from ledger.case.case import Topic
 from projections.change import (
     ACCESS,
@@ -52,11 +53,24 @@ def _worked(change: Change) -> Iterable[Row]:
     return ((change.record.case_id, plain(event.actor.organisation), event.recorded_at),)
 
 
+def _taken_on(change: Change) -> Iterable[Row]:
+    """Whoever accepts a child works with her; whoever declines sees no more of her."""
+    event = change.event
+    assert isinstance(event, RoutingAnswered)
+    routing = change.after.care.routings.get(event.routing_id)
+    if not event.accepted or routing is None or routing.organisation is None:
+        return ()
+    return ((change.record.case_id, plain(routing.organisation), event.recorded_at),)
+
+
 OPINIONS: Opinions = {
     **on(f"{CASE} {CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {CARE}", _worked),
     # What is kept of these is who looked, who watches over the data and who is kept away.
     **on(f"{ACCESS} {ERASURE} {BLOCK} {DATA} RefusalRecorded"),
     **on(GOVERNANCE),
+    **on("CaseDirected RoutingEnded", _worked),
+    **on("RoutingAnswered", _taken_on),
+    **on("CaseRouted RoutingLapsed"),
     # But whoever writes down what a child told works with her.
     **on("PersonalDataRecorded", _worked),
 }

@@ -48,16 +48,17 @@ TRANSFER = (
     " TransferRevoked TransferExpired ResponsibilityMoved HandoverCompleted"
 )
 CARE = (
-    "CaseShared RiskAssessed ConcernRecorded AssessmentCompleted ViewsRecorded CaseRouted"
-    " CaseAssigned GuardianAppointed GuardianEnded ClosureRequested RefusalRecorded"
+    "CaseShared RiskAssessed ConcernRecorded ConcernResolved AssessmentCompleted ViewsRecorded"
+    " CaseAssigned GuardianAppointed GuardianEnded ClosureRequested RefusalRecorded SiblingLinked"
 )
+ROUTING = "CaseDirected CaseRouted RoutingAnswered RoutingLapsed RoutingEnded"
 DATA = "KeysReleased ReleaseStopped KeysDestroyed RetentionClaimed ErasureAttested"
 ACCESS = "PersonalDataRecorded PersonalDataAccessed AccessDenied BreakGlassUsed AccessReviewed"
 ERASURE = "ErasureRequested ErasureApproved KeysErased HoldPlaced HoldEnded"
 BLOCK = "BlockPlaced BlockLifted"
 GOVERNANCE = (
     "SchemasReleased KeyRotated SigningKeyReplaced ParkingRetried AlarmResolved RebuildBegun"
-    " RebuildFinished"
+    " RebuildFinished RulesActivated GuidelineAcknowledged ServiceCapacityChanged"
 )
 WITHDRAWAL = "WithdrawalRecorded WithdrawalAsked WithdrawalReviewed DataForgone OwnConsentSought"
 

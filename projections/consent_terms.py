@@ -10,9 +10,11 @@ from ledger.case.national import Terms
 from projections.change import (
     ACCESS,
     BLOCK,
+    CARE,
     DATA,
     ERASURE,
     GOVERNANCE,
+    ROUTING,
     Change,
     Opinions,
     on,
@@ -78,8 +80,7 @@ OPINIONS: Opinions = {
     **on("ReferralCompleted ReferralRevoked ReferralExpired"),
     **on("TransferRequested TransferProposed TransferPreviewed TransferAccepted TransferRejected"),
     **on("TransferRevoked TransferExpired ResponsibilityMoved HandoverCompleted"),
-    **on("CaseShared RiskAssessed ConcernRecorded AssessmentCompleted ViewsRecorded CaseRouted"),
-    **on("CaseAssigned GuardianAppointed GuardianEnded ClosureRequested RefusalRecorded"),
+    **on(f"{CARE} {ROUTING}"),
     # A withdrawal that waits for its review has ended nothing yet.
     **on("WithdrawalAsked WithdrawalReviewed DataForgone OwnConsentSought"),
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK}"),

@@ -9,9 +9,11 @@ from ledger.case.plane import Basis
 from projections.change import (
     ACCESS,
     BLOCK,
+    CARE,
     DATA,
     ERASURE,
     GOVERNANCE,
+    ROUTING,
     WITHDRAWAL,
     Change,
     Opinions,
@@ -67,8 +69,7 @@ OPINIONS: Opinions = {
     **on("ReferralCompleted ReferralRevoked ReferralExpired"),
     **on("TransferRequested TransferProposed TransferPreviewed TransferAccepted TransferRejected"),
     **on("TransferRevoked TransferExpired ResponsibilityMoved HandoverCompleted"),
-    **on("CaseShared RiskAssessed ConcernRecorded AssessmentCompleted ViewsRecorded CaseRouted"),
-    **on("CaseAssigned GuardianAppointed GuardianEnded ClosureRequested RefusalRecorded"),
+    **on(f"{CARE} {ROUTING}"),
     # Keys follow a permission; they do not change it.
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
     **on(GOVERNANCE),

@@ -9,8 +9,10 @@ from events.registry import CLASSES
 from events.stamp import Event
 from projections import (
     access_ledger,
+    acknowledgements,
     audit_trail,
     blocks,
+    capacities,
     case_file,
     case_organisations,
     case_state,
@@ -20,6 +22,7 @@ from projections import (
     referrals,
     releases,
     responsibility,
+    routings,
     tasks,
 )
 from projections.change import Change, Opinions, Rows, says_nothing
@@ -47,6 +50,9 @@ SHOWN: tuple[Shown, ...] = (
     Shown(blocks.TABLE, blocks.OPINIONS),
     Shown(access_ledger.TABLE, access_ledger.OPINIONS),
     Shown(case_organisations.TABLE, case_organisations.OPINIONS),
+    Shown(routings.TABLE, routings.OPINIONS),
+    Shown(acknowledgements.TABLE, acknowledgements.OPINIONS),
+    Shown(capacities.TABLE, capacities.OPINIONS),
 )
 #: Every table of a generation that a rebuild fills and a state hash covers.
 TABLES: tuple[Table, ...] = (

@@ -10,9 +10,11 @@ from ledger.case.plane import Handoff
 from projections.change import (
     ACCESS,
     BLOCK,
+    CARE,
     DATA,
     ERASURE,
     GOVERNANCE,
+    ROUTING,
     WITHDRAWAL,
     Change,
     Opinions,
@@ -116,8 +118,7 @@ OPINIONS: Opinions = {
     **on("ConsentGranted OverrideApproved OverrideReviewed BasisRecorded"),
     # A case closes only when nothing is open, and is opened or joined without touching handoffs.
     **on("CaseOpened CaseClosed CaseReopened CaseJoined RecordCorrected ChildMissing ChildFound"),
-    **on("CaseShared RiskAssessed ConcernRecorded AssessmentCompleted ViewsRecorded CaseRouted"),
-    **on("CaseAssigned GuardianAppointed GuardianEnded ClosureRequested RefusalRecorded"),
+    **on(f"{CARE} {ROUTING}"),
     # Data follows a handoff; it moves none. A block moves one by StatusChanged.
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
     **on(GOVERNANCE),

@@ -18,6 +18,7 @@ from projections.change import (
     ERASURE,
     GOVERNANCE,
     REFERRAL,
+    ROUTING,
     TRANSFER,
     WITHDRAWAL,
     Change,
@@ -99,6 +100,6 @@ OPINIONS: Opinions = {
     # A permission that ends, and a handoff that is over, stop nothing by themselves: the sender
     # says so by ReleaseStopped. Until then this country's people have to know that it goes on.
     **on(f"{CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {CASE}"),
-    **on(f"{CARE} {ACCESS} {ERASURE} {BLOCK}"),
+    **on(f"{CARE} {ROUTING} {ACCESS} {ERASURE} {BLOCK}"),
     **on(GOVERNANCE),
 }

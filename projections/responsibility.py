@@ -11,9 +11,11 @@ from collections.abc import Iterable
 from projections.change import (
     ACCESS,
     BLOCK,
+    CARE,
     DATA,
     ERASURE,
     GOVERNANCE,
+    ROUTING,
     WITHDRAWAL,
     Change,
     Opinions,
@@ -72,8 +74,7 @@ OPINIONS: Opinions = {
     # An accepted transfer moves nothing yet, a completed one has moved it before.
     **on("TransferRequested TransferProposed TransferPreviewed TransferAccepted TransferRejected"),
     **on("TransferRevoked TransferExpired HandoverCompleted"),
-    **on("CaseShared RiskAssessed ConcernRecorded AssessmentCompleted ViewsRecorded CaseRouted"),
-    **on("CaseAssigned GuardianAppointed GuardianEnded ClosureRequested RefusalRecorded"),
+    **on(f"{CARE} {ROUTING}"),
     # Data, and who may see it, changes nobody's responsibility.
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
     **on(GOVERNANCE),

@@ -29,6 +29,7 @@ ORGANISATIONS_SEE: Mapping[str, str] = {
     "referrals": _OWN_CASES,
     "releases": _OWN_CASES,
     "responsibility_began": _OWN_CASES,
+    "routings": _OWN_CASES,
     "tasks": f"{_OWN_CASES} AND ({_NOT_OF_BLOCKS})",
 }
 #: Views over them, which show what the tables show; policies ask the last one.

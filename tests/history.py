@@ -29,7 +29,7 @@ USUAL: dict[str, Any] = {
     "outcome": Outcome.FULFILLED, "with_country": "KG", "salt": bytes(range(32)),
     "assignee": "cw-4f2a", "closing": 1, "decision": "approve_override", "rule": "four_eyes",
     "kind": BasisKind.CONSENT, "purpose": Purpose.TRANSFER, "requested_by": "cw-4f2a",
-    "upheld": True,
+    "upheld": True, "paused_until": date(2026, 4, 1),
 }  # fmt: skip
 
 

@@ -63,6 +63,10 @@ TEXTS: Mapping[str, tuple[str, str, str]] = {
     "retired": ("a", "kek-1", "0f" * 16),
     "current": ("b", "kek-2", "1f" * 16),
     "note": ("n", "referral/key/v1\n", "referral/key/v1\n" + "ab" * 200),
+    "service": ("s", "kz-almaty-casework", "kz-" + "0f" * 16),
+    "declined_for": ("a", "no_capacity", "incomplete_information"),
+    "name": ("K", "KZ", "kz-" + "0f" * 16),
+    "guideline": ("g", "unaccompanied", "g-" + "0f" * 16),
     "persons": ("a", "uncle-1", "uncle-" + "0f" * 16),
 }
 

@@ -37,13 +37,15 @@ READING = WORKING | {Role.GUARDIAN}
 #: Ways in for which the one who asks has a right of another kind.
 _BY_OFFICE: Mapping[str, frozenset[str]] = {
     "receipt": frozenset({Role.DATA_PROTECTION_OFFICER, *READING}),
+    # A program that asks the country's rules: it reads codes, and shows nobody anything.
+    "rules": frozenset({Role.SYSTEM}),
     # The search for what stands in clear (`ledger audit plaintext`): nobody looks at the values.
     "audit": frozenset({Role.DATA_PROTECTION_OFFICER}),
 }
 #: Who may break the glass: who works with children or answers for their data, and nobody who may
 #: be a party to the case.
 BREAKING = WORKING | {Role.PROTECTION_OFFICER, Role.DATA_PROTECTION_OFFICER}
-DOORS = frozenset({"read", "search", "export", "receipt", "audit", "break_glass"})
+DOORS = frozenset({"read", "search", "export", "receipt", "audit", "break_glass", "rules"})
 
 
 def _shown_in_trail(plane: Plane, _event: Event) -> Plane:

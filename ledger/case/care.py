@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from events.care import (
     AssessmentCompleted,
     CaseAssigned,
-    CaseRouted,
     CaseShared,
     ClosureRequested,
     ConcernRecorded,
+    ConcernResolved,
     GuardianAppointed,
     GuardianEnded,
     OwnConsentSought,
     RefusalRecorded,
     RiskAssessed,
+    SiblingLinked,
     ViewsRecorded,
 )
-from events.errors import NotAllowedNow
+from events.codes import DataScope, RiskLevel
+from events.errors import BadInput, NotAllowedNow
 from events.stamp import Event
 from ledger.case.changing import changed
 from ledger.case.effects import Effect
 from ledger.case.matter import Draft, Drafts, Matter
 from ledger.case.personal import PersonalData
 from ledger.case.plane import Plane
+
+#: The most urgent first; what nobody has assessed counts as high.
+_URGENCY: Final = (
+    RiskLevel.EMERGENCY,
+    RiskLevel.HIGH,
+    RiskLevel.UNKNOWN,
+    RiskLevel.MEDIUM,
+    RiskLevel.LOW,
+)
 
 
 def _care(plane: Plane, **changes: Any) -> Plane:
@@ -42,17 +53,39 @@ def _ended(plane: Plane, event: GuardianEnded) -> Plane:
     return _care(plane, guardians=kept)
 
 
+def _risk_assessed(plane: Plane, event: RiskAssessed) -> Plane:
+    rises = _URGENCY.index(event.risk) < _URGENCY.index(plane.care.risk)
+    first = not plane.care.risk_assessed
+    wanted = event.event_id if first or rises else plane.care.to_direct
+    return _care(plane, risk_assessed=True, risk=event.risk, to_direct=wanted)
+
+
+def _concerned(plane: Plane, event: ConcernRecorded) -> Plane:
+    rest = tuple(one for one in plane.care.concerns if one != event.concern_id)
+    return _care(plane, concerns=(*rest, event.concern_id), to_direct=event.event_id)
+
+
+def _resolved(plane: Plane, event: ConcernResolved) -> Plane:
+    rest = tuple(one for one in plane.care.concerns if one != event.concern_id)
+    return _care(plane, concerns=rest)
+
+
+def _linked(plane: Plane, event: SiblingLinked) -> Plane:
+    return _care(plane, siblings={**plane.care.siblings, event.sibling_case_id: event.together})
+
+
 def _shown_in_trail(plane: Plane, _event: Event) -> Plane:
     return plane
 
 
 EFFECTS: Mapping[type[Event], Effect] = {
     CaseShared: lambda plane, event: _care(plane, shared_with=event.with_country),
-    RiskAssessed: lambda plane, _event: _care(plane, risk_assessed=True),
-    ConcernRecorded: _shown_in_trail,
+    RiskAssessed: _risk_assessed,
+    ConcernRecorded: _concerned,
+    ConcernResolved: _resolved,
+    SiblingLinked: _linked,
     AssessmentCompleted: _shown_in_trail,
     ViewsRecorded: lambda plane, _event: _care(plane, views_heard=True),
-    CaseRouted: _shown_in_trail,
     CaseAssigned: lambda plane, event: _care(plane, assignee=event.assignee),
     GuardianAppointed: _appointed,
     GuardianEnded: _ended,
@@ -79,17 +112,51 @@ def request_closure(matter: Matter, /) -> Drafts:
 
 
 def assess_risk(
-    matter: Matter, /, *, data: PersonalData | None = None, assessment_id: UUID | None = None
+    matter: Matter,
+    /,
+    *,
+    risk: RiskLevel = RiskLevel.UNKNOWN,
+    data: PersonalData | None = None,
+    assessment_id: UUID | None = None,
 ) -> Drafts:
-    """Record that the risk to the child was assessed."""
-    return _national(matter, RiskAssessed, data, assessment_id=assessment_id or matter.new_id())
+    """Record that the risk to the child was assessed; without a level it counts as high."""
+    fields = {"assessment_id": assessment_id or matter.new_id(), "risk": risk}
+    return _national(matter, RiskAssessed, data, **fields)
 
 
 def record_concern(
     matter: Matter, /, *, data: PersonalData | None = None, concern_id: UUID | None = None
 ) -> Drafts:
-    """Record a protection concern."""
-    return _national(matter, ConcernRecorded, data, concern_id=concern_id or matter.new_id())
+    """Record a protection concern. Its code is data, `protection.concern`: the rules read it.
+
+    CodeUnknown if it is not on the list `concern`.
+    """
+    concern_id = concern_id or matter.new_id()
+    if data is not None:
+        data = data.coded(DataScope.PROTECTION, "concern", list_id="concern", key=concern_id)
+    return _national(matter, ConcernRecorded, data, concern_id=concern_id)
+
+
+def resolve_concern(
+    matter: Matter, /, *, concern_id: UUID, data: PersonalData | None = None
+) -> Drafts:
+    """Say that a concern is none any more; why is data."""
+    matter.require_known()
+    matter.require_working()
+    if concern_id not in matter.case.national.care.concerns:
+        raise NotAllowedNow(
+            f"case {matter.case.case_id} has no open concern {concern_id}", rule="concern_known"
+        )
+    return _national(matter, ConcernResolved, data, concern_id=concern_id)
+
+
+def link_sibling(matter: Matter, /, *, sibling_case_id: UUID, together: bool = True) -> Drafts:
+    """Say that another case here is a brother's or sister's, and whether they stay together."""
+    matter.require_known()
+    matter.require_working()
+    if sibling_case_id == matter.case.case_id:
+        raise BadInput("a child is no brother or sister of her own", rule="sibling")
+    return _national(matter, SiblingLinked, sibling_case_id=sibling_case_id, together=together)
 
 
 def complete_assessment(
@@ -106,11 +173,6 @@ def record_views(
 ) -> Drafts:
     """Record that the child was heard."""
     return _national(matter, ViewsRecorded, data, views_id=views_id or matter.new_id())
-
-
-def route_case(matter: Matter, /, *, routing_id: UUID | None = None) -> Drafts:
-    """Record that the case went to a specialist."""
-    return _national(matter, CaseRouted, routing_id=routing_id or matter.new_id())
 
 
 def assign_case(matter: Matter, /, *, assignee: str) -> Drafts:

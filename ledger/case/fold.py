@@ -21,6 +21,7 @@ from ledger.case import (
     governance,
     identity,
     referral,
+    routing,
     transfer,
     withdrawal,
 )
@@ -38,6 +39,7 @@ _STATE: Mapping[str, Callable[[Plane, Event], str]] = {
     "data": data.state,
     # National work follows the state of the case.
     "care": identity.state,
+    "routing": identity.state,
     "access": identity.state,
     "block": identity.state,
     "erasure": identity.state,
@@ -51,6 +53,7 @@ EFFECTS: Mapping[type[Event], Effect] = {
     **withdrawal.EFFECTS,
     **data.EFFECTS,
     **care.EFFECTS,
+    **routing.EFFECTS,
     **access.EFFECTS,
     **block.EFFECTS,
     **erasure.EFFECTS,

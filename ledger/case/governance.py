@@ -7,26 +7,30 @@ schema, a class, an effect and a decision, as everywhere; `register` below is th
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
-from events.codes import KeyKind, Resolution
+from events.codes import KeyKind, Resolution, Role, RuleKind
 from events.contract import is_register
 from events.errors import BadInput, CodeUnknown, NotAllowedNow
 from events.governance import (
     AlarmResolved,
+    GuidelineAcknowledged,
     KeyRotated,
     ParkingRetried,
     RebuildBegun,
     RebuildFinished,
+    RulesActivated,
     SchemasReleased,
+    ServiceCapacityChanged,
     SigningKeyReplaced,
 )
 from events.stamp import Event
 from ledger.case.changing import changed
 from ledger.case.effects import Effect
 from ledger.case.matter import Draft, Drafts, Matter
-from ledger.case.plane import Plane
+from ledger.case.plane import Activated, Plane
 
 #: Part of the step rows of these events.
 PART: Final = "governance"
@@ -36,6 +40,12 @@ def _released(plane: Plane, event: SchemasReleased) -> Plane:
     before = plane.schemas.get(event.origin, ())
     fresh = tuple(one for one in event.schemas if one not in before)
     return changed(plane, schemas={**plane.schemas, event.origin: (*before, *fresh)})
+
+
+def _activated(plane: Plane, event: RulesActivated) -> Plane:
+    made = Activated(number=event.number, text=event.text, effective_from=event.effective_from)
+    name = f"{event.kind}/{event.name}"
+    return changed(plane, rules={**plane.rules, name: (*plane.rules.get(name, ()), made)})
 
 
 def _shown_in_trail(plane: Plane, _event: Event) -> Plane:
@@ -50,6 +60,9 @@ EFFECTS: Mapping[type[Event], Effect] = {
     AlarmResolved: _shown_in_trail,
     RebuildBegun: _shown_in_trail,
     RebuildFinished: _shown_in_trail,
+    RulesActivated: _activated,
+    GuidelineAcknowledged: _shown_in_trail,
+    ServiceCapacityChanged: _shown_in_trail,
 }
 
 
@@ -155,3 +168,66 @@ def finish_rebuild(
         state=state,
     )
     return (made,)
+
+
+def activate_rules(
+    matter: Matter, /, *, kind: RuleKind, name: str, number: int, text: bytes, effective_from: date
+) -> Drafts:
+    """Begin to decide by a rule file, named by the SHA-256 of its text. Four eyes read it before.
+
+    Whoever answers for cases; a version that is not above the one in force is refused.
+    """
+    matter.require_supervising()
+    for before in matter.case.national.rules.get(f"{kind}/{name}", ()):
+        if number <= before.number or effective_from < before.effective_from:
+            raise NotAllowedNow(
+                f"{kind} {name}: version {before.number} is there, from {before.effective_from}"
+                " on; give this one a higher number, and no earlier day",
+                rule="rules_version",
+            )
+    matter.require_day_ahead(effective_from, "the first day")
+    fields = {"number": number, "text": text, "effective_from": effective_from}
+    return (_register(matter, RulesActivated, kind=kind, name=name, **fields),)
+
+
+def acknowledge_guideline(
+    matter: Matter, /, *, organisation: str, guideline: str, number: int
+) -> Drafts:
+    """Say that a provider has read a guideline and will follow it; without that it gets no child.
+
+    The provider itself, or whoever answers for cases.
+    """
+    matter.require_pseudonym("the organisation", organisation, guideline)
+    _require_own(matter, organisation)
+    fields = {"organisation": organisation, "guideline": guideline, "number": number}
+    return (_register(matter, GuidelineAcknowledged, **fields),)
+
+
+def change_capacity(
+    matter: Matter,
+    /,
+    *,
+    service: str,
+    organisation: str,
+    places: int,
+    paused_until: date | None = None,
+) -> Drafts:
+    """Say how many children a service can take, and until when it takes none.
+
+    Its organisation, or whoever answers for cases.
+    """
+    matter.require_pseudonym("the service", service, organisation)
+    _require_own(matter, organisation)
+    if places < 0:
+        raise BadInput("a service has no fewer than 0 places", rule="places")
+    if paused_until is not None:
+        matter.require_day_ahead(paused_until, "the last day of the pause")
+    fields = {"service": service, "places": places, "paused_until": paused_until}
+    return (_register(matter, ServiceCapacityChanged, **fields),)
+
+
+def _require_own(matter: Matter, organisation: str) -> None:
+    """Refuse a provider who speaks for another one, and whoever is neither."""
+    if matter.by.role == Role.PROVIDER and matter.by.organisation == organisation:
+        return
+    matter.require_supervising()

@@ -48,6 +48,8 @@ class Draft:
     event_id: UUID | None = None
     #: Data about the child that goes with it, to be sealed.
     data: PersonalData | None = None
+    #: Rule pack that was applied (id, version, hash).
+    rules: str | None = None
     #: Entries that the keystore sealed for this very event.
     sealed: tuple[SealedEntry, ...] = ()
 
@@ -156,6 +158,11 @@ class Matter:
         """Refuse unless a supervisor, a focal point or the data-protection officer decides."""
         if self.by.role not in ANSWERING:
             self.require_supervising()
+
+    def require_program(self) -> None:
+        """Refuse people: this follows from rules, and a person has a decision of his own for it."""
+        if self.by.role != Role.SYSTEM:
+            raise WrongRole(f"a program records this by the rules, not a {self.by.role}")
 
     def require_supervising(self) -> None:
         """Refuse unless a supervisor or focal point decides."""

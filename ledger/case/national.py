@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
 
-from events.codes import AgeBand, BasisKind, ConsentGiver, DataScope, Purpose
+from events.codes import AgeBand, BasisKind, ConsentGiver, DataScope, Purpose, RiskLevel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +65,29 @@ class Erasure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Routing:
+    """A service that was asked to work with the child, and what became of it."""
+
+    #: asked, accepted; declined, lapsed (no answer in time), ended.
+    state: str
+    #: None: the duty desk of the focal point.
+    service: str | None
+    organisation: str | None
+    leads: bool
+    answer_by: datetime | None
+    contact_by: datetime | None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the service has the child, or has still to say whether it takes her."""
+        return self.state in LIVE
+
+
+#: States in which somebody has the child, or is asked.
+LIVE = frozenset({"asked", "accepted"})
+
+
+@dataclass(frozen=True, kw_only=True)
 class Care:
     """The national work with the child, as far as later decisions depend on it."""
 
@@ -76,6 +99,15 @@ class Care:
     guardians: tuple[UUID, ...] = ()
     views_heard: bool = False
     risk_assessed: bool = False
+    #: How urgent it was when it was last assessed.
+    risk: RiskLevel = RiskLevel.UNKNOWN
+    #: Concerns that are not resolved.
+    concerns: tuple[UUID, ...] = ()
+    #: Cases of brothers and sisters here, and whether they may go to the same services.
+    siblings: Mapping[UUID, bool] = field(default_factory=dict)
+    routings: Mapping[UUID, Routing] = field(default_factory=dict)
+    #: Event since which the rules have to be asked to whom the case goes; None: they were.
+    to_direct: UUID | None = None
     shared_with: str | None = None
     #: Who refused permission or took it back, where no terms were recorded here.
     ended_by: Mapping[UUID, ConsentGiver] = field(default_factory=dict)
@@ -92,6 +124,11 @@ class Care:
     #: Holds that stand, with their last day.
     holds: Mapping[UUID, date | None] = field(default_factory=dict)
     erasures: Mapping[UUID, Erasure] = field(default_factory=dict)
+
+    @property
+    def is_led(self) -> bool:
+        """Whether a service, or the duty desk, leads the work with the child, or is asked to."""
+        return any(one.leads and one.is_live for one in self.routings.values())
 
     def excludes_country(self, country: str) -> bool:
         """Say whether a block stands against a country."""

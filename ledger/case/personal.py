@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
+from uuid import UUID
 
+from events.code_lists import UNKNOWN, code_list
 from events.codes import DataScope
-from events.errors import BadInput
+from events.errors import BadInput, CodeUnknown
 
 #: How deep a value of a field may be nested, and how long a name of a field is.
 _DEEPEST = 4
@@ -54,6 +56,22 @@ class PersonalData:
     def text(self, scope: DataScope) -> bytes:
         """Return what is said in one scope, as JSON; nothing if nothing is."""
         return self._said.get(scope, b"")
+
+    def coded(self, scope: DataScope, field: str, *, list_id: str, key: UUID) -> PersonalData:
+        """Return the data with one coded field under a name of its own, so that others keep theirs.
+
+        Of two concerns each has a field: `concern:<id>`. CodeUnknown if it is no code of the list.
+        Nothing changes if the field is not there.
+        """
+        values = json.loads(self._said.get(scope, b"{}"))
+        if field not in values:
+            return self
+        code = values.pop(field)
+        if code == UNKNOWN or not isinstance(code, str):
+            raise CodeUnknown(f"{scope}.{field} is a code of the list {list_id!r}", rule="code")
+        values[f"{field}:{key}"] = code_list(list_id).require(code)
+        said = {one: json.loads(text) for one, text in self._said.items()}
+        return PersonalData({**said, scope: values})
 
     def require_only(self, scopes: Iterable[DataScope], what: str) -> None:
         """Refuse data of other scopes: it would go where it does not belong."""

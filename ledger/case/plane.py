@@ -154,6 +154,17 @@ class Caution:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Activated:
+    """A rule file that a country decides by: which version, by the hash of its text, since when."""
+
+    __pydantic_config__: ClassVar = _HEX
+
+    number: int
+    text: bytes
+    effective_from: date
+
+
+@dataclass(frozen=True, kw_only=True)
 class Plane:
     """One case on one topic."""
 
@@ -180,8 +191,16 @@ class Plane:
     attested: Mapping[str, Attested] = field(default_factory=dict)
     #: Event by which a country showed that a key which it says is gone is not (ledger.case.gone).
     contradicted: Mapping[str, UUID] = field(default_factory=dict)
+    #: Rule files that this country decided by and decides by, oldest first, by kind and name
+    #: (`pack/KZ`); only a register has any.
+    rules: Mapping[str, tuple[Activated, ...]] = field(default_factory=dict)
     #: SHA-256 of the schemas that each country released on this topic; only a register has any.
     schemas: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
+
+    def rules_on(self, kind: str, name: str, day: date) -> Activated | None:
+        """Return the rule file that was in force on a day, as far as it was activated here."""
+        begun = [one for one in self.rules.get(f"{kind}/{name}", ()) if one.effective_from <= day]
+        return begun[-1] if begun else None
 
     def handoff(self, handoff_id: UUID) -> Handoff | None:
         """Return the referral or transfer with this id."""

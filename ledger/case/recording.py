@@ -121,6 +121,7 @@ def _stamped(matter: Matter, draft: Draft, case: Case) -> Event:
         recorded_at=recorded_at,
         actor=matter.by,
         caused_by=draft.caused_by,
+        rules=draft.rules,
         sealed=draft.sealed,
         schema_version=NEWEST[draft.kind.__name__].version,
         **draft.fields,

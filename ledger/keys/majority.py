@@ -14,6 +14,7 @@ from uuid import UUID
 from events.codes import ConsentGiver
 from ledger.case.case import Case
 from ledger.case.plane import Basis
+from ledger.rules.facts import born_on
 
 #: Age of majority (Convention on the Rights of the Child, article 1); a country pack may say less.
 MAJORITY_YEARS = 18
@@ -33,10 +34,9 @@ class Age(NamedTuple):
 def majority_on(identity: Mapping[str, Any]) -> date | None:
     """Return the day on which a child comes of age, as the identity record says.
 
-    `birth_date` (ISO), or `birth_year`; with `birth_date_estimated` the later day counts: the last
-    of the year. None if neither is there or can be read.
+    Of an estimated birth date the later day counts. None if there is none that can be read.
     """
-    born = _born(identity)
+    born = born_on(identity)
     if born is None:
         return None
     year = born.year + MAJORITY_YEARS
@@ -71,16 +71,3 @@ def given_by_others(case: Case, basis_id: UUID, basis: Basis) -> bool:
         return False
     terms = case.national.care.terms.get(basis_id)
     return terms is None or terms.given_by is not ConsentGiver.CHILD
-
-
-def _born(identity: Mapping[str, Any]) -> date | None:
-    said, year = identity.get("birth_date"), identity.get("birth_year")
-    try:
-        born = date.fromisoformat(said) if isinstance(said, str) else None
-    except ValueError:
-        born = None
-    if born is not None and not identity.get("birth_date_estimated"):
-        return born
-    if born is not None:
-        return date(born.year, 12, 31)
-    return date(year, 12, 31) if isinstance(year, int) and 1900 < year < 2200 else None

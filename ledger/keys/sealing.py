@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
 from events.codes import DataScope
@@ -12,11 +12,12 @@ from events.data import KeysReleased
 from events.errors import Misconfigured, NotEncodable
 from events.referral import ReferralSent
 from events.registry import BY_NAME
+from events.routing import CaseDirected
 from events.stamp import Event, SealedEntry
 from events.transfer import TransferProposed
 from ledger.case.case import Topic
 from ledger.case.recording import Recorded
-from ledger.keys.seal import SCOPE_NUMBER, ItemKey, Place, padded
+from ledger.keys.seal import BUCKETS, SCOPE_NUMBER, ItemKey, Place, padded
 
 #: Padded size of each entry of a shared event, so that two of a type are alike in length (§6).
 PREVIEW_BYTES = 1024
@@ -28,6 +29,10 @@ RECORD_BYTES: Mapping[DataScope, int] = {
     for scope in DataScope
     if scope is not DataScope.UNKNOWN
 }
+#: Events whose data is no part of the child's record and is never released: why rules decided so.
+WORKING: Final = frozenset({CaseDirected})
+#: Their padded sizes: with its envelope the largest is an event that can be recorded.
+WORKING_BUCKETS: Final = (*BUCKETS, 16384)
 _SHARED_BYTES: Mapping[type[Event], Mapping[DataScope, int]] = {
     ReferralSent: {DataScope.PREVIEW: PREVIEW_BYTES},
     TransferProposed: {DataScope.PREVIEW: PREVIEW_BYTES},
@@ -150,6 +155,8 @@ def _fields(one: Recorded) -> list[Field]:
 def _size(one: Recorded, scope: DataScope, text: bytes) -> int:
     if one.topic is Topic.SHARED:
         return _SHARED_BYTES[type(one.event)][scope]
+    if type(one.event) in WORKING:
+        return padded(len(text), WORKING_BUCKETS)
     if len(text) > (most := RECORD_BYTES[scope] - 2):
         # Found out now, not when another country waits for it.
         raise NotEncodable(

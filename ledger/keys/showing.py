@@ -17,6 +17,7 @@ from events.codes import DataScope, Role
 from events.data import KeysReleased
 from events.errors import AccessRefused
 from events.referral import ReferralSent
+from events.routing import CaseDirected
 from events.stamp import Event
 from events.transfer import TransferProposed
 from ledger.case.access import may_guardian_look
@@ -39,7 +40,7 @@ from ledger.keys.vault import Vault
 Shown = Mapping[str, Mapping[DataScope, Opened]]
 #: Own events whose data everybody may see who works with the child. Why somebody is blocked, why
 #: a permission was overridden or the glass broken: that is for those who answer for it.
-_FOR_ALL = OF_RECORD | {ReferralSent, TransferProposed, KeysReleased}
+_FOR_ALL = OF_RECORD | {ReferralSent, TransferProposed, KeysReleased, CaseDirected}
 
 
 class Showing(NamedTuple):

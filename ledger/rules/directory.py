@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -133,3 +133,23 @@ class Situation:
     closed: frozenset[str] = frozenset()
     #: Service -> load of the cases it works with (`Pack.load`).
     load: Mapping[str, int] = field(default_factory=dict)
+
+    def words(self) -> dict[str, Any]:
+        """Return it as plain JSON data."""
+        said = sorted(self.acknowledged.items())
+        return {
+            "acknowledged": [f"{provider} {name} {number}" for (provider, name), number in said],
+            "closed": sorted(self.closed),
+            "load": dict(sorted(self.load.items())),
+        }
+
+    @classmethod
+    def of(cls, words: Mapping[str, Any], today: date) -> Situation:
+        """Read what `words` gave."""
+        said = (line.split(" ") for line in words["acknowledged"])
+        return cls(
+            today=today,
+            acknowledged={(provider, name): int(number) for provider, name, number in said},
+            closed=frozenset(words["closed"]),
+            load=words["load"],
+        )

@@ -56,6 +56,24 @@ class Facts:
 _FACTS = TypeAdapter(Facts)
 
 
+def born_on(identity: Mapping[str, Any]) -> date | None:
+    """Return the day on which a child was born, as the identity record says.
+
+    `birth_date` (ISO), or `birth_year`; with `birth_date_estimated` the latest day that can be
+    meant, so that nobody is taken for older. None if neither is there or can be read.
+    """
+    said, year = identity.get("birth_date"), identity.get("birth_year")
+    try:
+        born = date.fromisoformat(said) if isinstance(said, str) else None
+    except ValueError:
+        born = None
+    if born is not None and not identity.get("birth_date_estimated"):
+        return born
+    if born is not None:
+        return date(born.year, 12, 31)
+    return date(year, 12, 31) if isinstance(year, int) and 1900 < year < 2200 else None
+
+
 def age_on(day: date, born: date) -> int:
     """Return the age in whole years on a day."""
     return day.year - born.year - ((day.month, day.day) < (born.month, born.day))

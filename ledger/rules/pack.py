@@ -167,6 +167,8 @@ class Pack(Document):
     working: Working
     weights: Weights = Weights()
     load: Load = Load()
+    #: Within what time a service that is asked answers; then another one is.
+    answer: ByRisk
     guideline: tuple[Guideline, ...] = ()
     route: Annotated[tuple[Route, ...], Field(min_length=1)]
 

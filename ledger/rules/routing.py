@@ -6,7 +6,7 @@ never answers nobody: where no service is left, the duty desk of the focal point
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
@@ -35,12 +35,10 @@ class Candidate:
     score: int = 0
     excluded_by: str | None = None
 
-    def words(self) -> dict[str, Any]:
-        """Return it as plain data."""
-        said: dict[str, Any] = {"service": self.service, "level": LEVELS[self.level]}
-        if self.excluded_by is not None:
-            return said | {"excluded_by": self.excluded_by}
-        return said | {"score": self.score}
+    @property
+    def line(self) -> str:
+        """Return it as one line: the service, how far away, its score or what speaks against it."""
+        return f"{self.service} {LEVELS[self.level]} {self.excluded_by or self.score}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +64,7 @@ class Directed:
             "service": self.service,
             "level": LEVELS[self.level],
             "with_siblings": self.with_siblings,
-            "candidates": [one.words() for one in self.candidates],
+            "candidates": [one.line for one in self.candidates],
         }
 
 
@@ -214,6 +212,15 @@ def _left(candidates: Iterable[Candidate]) -> list[Candidate]:
     return [one for one in candidates if one.excluded_by is None]
 
 
-def words(directed: Sequence[Directed]) -> list[dict[str, Any]]:
-    """Return what was decided as plain data: what an explanation shows."""
-    return [one.words() for one in directed]
+def looked_at(directed: Iterable[Directed], directory: Listed, now: Situation) -> Situation:
+    """Return what of a situation can have led to an answer: of the services that were looked at."""
+    ids = {one.service for need in directed for one in need.candidates}
+    organisations = {directory.services[one].organisation for one in ids}
+    return Situation(
+        today=now.today,
+        acknowledged={
+            key: said for key, said in now.acknowledged.items() if key[0] in organisations
+        },
+        closed=now.closed & ids,
+        load={service: load for service, load in now.load.items() if service in ids},
+    )

@@ -22,6 +22,7 @@ from node import place
 from node.arguments import Take, arguments_of, decision_named, parse, required_of
 from node.choosing import can_choose, choosing
 from node.cli import output
+from node.cli.meaning import MEANING, METAVAR, OPTION
 from node.cli.options import By, CountryOption, Dir, IfNumber, Json, Key, Wait
 from node.words import VOID_WORDS
 
@@ -30,84 +31,6 @@ if TYPE_CHECKING:
 
 #: How long a verb waits for a verdict; a person would have looked elsewhere by then.
 PATIENCE_S = 30.0
-
-#: What each argument is, for `--help`; the words of the decisions' own documentation.
-MEANING: Mapping[str, str] = {
-    "access_id": "The emergency access.",
-    "age_band": "Age band of the child: from_0_to_5, from_6_to_11, from_12_to_14, from_15_to_17.",
-    "assent": "How the child agreed beside an adult: none, oral, written.",
-    "assignee": "Pseudonym of the caseworker.",
-    "block_id": "The block; default: the only one.",
-    "countries": "Countries excluded, separated by commas.",
-    "data": "File with data to be sealed, JSON: scope -> {field: value}; - for standard input.",
-    "erasure_id": "The erasure; default: the only one that waits.",
-    "given_by": "Who gives, refuses or takes it back: child, caregiver, guardian, other.",
-    "giver": "Pseudonym of that adult.",
-    "grant_id": "The grant; default: the only one that is owed.",
-    "ground": "Ground on which the data is kept: mandate, legal_duty, legal_claim.",
-    "hold_id": "The hold; default: the only one.",
-    "interpreter": "An interpreter took part.",
-    "language": "Language in which it was explained, such as ky.",
-    "persons": "Pseudonyms of persons excluded, separated by commas.",
-    "reason": "Code of the reason for release without consent: court_order, ...",
-    "until": "Last day.",
-    "withheld_from": "Pseudonyms of who must not see the data, separated by commas.",
-    "basis_id": "Consent or override it rests on; default: the only one that permits it.",
-    "child_is_here": "The child is already in this country: protection goes first.",
-    "consent_id": "The consent; default: the only one in force.",
-    "corrects_version": "Version of the event that is corrected.",
-    "due_on": "Last day for an answer.",
-    "expires_on": "Last day on which it permits anything.",
-    "guardian_id": "The guardian; default: the only one.",
-    "handoff_id": "The handoff; default: the only open one of this kind.",
-    "holder": "Country that is asked.",
-    "into_case_id": "Case that goes on.",
-    "legal_duty": "It rests on a legal duty, not on best interests.",
-    "opened_on": "Day the case began; default today.",
-    "outcome": "fulfilled or unfulfilled.",
-    "override_id": "The override; default: the only one in force.",
-    "purpose": "What the data may be used for: transfer, service, case_management, ...",
-    "recipient": "Country that receives.",
-    "request_id": "Request for this transfer that it answers.",
-    "requested_by": "Pseudonym of the person who asked for it.",
-    "scopes": "Data scopes, separated by commas: identity,health,...",
-    "upheld": "Whether it was right.",
-}
-#: Shorter names at the command line.
-_OPTION = {
-    "basis_id": "--basis",
-    "due_on": "--due",
-    "expires_on": "--expires",
-    "into_case_id": "--into",
-    "request_id": "--request",
-    "corrects_version": "--version",
-}
-_METAVAR = {
-    "access_id": "ID",
-    "age_band": "BAND",
-    "assent": "ASSENT",
-    "assignee": "PSEUDONYM",
-    "countries": "COUNTRY,...",
-    "data": "FILE",
-    "given_by": "WHO",
-    "giver": "PSEUDONYM",
-    "ground": "GROUND",
-    "language": "CODE",
-    "persons": "PSEUDONYM,...",
-    "reason": "REASON",
-    "until": "DAY",
-    "withheld_from": "PSEUDONYM,...",
-    "corrects_version": "N",
-    "due_on": "DAY",
-    "expires_on": "DAY",
-    "holder": "COUNTRY",
-    "opened_on": "DAY",
-    "outcome": "OUTCOME",
-    "purpose": "PURPOSE",
-    "recipient": "COUNTRY",
-    "requested_by": "PSEUDONYM",
-    "scopes": "SCOPE,...",
-}
 
 
 def verb(
@@ -238,7 +161,7 @@ def _said(typed: str, kind: Any) -> str:
 
 
 def _option(name: str) -> str:
-    return _OPTION.get(name, f"--{name.removesuffix('_on').replace('_', '-')}")
+    return OPTION.get(name, f"--{name.removesuffix('_on').replace('_', '-')}")
 
 
 def _is_asked(take: Take, name: str, fixed: Mapping[str, Any]) -> bool:
@@ -249,7 +172,7 @@ def _is_asked(take: Take, name: str, fixed: Mapping[str, Any]) -> bool:
 
 def _parameter(take: Take, name: str) -> inspect.Parameter:
     kind, needed = arguments_of(take)[name], name in required_of(take)
-    positional = needed and name.endswith("_id") and name not in _OPTION
+    positional = needed and name.endswith("_id") and name not in OPTION
     info: Any
     if positional:
         info = typer.Argument(metavar=name.removesuffix("_id").upper(), help=MEANING[name])
@@ -257,7 +180,7 @@ def _parameter(take: Take, name: str) -> inspect.Parameter:
         flag = f"{_option(name)}/--not-{name}" if needed else _option(name)
         info = typer.Option(flag, help=MEANING[name])
     else:
-        info = typer.Option(_option(name), metavar=_METAVAR.get(name, "ID"), help=MEANING[name])
+        info = typer.Option(_option(name), metavar=METAVAR.get(name, "ID"), help=MEANING[name])
     may_be_left_out = not needed or can_choose(name)
     typed = bool if kind is bool else str
     return inspect.Parameter(

@@ -30,7 +30,7 @@ def _list(
     from node import place
     from node.reading import reader
     from node.tasks import open_tasks
-    from projections.tasks import KINDS
+    from projections.task_rows import KINDS
 
     if kind is not None and kind not in KINDS:
         raise CodeUnknown(f"kinds of tasks are {', '.join(sorted(KINDS))}", rule="task_kind")

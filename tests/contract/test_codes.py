@@ -100,12 +100,13 @@ def test_a_released_list_cannot_disappear(folder):
 def test_a_longer_list_is_a_new_version(folder):
     """And the old hash still names its first codes."""
     before = (folder / "RELEASED").read_text()
-    edit(folder, "risk_level", 'low = "Low"', 'low = "Low"\nemergency = "Emergency"')
+    last = 'other_vulnerable_child = "Other vulnerable child"'
+    edit(folder, "uasc_status", last, last + '\nnobody = "Nobody"')
     with pytest.raises(Misconfigured, match="its version 2"):
         release.release_lists(folder)
 
-    edit(folder, "risk_level", "version = 1", "version = 2")
-    assert release.release_lists(folder) == ["risk_level version 2"]
+    edit(folder, "uasc_status", "version = 1", "version = 2")
+    assert release.release_lists(folder) == ["uasc_status version 2"]
     after = (folder / "RELEASED").read_text()
     assert after.startswith(before)
     assert code_lists.changes(code_lists.load(folder), after) == []

@@ -11,6 +11,7 @@ import pytest
 from consumers.grant_mail import GrantMail
 from consumers.reactions import Reactions
 from events.codes import AgeBand, Assent, ConsentGiver, DataScope, Purpose
+from events.contract import register_id
 from events.errors import BasisMissing
 from ledger.case import access, consent, referral
 from ledger.case.personal import PersonalData
@@ -110,6 +111,7 @@ def reacting(both, today):
     reactions = Reactions(
         country="KZ", backups=timedelta(days=35), desk=LedgerDesk(both.kz.ledger, "KZ"),
         keys=both.kz.keystore, mail=mail, at=lambda _step: None,
+        register=register_id(node.agreement.prefix),
     )  # fmt: skip
     with psycopg.connect(node.database.as_role("append"), autocommit=True) as database:
         reactions._come_of_age(database, both.kz.ledger.case(both.case_id), today)

@@ -15,6 +15,7 @@ from consumers.grant_mail import GrantMail
 from consumers.reactions import Reactions
 from consumers.reactor import BACKUPS, Reactor
 from events.codec import schema_of
+from events.contract import register_id
 from events.errors import DecisionRefused, ServiceUnavailable, StartAgain
 from ledger import topics
 from ledger.case import block, referral
@@ -79,6 +80,7 @@ class Acting:
         self.reactions = Reactions(
             country=node.code, backups=BACKUPS, desk=LedgerDesk(self.desk.ledger, node.code),
             keys=self.keys, mail=self.mail, at=self._at,
+            register=register_id(node.agreement.prefix),
         )  # fmt: skip
 
     def _end(self):

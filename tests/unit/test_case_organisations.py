@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from events.registry import CLASSES
+from events.routing import RoutingAnswered
 from projections import case_organisations
 from projections.change import Change, says_nothing
 from projections.store import Sheet
@@ -23,10 +24,10 @@ def rows(change: Change) -> list[tuple]:
 
 @pytest.fixture
 def worked() -> list[Change]:
-    """Changes of the national histories in which somebody works with a child."""
+    """Changes of the national histories in which somebody decides about a child."""
     national = [one for one in HISTORIES if not one.shared]
     every = [change for history in national for change in changes(history) if change.event]
-    found = [change for change in every if rows(change)]
+    found = [one for one in every if rows(one) and not isinstance(one.event, RoutingAnswered)]
     assert found
     return found
 
@@ -38,6 +39,14 @@ def test_who_decides_about_a_child_works_on_the_case(worked):
         assert change.record.case_id == case_id
         assert change.event.actor.organisation == organisation
         assert change.event.recorded_at == since
+
+
+def test_who_takes_a_child_on_works_with_her_and_who_declines_does_not():
+    """Whoever wrote the answer down: it is the organisation that was asked."""
+    (directed,) = (one for one in HISTORIES if one.name == "directed")
+    answers = [one for one in changes(directed) if isinstance(one.event, RoutingAnswered)]
+    taken_on = [[row[1] for row in rows(one)] for one in answers if one.verdict.effective]
+    assert [["kz-legal-aid"], [], ["kz-almaty"], ["kz-almaty"]] == taken_on
 
 
 def test_shared_events_tell_no_organisation(worked):

@@ -136,14 +136,14 @@ def acting(monkeypatch):
         shared = Plane(case_id=case_id, shared=True, releases=dict(grants))
         case = SimpleNamespace(
             case_id=case_id, country="KZ", is_shared=True, settled=shared, ahead=shared,
-            national=Plane(case_id=case_id, shared=False),
+            national=Plane(case_id=case_id, shared=False), identity=shared.identity,
         )  # fmt: skip
         monkeypatch.setattr(reactions, "releases_due", lambda *_: due)
         monkeypatch.setattr(reactions, "stops", lambda *_: dict.fromkeys(over, 1))
         monkeypatch.setattr(reactions, "withdrawn_at", lambda *_: None)
         found = Reactions(
             country="KZ", backups=BACKUPS, desk=Desk(case), keys=Keys(), mail=Mail(),
-            at=lambda _step: None, _notes=Notes(),
+            at=lambda _step: None, _notes=Notes(), register=uuid4(),
         )  # fmt: skip
         return found, case
 

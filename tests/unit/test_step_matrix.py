@@ -53,6 +53,7 @@ DATA_STATES = ("none", "released", "stopped", "claimed", "destroyed", "attested"
 STATES = {
     "case": CASE_STATES,
     "care": CASE_STATES,
+    "routing": CASE_STATES,
     "access": CASE_STATES,
     "block": CASE_STATES,
     "erasure": CASE_STATES,
@@ -81,7 +82,10 @@ VALUES: dict[str, Any] = {
     "block_id": SUBJECT, "countries": ("KG",), "persons": (), "slots": 1, "replicas": 2,
     "method": "overwritten_in_place", "given_by": ConsentGiver.CHILD, "why": "excluded_person",
     "alarm_id": SUBJECT, "log": "t.ledger/KZ", "resolution": Resolution.AGREED,
-    "note": "referral/key/v1",
+    "note": "referral/key/v1", "sibling_case_id": BASIS, "together": True,
+    "decision_id": SUBJECT, "by_hand": False, "accepted": True, "name": "KZ", "number": 1,
+    "text": bytes(32), "effective_from": DAY, "organisation": "o", "guideline": "g",
+    "service": "s", "places": 1,
 }  # fmt: skip
 
 

@@ -1,0 +1,101 @@
+"""The rules that a country decides by today, and how its providers are: read from its database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from functools import lru_cache
+from typing import Any, LiteralString, NamedTuple, TypeVar
+
+from psycopg import Connection
+
+from events.errors import Misconfigured
+from ledger.case.plane import Activated, Plane
+from ledger.rules.directory import Listed, Situation
+from ledger.rules.pack import Ruled, load
+from projections import generation
+
+_TEXT: LiteralString = "SELECT content FROM ledger.rule_text WHERE sha256 = %b"
+_ACKNOWLEDGED = "SELECT organisation, guideline, number FROM {schema}.acknowledgements"
+_CLOSED = """
+SELECT service FROM {schema}.capacities WHERE places = 0 OR paused_until >= %b
+"""
+_AT_WORK = """
+SELECT routing.service, file.risk, count(*)
+FROM {schema}.routings AS routing
+JOIN {schema}.case_file AS file ON file.case_id = routing.case_id
+WHERE routing.state IN ('asked', 'accepted') AND routing.service IS NOT NULL
+    AND file.state = 'open' AND file.responsible = %b
+GROUP BY 1, 2
+"""
+
+R = TypeVar("R")
+
+
+class Rules(NamedTuple):
+    """What is in force on a day."""
+
+    ruled: Ruled
+    directory: Listed
+
+
+def in_force(database: Connection[Any], register: Plane, country: str, today: date) -> Rules | None:
+    """Return the country's pack and its directory; None if it has not activated both.
+
+    `register` is the national plane of the register. Misconfigured if a text is not here.
+    """
+    pack = register.rules_on("pack", country, today)
+    directory = register.rules_on("directory", country, today)
+    if pack is None or directory is None:
+        return None
+    return Rules(
+        _read(database, pack, _pack),
+        _read(database, directory, _directory),
+    )
+
+
+def situation(database: Connection[Any], rules: Rules, country: str, today: date) -> Situation:
+    """Return how the providers are now, as this country's read models say."""
+    number = generation.current(database)
+    if number is None:
+        return Situation(today=today)
+    schema = generation.schema_of(number)
+    load: dict[str, int] = {}
+    for service, risk, cases in database.execute(_AT_WORK.format(schema=schema), (country,)):
+        weight = rules.ruled.pack.load.of(None if risk == "UNKNOWN" else risk)
+        load[service] = load.get(service, 0) + cases * weight
+    said = database.execute(_ACKNOWLEDGED.format(schema=schema))
+    closed = database.execute(_CLOSED.format(schema=schema), (today,))
+    return Situation(
+        today=today,
+        acknowledged={(organisation, name): version for organisation, name, version in said},
+        closed=frozenset(service for (service,) in closed),
+        load=load,
+    )
+
+
+def text_of(database: Connection[Any], sha256: bytes) -> str | None:
+    """Return the text of a rule file by its hash; None if it is not here."""
+    row = database.execute(_TEXT, (sha256,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def _read(database: Connection[Any], said: Activated, read: Callable[[str], R]) -> R:
+    text = text_of(database, said.text)
+    if text is None:
+        raise Misconfigured(
+            f"the rule file {said.text.hex()[:16]}… is in force and is not here: give it once more"
+            " to `ledger rules add`",
+            rule="rules_text",
+        )
+    return read(text)
+
+
+@lru_cache(maxsize=4)
+def _pack(text: str) -> Ruled:
+    return load(text, "pack")
+
+
+@lru_cache(maxsize=4)
+def _directory(text: str) -> Listed:
+    return Listed.of(text, "directory")
