@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final, NamedTuple, Protocol
 from uuid import UUID, uuid5
 
 from psycopg import Connection
@@ -44,6 +44,18 @@ class Desk(Protocol):
         """Take a decision, once for each key. DecisionRefused, ServiceUnavailable."""
 
 
+#: Rules that were asked in vain are asked again after so long.
+_AGAIN: Final = timedelta(minutes=1)
+_REMEMBERED: Final = 10_000
+
+
+class _Asked(NamedTuple):
+    """When the rules were asked about a case, and what they could have known."""
+
+    mark: int
+    at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What follows from the rules for the services that a child has."""
@@ -61,6 +73,7 @@ class Director:
     register: UUID
     desk: Desk
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    _asked: dict[UUID, _Asked] = field(default_factory=dict)
 
     def direct(self, database: Connection[Any], case: Case, today: date) -> bool:
         """Direct a case if it has to be; say whether anything was recorded.
@@ -72,8 +85,10 @@ class Director:
         rules = in_force(database, self.desk.case(self.register).national, self.country, today)
         if rules is None:
             return False
-        facts = self._facts(case, today)
         now = situation(database, rules, self.country, today)
+        if not self._is_new(case, rules, now):
+            return False
+        facts = self._facts(case, today)
         found = direct(facts, rules.ruled.pack, rules.directory, now, tie=case.case_id.bytes)
         cause = case.national.care.to_direct
         decision_id = uuid5(cause or case.case_id, f"directed/{case.number}")
@@ -91,6 +106,25 @@ class Director:
             "data": PersonalData({DataScope.PROTECTION: {"routing": said}}),
         }
         self.desk.decide(case.case_id, routing.direct_case, asked, f"direct/{decision_id}")
+        return True
+
+    def _is_new(self, case: Case, rules: Rules, now: Situation) -> bool:
+        """Say whether the rules could answer otherwise than when they were asked last.
+
+        To ask is recorded, and what is recorded is news of the case: it must not be asked again
+        for that. What was refused is asked again after a while.
+        """
+        at, care = self.now(), case.national.care
+        said = (care.to_direct, rules.ruled.sha256, rules.directory.sha256, now.closed)
+        mark = hash((*said, frozenset(now.acknowledged.items())))
+        before = self._asked.get(case.case_id)
+        if before is not None and before.mark == mark:
+            wait = at - before.at < _AGAIN
+            if wait or not has_to_be_directed(case):
+                return False
+        if len(self._asked) >= _REMEMBERED:
+            self._asked.clear()
+        self._asked[case.case_id] = _Asked(mark, at)
         return True
 
     def lapse(self, case: Case) -> bool:
@@ -138,14 +172,15 @@ class Director:
         routes: list[Routed] = []
         for need in found:
             has = _covering(kept, need, rules)
-            if has is not None and (kept[has].leads or not need.leads):
+            made = self._routed(decision_id, need, rules, facts)
+            if has is not None and not _is_asked_anew(kept[has], made):
                 covered.add(has)
                 continue
-            if has is not None:  # it is with her, and leads from here on
+            if has is not None:  # it leads from here on, or has less time
                 ends.append(has)
                 del kept[has]
             if need.service is not None and all(one.service != need.service for one in routes):
-                routes.append(self._routed(decision_id, need, rules, facts))
+                routes.append(made)
         at_desk = {key: one for key, one in kept.items() if one.service is None}
         kept = {key: one for key, one in kept.items() if one.service is not None}
         opened = [need for need in found if _is_open(need, kept, rules)]
@@ -181,6 +216,15 @@ def _covering(there: Mapping[UUID, Routing], need: Directed, rules: Rules) -> UU
         if service is not None and need.specialist in service.specialists:
             return routing_id
     return None
+
+
+def _is_asked_anew(there: Routing, made: Routed) -> bool:
+    """Say whether a service has to be asked again: it leads now, or has less time."""
+    if made.leads and not there.leads:
+        return True
+    if there.state != "asked" or there.answer_by is None or there.contact_by is None:
+        return False
+    return made.answer_by < there.answer_by or made.contact_by < there.contact_by
 
 
 def _is_open(need: Directed, there: Mapping[UUID, Routing], rules: Rules) -> bool:

@@ -150,6 +150,12 @@ def parse(text: str, kind: Any, *, name: str) -> Any:
     return text
 
 
+def day(text: str, *, name: str, today: date) -> date:
+    """Return a day that was typed; BadInput says what it has to be."""
+    found: date | DaysAhead = parse(text, date, name=name)
+    return found.after(today) if isinstance(found, DaysAhead) else found
+
+
 def code(text: str, kind: type[StrEnum], *, name: str) -> Any:
     """Return a code of a closed list; CodeUnknown lists it."""
     known = [member.value for member in kind if member.value != "UNKNOWN"]

@@ -30,7 +30,7 @@ TABLE = Table(
     columns={
         "case_id": "uuid NOT NULL",
         "routing_id": "uuid NOT NULL",
-        "state": "text NOT NULL",  # asked, accepted, declined, lapsed, ended
+        "state": "text NOT NULL",  # asked, accepted, declined, lapsed, withdrawn, ended
         "decision_id": "uuid",
         "service": "text",  # NULL: the duty desk
         "organisation": "text",

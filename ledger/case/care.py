@@ -62,12 +62,15 @@ def _risk_assessed(plane: Plane, event: RiskAssessed) -> Plane:
 
 def _concerned(plane: Plane, event: ConcernRecorded) -> Plane:
     rest = tuple(one for one in plane.care.concerns if one != event.concern_id)
-    return _care(plane, concerns=(*rest, event.concern_id), to_direct=event.event_id)
+    resolved = tuple(one for one in plane.care.resolved if one != event.concern_id)
+    concerns = (*rest, event.concern_id)
+    return _care(plane, concerns=concerns, resolved=resolved, to_direct=event.event_id)
 
 
 def _resolved(plane: Plane, event: ConcernResolved) -> Plane:
-    rest = tuple(one for one in plane.care.concerns if one != event.concern_id)
-    return _care(plane, concerns=rest)
+    care = plane.care
+    rest = tuple(one for one in care.concerns if one != event.concern_id)
+    return _care(plane, concerns=rest, resolved=(*care.resolved, event.concern_id))
 
 
 def _linked(plane: Plane, event: SiblingLinked) -> Plane:
@@ -143,7 +146,9 @@ def resolve_concern(
     """Say that a concern is none any more; why is data."""
     matter.require_known()
     matter.require_working()
-    if concern_id not in matter.case.national.care.concerns:
+    care, came_here = matter.case.national.care, matter.case.identity.opener != matter.case.country
+    # What came with a child who was taken over stands in her record, which only the keystore reads.
+    if concern_id not in care.concerns and (not came_here or concern_id in care.resolved):
         raise NotAllowedNow(
             f"case {matter.case.case_id} has no open concern {concern_id}", rule="concern_known"
         )

@@ -68,7 +68,7 @@ class Erasure:
 class Routing:
     """A service that was asked to work with the child, and what became of it."""
 
-    #: asked, accepted; declined, lapsed (no answer in time), ended.
+    #: asked, accepted; declined, lapsed (no answer in time), withdrawn (not needed), ended.
     state: str
     #: None: the duty desk of the focal point.
     service: str | None
@@ -103,6 +103,8 @@ class Care:
     risk: RiskLevel = RiskLevel.UNKNOWN
     #: Concerns that are not resolved.
     concerns: tuple[UUID, ...] = ()
+    #: Concerns that are none any more, this country's and those that came with a child.
+    resolved: tuple[UUID, ...] = ()
     #: Cases of brothers and sisters here, and whether they may go to the same services.
     siblings: Mapping[UUID, bool] = field(default_factory=dict)
     routings: Mapping[UUID, Routing] = field(default_factory=dict)

@@ -74,6 +74,13 @@ def _answered(plane: Plane, event: RoutingAnswered) -> Plane:
     return _moved(plane, event.routing_id, "declined", to_direct=event.event_id)
 
 
+def _over(plane: Plane, event: RoutingEnded) -> Plane:
+    """Work that was done has ended; what nobody had taken on was only asked for."""
+    before = plane.care.routings.get(event.routing_id)
+    had = before is not None and before.state == "accepted"
+    return _moved(plane, event.routing_id, "ended" if had else "withdrawn")
+
+
 EFFECTS: Mapping[type[Event], Effect] = {
     CaseDirected: _directed,
     CaseRouted: _routed,
@@ -81,7 +88,7 @@ EFFECTS: Mapping[type[Event], Effect] = {
     RoutingLapsed: lambda plane, event: _moved(
         plane, event.routing_id, "lapsed", to_direct=event.event_id
     ),
-    RoutingEnded: lambda plane, event: _moved(plane, event.routing_id, "ended"),
+    RoutingEnded: _over,
 }
 
 

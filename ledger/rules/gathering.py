@@ -15,6 +15,7 @@ from ledger.rules.facts import Facts, age_on, born_on
 
 #: What of the record a rule may read.
 SCOPES: Final = (DataScope.IDENTITY, DataScope.LOCATION, DataScope.PROTECTION)
+_CONCERN: Final = "concern:"
 _AREA = re.compile(r"[A-Z]{2}(/[a-z0-9-]{1,40}){0,3}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 
@@ -52,9 +53,14 @@ def facts_of(case: Case, record: Record, siblings: Iterable[Case], today: date) 
 
 
 def _concerns(case: Case, protection: Mapping[str, Any]) -> tuple[str, ...]:
-    known = code_list("concern").codes
-    said = (protection.get(f"concern:{one}") for one in case.national.care.concerns)
-    return tuple(dict.fromkeys(one for one in said if isinstance(one, str) and one in known))
+    """Return the codes of what is not resolved, in whichever country it was recorded."""
+    known, resolved = code_list("concern").codes, {str(one) for one in case.national.care.resolved}
+    said = (
+        code
+        for name, code in protection.items()
+        if name.startswith(_CONCERN) and name.removeprefix(_CONCERN) not in resolved
+    )
+    return tuple(sorted({one for one in said if isinstance(one, str) and one in known}))
 
 
 def _texts(values: Mapping[str, Any], name: str) -> tuple[str, ...]:

@@ -158,7 +158,6 @@ class ByRisk(Document):
 class Pack(Document):
     """One country's rules."""
 
-    id: Id | Country
     version: Version
     country: Country
     effective_from: date
@@ -207,8 +206,8 @@ class Ruled:
 
     @property
     def name(self) -> str:
-        """How an event names it (stamp field `rules`): id, version, hash."""
-        return f"{self.pack.id}/{self.pack.version}/{self.sha256}"
+        """How an event names it (stamp field `rules`): country, version, hash."""
+        return f"{self.pack.country}/{self.pack.version}/{self.sha256}"
 
 
 def load(text: str, name: str) -> Ruled:

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 PATIENCE_S = 30.0
 
 
+#: So often a decision is taken again if somebody else decided on the case at the same moment.
+_ATTEMPTS = 5
+
+
 def verb(
     app: typer.Typer,
     name: str,
@@ -86,7 +90,11 @@ def _decide(
         expected_number=context["if_number"],
     )
     with ledger_of(where) as ledger:
-        receipt = ledger.record(request)
+        # A program may decide on the case at the same moment; who says which decision number the
+        # case must have wants to look again.
+        receipt = ledger.record(
+            request, retries=0 if context["if_number"] is not None else _ATTEMPTS
+        )
         if context["wait"]:
             receipt = ledger.outcome(receipt, PATIENCE_S)
     for name, found in chosen.items():
