@@ -47,6 +47,7 @@ BENCHMARKS: Mapping[str, str] = {
     "verify-1m": "verifying:run",
     "as-of": "as_of:run",
     "backdating": "backdating:run",
+    "routing": "routing:run",
     "audit": "auditing:run",
     "kills": "kills:run",
 }

@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 
 from psycopg import Connection
 
+from consumers.release_measures import ROUTINGS
 from consumers.rulebook import Rules, in_force, situation
 from events.codes import DataScope, LadderLevel
 from events.errors import NotAllowedNow
@@ -106,6 +107,8 @@ class Director:
             "data": PersonalData({DataScope.PROTECTION: {"routing": said}}),
         }
         self.desk.decide(case.case_id, routing.direct_case, asked, f"direct/{decision_id}")
+        for one in outcome.routes:
+            ROUTINGS.labels(self.country, str(one.ladder)).inc()
         return True
 
     def _is_new(self, case: Case, rules: Rules, now: Situation) -> bool:

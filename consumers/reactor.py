@@ -27,7 +27,7 @@ from consumers.directing import Desk
 from consumers.grant_mail import GrantMail
 from consumers.notes import moved
 from consumers.reactions import At, Reactions
-from consumers.release_measures import OUTCOMES, RELEASES
+from consumers.release_measures import LADDER, OUTCOMES, RELEASES, ROUTINGS
 from consumers.translation import translated
 from events.agreement import Agreement
 from events.contract import register_id
@@ -96,6 +96,8 @@ class Reactor:
             at=at,
             register=self._register,
         )
+        for ladder in LADDER:
+            ROUTINGS.labels(settings.country, ladder)
         for outcome in OUTCOMES:
             RELEASES.labels(settings.country, outcome)  # an alert sees the first one only from 0
         self._again: dict[UUID, _Again] = {}

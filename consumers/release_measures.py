@@ -8,6 +8,12 @@ _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 
 #: refused: nothing permits it now; broken: what came is not what its sender recorded.
 OUTCOMES = ("released", "stopped", "carried", "received", "refused", "broken")
+#: How far a search for a specialist had to go (events.codes.LadderLevel).
+LADDER = ("place", "region", "country", "duty_desk")
+ROUTINGS = Counter(
+    "ledger_routings_total", "Services that were asked to take a child on, by how far away.",
+    ["country", "ladder"],
+)  # fmt: skip
 RELEASES = Counter(
     "ledger_releases_total", "Steps of releasing keys, by what became of them.",
     ["country", "outcome"],

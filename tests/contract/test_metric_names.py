@@ -44,6 +44,7 @@ REQUIRED = {
     "ledger_keystore_refusals_total": {"country", "rule"},
     "ledger_releases_total": {"country", "outcome"},
     "ledger_release_stop_seconds": {"country"},
+    "ledger_routings_total": {"country", "ladder"},
     "ledger_checkpoint_age_seconds": {"country", "log", "by"},
     "ledger_witness_disagreements_total": {"country", "log", "rule"},
     "ledger_cosign_lag_seconds": {"country", "log", "witness"},
