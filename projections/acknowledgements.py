@@ -12,19 +12,20 @@ from projections.table import Row, Table, plain
 TABLE = Table(
     name="acknowledgements",
     columns={
+        "case_id": "uuid NOT NULL",  # the register
         "organisation": "text NOT NULL",
         "guideline": "text NOT NULL",
         "number": "int4 NOT NULL",
         "since": "timestamptz NOT NULL",
     },
-    key=("organisation", "guideline"),
+    key=("case_id", "organisation", "guideline"),
 )
 
 
 def _said(change: Change) -> Iterable[Row]:
     event = change.event
     assert isinstance(event, GuidelineAcknowledged)
-    key = (plain(event.organisation), plain(event.guideline))
+    key = (change.record.case_id, plain(event.organisation), plain(event.guideline))
     return ((*key, event.number, event.recorded_at),)
 
 

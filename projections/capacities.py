@@ -12,19 +12,21 @@ from projections.table import Row, Table, plain
 TABLE = Table(
     name="capacities",
     columns={
+        "case_id": "uuid NOT NULL",  # the register
         "service": "text NOT NULL",
         "places": "int4 NOT NULL",
         "paused_until": "date",
         "since": "timestamptz NOT NULL",
     },
-    key=("service",),
+    key=("case_id", "service"),
 )
 
 
 def _said(change: Change) -> Iterable[Row]:
     event = change.event
     assert isinstance(event, ServiceCapacityChanged)
-    return ((plain(event.service), event.places, event.paused_until, event.recorded_at),)
+    key = (change.record.case_id, plain(event.service))
+    return ((*key, event.places, event.paused_until, event.recorded_at),)
 
 
 OPINIONS: Opinions = {

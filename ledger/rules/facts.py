@@ -33,6 +33,9 @@ class Facts:
     withheld_from: tuple[str, ...] = ()
     #: Organisations that belong to somebody from whom she has to be protected.
     conflicts: tuple[str, ...] = ()
+    #: Activities (list `plan_activity`) that she wishes for, and that she does not want.
+    wants: tuple[str, ...] = ()
+    does_not_want: tuple[str, ...] = ()
     #: Services that have declined, or not answered, this case.
     declined: tuple[str, ...] = ()
     #: Services that know her, or a brother or sister.

@@ -43,6 +43,8 @@ def facts_of(case: Case, record: Record, siblings: Iterable[Case], today: date) 
         sex_of_worker=_one_of(protection.get("sex_of_worker"), ("f", "m")),
         withheld_from=_withheld_from(case),
         conflicts=_texts(protection, "conflicts"),
+        wants=_coded(protection, "wants"),
+        does_not_want=_coded(protection, "does_not_want"),
         declined=_named(one.service for one in routings if one.state in {"declined", "lapsed"}),
         known_to=_named(
             one.service for one in (*routings, *with_siblings) if one.state in {"accepted", "ended"}
@@ -66,6 +68,11 @@ def _concerns(case: Case, protection: Mapping[str, Any]) -> tuple[str, ...]:
 def _texts(values: Mapping[str, Any], name: str) -> tuple[str, ...]:
     said = values.get(name)
     return tuple(one for one in said if isinstance(one, str)) if isinstance(said, list) else ()
+
+
+def _coded(values: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    known = code_list("plan_activity").codes
+    return tuple(one for one in _texts(values, name) if one in known)
 
 
 def _area(location: Mapping[str, Any]) -> str | None:

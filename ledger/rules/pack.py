@@ -155,6 +155,38 @@ class ByRisk(Document):
         return found
 
 
+class PlanItem(Document):
+    """One thing that a plan has done, for which goal, and who sees to it."""
+
+    activity: Annotated[str, _code("plan_activity")]
+    goal: Annotated[str, _code("plan_goal")]
+    owner: Specialist
+    #: Keeps her safe: never left out, and taken away with a reason only.
+    mandatory: bool = False
+
+
+class PlanRule(Document):
+    """What a concern asks for, and by when."""
+
+    id: Id
+    concerns: Annotated[tuple[Concern, ...], Field(min_length=1)]
+    #: From the moment at which the plan is generated.
+    within: ByRisk
+    item: Annotated[tuple[PlanItem, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        _require_each_once("item", (one.activity for one in self.item))
+        return self
+
+
+class Wishes(Document):
+    """What a child may wish for, and by when it is there."""
+
+    within: ByRisk
+    item: tuple[PlanItem, ...] = ()
+
+
 class Pack(Document):
     """One country's rules."""
 
@@ -170,6 +202,8 @@ class Pack(Document):
     answer: ByRisk
     guideline: tuple[Guideline, ...] = ()
     route: Annotated[tuple[Route, ...], Field(min_length=1)]
+    plan: Annotated[tuple[PlanRule, ...], Field(min_length=1)]
+    wishes: Wishes
 
     @model_validator(mode="after")
     def _require_whole(self) -> Self:
@@ -181,6 +215,9 @@ class Pack(Document):
                 raise mistake(f"there is no guideline {route.guideline!r}", ("route", at))
             if route.lead in route.parallel:
                 raise mistake(f"{route.lead!r} leads and is parallel, too", ("route", at))
+        _require_each_once("plan", (one.id for one in self.plan))
+        if not any(EVERYTHING in rule.concerns for rule in self.plan):
+            raise mistake(f"no plan is for {EVERYTHING!r}: a child would be left without any")
         if not any(EVERYTHING in route.concerns for route in self.route):
             raise mistake(f"no route is for {EVERYTHING!r}: a child would be left to nobody")
         return self
@@ -195,6 +232,16 @@ class Pack(Document):
         wanted = set(concerns)
         found = [one for one in self.route if wanted.intersection(one.concerns)]
         yield from found or [one for one in self.route if EVERYTHING in one.concerns][:1]
+
+    def plans_for(self, concerns: Iterable[str]) -> Iterator[PlanRule]:
+        """Yield the plan rules of some concerns, in order; the last resort if there is none."""
+        wanted = set(concerns)
+        found = [one for one in self.plan if wanted.intersection(one.concerns)]
+        yield from found or [one for one in self.plan if EVERYTHING in one.concerns][:1]
+
+    def wish(self, activity: str) -> PlanItem | None:
+        """Return what stands for a wish of the child; None if the pack knows nothing of it."""
+        return next((one for one in self.wishes.item if one.activity == activity), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,11 +43,15 @@ WRONG = [
         "route.3.lead: 'lawyer': this code is not on the list",
     ),
     ('lead = "legal_aid"', 'lead = "UNKNOWN"', "route.3.lead: 'UNKNOWN' is for readers"),
-    ('"arrested_detained"]', '"poverty"]', "'poverty' is not on the list 'concern'"),
+    ('"arrested_detained"]\nlead', '"poverty"]\nlead', "'poverty' is not on the list 'concern'"),
     ('first_contact = "7d"', 'first_contact = "a week"', "a span is a number and h, d or wd"),
     ('guideline = "survivors"', 'guideline = "nobody"', "there is no guideline 'nobody'"),
-    ('id = "asylum"', 'id = "unaccompanied"', "'unaccompanied' is there twice"),
-    ('concerns = ["*"]', 'concerns = ["other"]', "no route is for '*'"),
+    (
+        'id = "asylum"\nconcerns = ["refugee", "s',
+        'id = "unaccompanied"\nconcerns = ["refugee", "s',
+        "'unaccompanied' is there twice",
+    ),
+    ('concerns = ["*"]\nlead', 'concerns = ["other"]\nlead', "no route is for '*'"),
     ('holidays = "KZ"', 'holidays = "XX"', "no holidays are known of 'XX'"),
     (
         'lead = "mhpss_basic"',
@@ -83,7 +87,9 @@ def test_what_is_wrong_is_told_with_file_and_line(good, bad, words):
 
 
 def test_every_mistake_is_told_at_once():
-    text = KZ.replace('"7d"', '"x"').replace('lead = "legal_aid"', 'lead = "lawyer"')
+    text = KZ.replace('first_contact = "7d"', 'first_contact = "x"').replace(
+        'lead = "legal_aid"', 'lead = "lawyer"'
+    )
     assert 2 == len(refused(text).splitlines())
 
 
