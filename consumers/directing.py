@@ -2,59 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final, NamedTuple, Protocol
+from datetime import UTC, date, datetime
+from typing import Any
 from uuid import UUID, uuid5
 
 from psycopg import Connection
 
+from consumers.asking_rules import AskedBefore, Desk, read_facts
 from consumers.release_measures import ROUTINGS
 from consumers.rulebook import Rules, in_force, situation
 from events.codes import DataScope, LadderLevel
-from events.errors import NotAllowedNow
 from ledger.case import routing
 from ledger.case.case import Case
 from ledger.case.national import Routing
 from ledger.case.personal import PersonalData
 from ledger.case.routing import Routed, has_to_be_directed, is_at_the_desk, live
-from ledger.keys.sealing import Opened
 from ledger.rules.directory import Situation
 from ledger.rules.facts import Facts
-from ledger.rules.gathering import SCOPES, facts_of
 from ledger.rules.routing import LEVELS, Directed, direct, looked_at
-
-#: Country -> scope -> what its record says.
-Shown = Mapping[str, Mapping[DataScope, Opened]]
-
-
-class Desk(Protocol):
-    """Where it is read and decided: the country's ledger."""
-
-    def case(self, case_id: UUID) -> Case:
-        """Return a case as this country would decide on it now."""
-
-    def read_for_rules(self, case_id: UUID, scopes: tuple[DataScope, ...]) -> Shown:
-        """Return data about a child, after it was recorded that the rules read it."""
-
-    def decide(
-        self, case_id: UUID, take: Callable[..., Any], arguments: Mapping[str, Any], key: str
-    ) -> None:
-        """Take a decision, once for each key. DecisionRefused, ServiceUnavailable."""
-
-
-#: Rules that were asked in vain are asked again after so long.
-_AGAIN: Final = timedelta(minutes=1)
-_REMEMBERED: Final = 10_000
-
-
-class _Asked(NamedTuple):
-    """When the rules were asked about a case, and what they could have known."""
-
-    mark: int
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +41,7 @@ class Director:
     register: UUID
     desk: Desk
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    _asked: dict[UUID, _Asked] = field(default_factory=dict)
+    _asked: AskedBefore = field(default_factory=AskedBefore)
 
     def direct(self, database: Connection[Any], case: Case, today: date) -> bool:
         """Direct a case if it has to be; say whether anything was recorded.
@@ -87,9 +54,11 @@ class Director:
         if rules is None:
             return False
         now = situation(database, rules, self.country, today)
-        if not self._is_new(case, rules, now):
+        texts = (rules.ruled.sha256, rules.directory.sha256, now.closed)
+        mark = hash((case.national.care.to_direct, *texts, frozenset(now.acknowledged.items())))
+        if not self._asked.may_ask(case.case_id, mark, self.now(), wanted=has_to_be_directed(case)):
             return False
-        facts = self._facts(case, today)
+        facts = read_facts(self.desk, case, today)
         found = direct(facts, rules.ruled.pack, rules.directory, now, tie=case.case_id.bytes)
         cause = case.national.care.to_direct
         decision_id = uuid5(cause or case.case_id, f"directed/{case.number}")
@@ -111,26 +80,7 @@ class Director:
             ROUTINGS.labels(self.country, str(one.ladder)).inc()
         return True
 
-    def _is_new(self, case: Case, rules: Rules, now: Situation) -> bool:
-        """Say whether the rules could answer otherwise than when they were asked last.
-
-        To ask is recorded, and what is recorded is news of the case: it must not be asked again
-        for that. What was refused is asked again after a while.
-        """
-        at, care = self.now(), case.national.care
-        said = (care.to_direct, rules.ruled.sha256, rules.directory.sha256, now.closed)
-        mark = hash((*said, frozenset(now.acknowledged.items())))
-        before = self._asked.get(case.case_id)
-        if before is not None and before.mark == mark:
-            wait = at - before.at < _AGAIN
-            if wait or not has_to_be_directed(case):
-                return False
-        if len(self._asked) >= _REMEMBERED:
-            self._asked.clear()
-        self._asked[case.case_id] = _Asked(mark, at)
-        return True
-
-    def lapse(self, case: Case) -> bool:
+    def lapse(self, _database: Connection[Any], case: Case, _today: date) -> bool:
         """Stop waiting for services that have not answered in time; say whether there was one."""
         now = self.now()
         late = [
@@ -143,22 +93,6 @@ class Director:
             key = f"lapse/{routing_id}"
             self.desk.decide(case.case_id, routing.lapse_routing, asked, key)
         return bool(late)
-
-    def _facts(self, case: Case, today: date) -> Facts:
-        shown = self.desk.read_for_rules(case.case_id, SCOPES)
-        record: dict[DataScope, dict[str, Any]] = {}
-        # What this country wrote down itself goes over what others sent.
-        for country in sorted(shown, key=lambda one: one == self.country):
-            for scope, opened in shown[country].items():
-                if opened.state != "open":
-                    raise NotAllowedNow(
-                        f"case {case.case_id}: its {scope} is {opened.state}, so no rule can be"
-                        " applied; a person has to choose (`ledger routing override`)",
-                        rule="record_open",
-                    )
-                record.setdefault(scope, {}).update(json.loads(opened.text or b"{}"))
-        together = [one for one, is_so in case.national.care.siblings.items() if is_so]
-        return facts_of(case, record, [self.desk.case(one) for one in together], today)
 
     def _outcome(
         self, case: Case, decision_id: UUID, rules: Rules, facts: Facts, found: tuple[Directed, ...]

@@ -15,10 +15,12 @@ from uuid import UUID
 import structlog
 from psycopg import Connection
 
-from consumers.directing import Desk, Director
+from consumers.asking_rules import Desk
+from consumers.directing import Director
 from consumers.failures import Failures
 from consumers.grant_mail import GrantMail
 from consumers.notes import Notes
+from consumers.plans import Planner
 from consumers.release_measures import RELEASES, STOP_SECONDS
 from consumers.withdrawn import withdrawn_at
 from events.errors import DecisionRefused, LedgerError, SealBroken
@@ -59,13 +61,15 @@ class Reactions:
     _case: Case | None = None
     _failures: Failures = field(init=False)
     _director: Director = field(init=False)
+    _planner: Planner = field(init=False)
     #: Case -> the day on which it was last asked for the child's age, and how many bases it had.
     _aged: dict[UUID, tuple[date, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Begin with nothing that failed, and with the rules that the register names."""
+        """Begin with nothing that failed."""
         self._failures = Failures(self._count)
-        self._director = Director(country=self.country, register=self.register, desk=self.desk)
+        rules_of: Any = {"country": self.country, "register": self.register, "desk": self.desk}
+        self._director, self._planner = Director(**rules_of), Planner(**rules_of)
 
     def serve(
         self, database: Connection[Any], case_id: UUID, today: date, *, daily: bool = False
@@ -83,7 +87,7 @@ class Reactions:
             self._carry,
             self._receive,
             self._clear,
-            self._direct,
+            self._ask_rules,
         )
         self._case = None
         self._failures.taken()  # whoever left in the midst of it has said so
@@ -237,14 +241,13 @@ class Reactions:
                 self.at("tombstoned")
                 self._notes.keep(database, grant_id, "tombstoned")
 
-    def _direct(self, database: Connection[Any], case: Case, today: date) -> None:
-        """Ask the rules again who has the child, if something is new or nobody answered."""
-        if self._director.lapse(case):
-            self._case = None
-            case = self._seen(case.case_id)
-        if self._director.direct(database, case, today):
-            self._case = None
-            self.at("directed")
+    def _ask_rules(self, database: Connection[Any], case: Case, today: date) -> None:
+        """Ask the rules who has the child and what is done for her, if something is new."""
+        for ask in (self._director.lapse, self._director.direct, self._planner.plan):
+            with self._failures.apart():
+                if ask(database, self._seen(case.case_id), today):
+                    self._case = None
+                    self.at(ask.__name__)
 
     @staticmethod
     def _grants(

@@ -22,8 +22,8 @@ from kafka.errors import KafkaError
 from psycopg import Connection
 
 from consumers import session
+from consumers.asking_rules import Desk
 from consumers.candidates import Candidates
-from consumers.directing import Desk
 from consumers.grant_mail import GrantMail
 from consumers.notes import moved
 from consumers.reactions import At, Reactions

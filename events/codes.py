@@ -131,6 +131,15 @@ class RiskLevel(StrEnum):
     LOW = "low"
 
 
+class Agreement(StrEnum):
+    """Whether somebody agrees with a plan; national only."""
+
+    UNKNOWN = "UNKNOWN"
+    AGREES = "agrees"
+    DISAGREES = "disagrees"
+    NOT_ASKED = "not_asked"
+
+
 class LadderLevel(StrEnum):
     """How far a search for a specialist had to go; national only."""
 

@@ -23,6 +23,7 @@ import events.consent
 import events.data
 import events.erasure
 import events.governance
+import events.plan
 import events.referral
 import events.routing
 import events.transfer
@@ -41,6 +42,7 @@ CLASSES: Mapping[str, type[Event]] = {
         events.data,
         events.care,
         events.routing,
+        events.plan,
         events.access,
         events.block,
         events.erasure,

@@ -26,6 +26,7 @@ from ledger.case import (
     data,
     erasure,
     identity,
+    plan,
     referral,
     routing,
     transfer,
@@ -75,6 +76,7 @@ _PARTS = (
     block,
     erasure,
     routing,
+    plan,
 )
 #: Decisions that programs take: the service, the reactor, whoever shows data.
 _BY_PROGRAMS = frozenset(
@@ -91,6 +93,7 @@ _BY_PROGRAMS = frozenset(
         "seek_own_consent",
         "direct_case",
         "lapse_routing",
+        "generate_plan",
         # By its own verb: which organisation, and how soon, the directory and the pack say.
         "override_routing",
     }

@@ -158,6 +158,22 @@ def _routing(matter: Matter, take: Take, _given: Given) -> UUID:
     return _only(found, matter.case, "service that it can be about", "the id")
 
 
+#: In which state a plan is that a decision can be about.
+_PLAN_STATES = {
+    "add_item": "draft",
+    "remove_item": "draft",
+    "submit_plan": "draft",
+    "approve_plan": "submitted",
+    "reject_plan": "submitted",
+}
+
+
+def _plan(matter: Matter, take: Take, _given: Given) -> UUID:
+    wanted = _PLAN_STATES.get(take.__name__, "active")
+    found = [key for key, one in matter.case.national.care.plans.items() if one.state == wanted]
+    return _only(found, matter.case, f"{wanted} plan", "--plan")
+
+
 _CHOICES: Mapping[str, Callable[[Matter, Take, Given], UUID]] = {
     "basis_id": _basis,
     "handoff_id": _handoff,
@@ -170,4 +186,5 @@ _CHOICES: Mapping[str, Callable[[Matter, Take, Given], UUID]] = {
     "access_id": _access,
     "grant_id": _grant,
     "routing_id": _routing,
+    "plan_id": _plan,
 }

@@ -20,6 +20,7 @@ from uuid import UUID
 
 _WORD = re.compile(r"[a-z][a-z0-9_+]{0,60}")
 _COUNTRY = re.compile("[A-Z]{2}")
+_LOG = re.compile(r"[\w.-]{1,90}/[A-Z]{2}", re.ASCII)
 _NAME = re.compile(r"[\w.:/<>+-]{1,100}", re.ASCII)
 #: What a line may tell, and how it is written if it is no number, id or moment.
 FACTS: Mapping[str, re.Pattern[str]] = {
@@ -30,7 +31,7 @@ FACTS: Mapping[str, re.Pattern[str]] = {
     "country": _COUNTRY,
     "metrics_port": _WORD,
     "relay": _WORD,
-    "log": _NAME,
+    "log": _LOG,
     "topic": _WORD,
     "partitions": _WORD,
     "origin": _COUNTRY,

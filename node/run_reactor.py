@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
-from consumers.directing import Shown
+from consumers.asking_rules import Shown
 from events.codes import DataScope, Purpose
 from events.stamp import Actor
 from ledger.case.case import Case

@@ -19,6 +19,7 @@ from projections.change import (
     DATA,
     ERASURE,
     GOVERNANCE,
+    PLAN,
     REFERRAL,
     ROUTING,
     TRANSFER,
@@ -140,5 +141,5 @@ OPINIONS: Opinions = {
     # Who could see data follows from these; who did see it does not.
     **on(f"{DATA} {CONSENT} {WITHDRAWAL} {BLOCK} {ERASURE}"),
     **on(GOVERNANCE),
-    **on(f"{CASE} {REFERRAL} {TRANSFER} {CARE} {ROUTING}"),
+    **on(f"{CASE} {REFERRAL} {TRANSFER} {CARE} {ROUTING} {PLAN}"),
 }

@@ -13,6 +13,7 @@ from projections.change import (
     DATA,
     ERASURE,
     GOVERNANCE,
+    PLAN,
     REFERRAL,
     ROUTING,
     TRANSFER,
@@ -75,6 +76,6 @@ OPINIONS: Opinions = {
     **on("BlockLifted", _lifted),
     # Nothing else places or lifts a block: not even the end of what it was placed for.
     **on(f"{CASE} {CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {DATA}"),
-    **on(f"{CARE} {ROUTING} {ACCESS} {ERASURE}"),
+    **on(f"{CARE} {ROUTING} {PLAN} {ACCESS} {ERASURE}"),
     **on(GOVERNANCE),
 }

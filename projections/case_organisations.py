@@ -19,6 +19,7 @@ from projections.change import (
     DATA,
     ERASURE,
     GOVERNANCE,
+    PLAN,
     REFERRAL,
     TRANSFER,
     WITHDRAWAL,
@@ -68,7 +69,7 @@ OPINIONS: Opinions = {
     # What is kept of these is who looked, who watches over the data and who is kept away.
     **on(f"{ACCESS} {ERASURE} {BLOCK} {DATA} RefusalRecorded"),
     **on(GOVERNANCE),
-    **on("CaseDirected RoutingEnded", _worked),
+    **on(f"CaseDirected RoutingEnded {PLAN}", _worked),
     **on("RoutingAnswered", _taken_on),
     **on("CaseRouted RoutingLapsed"),
     # But whoever writes down what a child told works with her.

@@ -51,6 +51,10 @@ CARE = (
     "CaseShared RiskAssessed ConcernRecorded ConcernResolved AssessmentCompleted ViewsRecorded"
     " CaseAssigned GuardianAppointed GuardianEnded ClosureRequested RefusalRecorded SiblingLinked"
 )
+PLAN = (
+    "ProtectionPlanGenerated PlanItemAdded PlanItemRemoved PlanSubmitted PlanApproved PlanRejected"
+    " PlanItemFinished PlanReviewed PlanCompleted"
+)
 ROUTING = "CaseDirected CaseRouted RoutingAnswered RoutingLapsed RoutingEnded"
 DATA = "KeysReleased ReleaseStopped KeysDestroyed RetentionClaimed ErasureAttested"
 ACCESS = "PersonalDataRecorded PersonalDataAccessed AccessDenied BreakGlassUsed AccessReviewed"

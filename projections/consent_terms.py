@@ -14,6 +14,7 @@ from projections.change import (
     DATA,
     ERASURE,
     GOVERNANCE,
+    PLAN,
     ROUTING,
     Change,
     Opinions,
@@ -80,7 +81,7 @@ OPINIONS: Opinions = {
     **on("ReferralCompleted ReferralRevoked ReferralExpired"),
     **on("TransferRequested TransferProposed TransferPreviewed TransferAccepted TransferRejected"),
     **on("TransferRevoked TransferExpired ResponsibilityMoved HandoverCompleted"),
-    **on(f"{CARE} {ROUTING}"),
+    **on(f"{CARE} {ROUTING} {PLAN}"),
     # A withdrawal that waits for its review has ended nothing yet.
     **on("WithdrawalAsked WithdrawalReviewed DataForgone OwnConsentSought"),
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK}"),

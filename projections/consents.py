@@ -13,6 +13,7 @@ from projections.change import (
     DATA,
     ERASURE,
     GOVERNANCE,
+    PLAN,
     ROUTING,
     WITHDRAWAL,
     Change,
@@ -69,7 +70,7 @@ OPINIONS: Opinions = {
     **on("ReferralCompleted ReferralRevoked ReferralExpired"),
     **on("TransferRequested TransferProposed TransferPreviewed TransferAccepted TransferRejected"),
     **on("TransferRevoked TransferExpired ResponsibilityMoved HandoverCompleted"),
-    **on(f"{CARE} {ROUTING}"),
+    **on(f"{CARE} {ROUTING} {PLAN}"),
     # Keys follow a permission; they do not change it.
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
     **on(GOVERNANCE),

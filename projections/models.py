@@ -19,6 +19,8 @@ from projections import (
     consent_terms,
     consents,
     coverage,
+    plan_items,
+    plans,
     referrals,
     releases,
     responsibility,
@@ -51,6 +53,8 @@ SHOWN: tuple[Shown, ...] = (
     Shown(access_ledger.TABLE, access_ledger.OPINIONS),
     Shown(case_organisations.TABLE, case_organisations.OPINIONS),
     Shown(routings.TABLE, routings.OPINIONS),
+    Shown(plans.TABLE, plans.OPINIONS),
+    Shown(plan_items.TABLE, plan_items.OPINIONS),
     Shown(acknowledgements.TABLE, acknowledgements.OPINIONS),
     Shown(capacities.TABLE, capacities.OPINIONS),
 )

@@ -14,6 +14,7 @@ from projections.change import (
     DATA,
     ERASURE,
     GOVERNANCE,
+    PLAN,
     ROUTING,
     WITHDRAWAL,
     Change,
@@ -118,7 +119,7 @@ OPINIONS: Opinions = {
     **on("ConsentGranted OverrideApproved OverrideReviewed BasisRecorded"),
     # A case closes only when nothing is open, and is opened or joined without touching handoffs.
     **on("CaseOpened CaseClosed CaseReopened CaseJoined RecordCorrected ChildMissing ChildFound"),
-    **on(f"{CARE} {ROUTING}"),
+    **on(f"{CARE} {ROUTING} {PLAN}"),
     # Data follows a handoff; it moves none. A block moves one by StatusChanged.
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
     **on(GOVERNANCE),

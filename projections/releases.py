@@ -17,6 +17,7 @@ from projections.change import (
     DATA,
     ERASURE,
     GOVERNANCE,
+    PLAN,
     REFERRAL,
     ROUTING,
     TRANSFER,
@@ -100,6 +101,6 @@ OPINIONS: Opinions = {
     # A permission that ends, and a handoff that is over, stop nothing by themselves: the sender
     # says so by ReleaseStopped. Until then this country's people have to know that it goes on.
     **on(f"{CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {CASE}"),
-    **on(f"{CARE} {ROUTING} {ACCESS} {ERASURE} {BLOCK}"),
+    **on(f"{CARE} {ROUTING} {PLAN} {ACCESS} {ERASURE} {BLOCK}"),
     **on(GOVERNANCE),
 }

@@ -15,6 +15,7 @@ from projections.change import (
     DATA,
     ERASURE,
     GOVERNANCE,
+    PLAN,
     ROUTING,
     WITHDRAWAL,
     Change,
@@ -74,7 +75,7 @@ OPINIONS: Opinions = {
     # An accepted transfer moves nothing yet, a completed one has moved it before.
     **on("TransferRequested TransferProposed TransferPreviewed TransferAccepted TransferRejected"),
     **on("TransferRevoked TransferExpired HandoverCompleted"),
-    **on(f"{CARE} {ROUTING}"),
+    **on(f"{CARE} {ROUTING} {PLAN}"),
     # Data, and who may see it, changes nobody's responsibility.
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
     **on(GOVERNANCE),

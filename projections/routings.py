@@ -16,6 +16,7 @@ from projections.change import (
     DATA,
     ERASURE,
     GOVERNANCE,
+    PLAN,
     REFERRAL,
     TRANSFER,
     WITHDRAWAL,
@@ -98,7 +99,7 @@ OPINIONS: Opinions = {
     **on("CaseRouted", _asked),
     **on("RoutingAnswered RoutingLapsed RoutingEnded", _moved),
     # Why, and by which facts, is sealed; what has changed with the child is asked by the rules.
-    **on(f"CaseDirected {CARE}"),
+    **on(f"CaseDirected {CARE} {PLAN}"),
     # That a case ends says its file; whoever counts work asks both.
     **on(f"{CASE} {CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {DATA}"),
     **on(f"{ACCESS} {ERASURE} {BLOCK} {GOVERNANCE}"),

@@ -62,6 +62,11 @@ OWN_CONSENT = "own_consent"
 #: routing.
 ROUTING_ANSWER = "routing_answer"
 
+#: A plan that was generated and nobody has submitted; one that waits for approval. Subject: the
+#: plan.
+PLAN_DRAFT = "plan_draft"
+PLAN_APPROVAL = "plan_approval"
+
 #: Within what time somebody looks (design §11).
 DUE = timedelta(hours=24)
 #: Every kind of task.
@@ -75,6 +80,8 @@ KINDS = frozenset(
         KEYS_OWED,
         OWN_CONSENT,
         ROUTING_ANSWER,
+        PLAN_DRAFT,
+        PLAN_APPROVAL,
     }
 )
 

@@ -25,6 +25,7 @@ from projections.change import (
     CARE,
     ERASURE,
     GOVERNANCE,
+    PLAN,
     REFERRAL,
     TRANSFER,
     Change,
@@ -38,6 +39,8 @@ from projections.task_rows import (
     FOUND_VOID,
     OVERRIDE_REVIEW,
     OWN_CONSENT,
+    PLAN_APPROVAL,
+    PLAN_DRAFT,
     ROUTING_ANSWER,
     SHARING_LOST,
     TABLE,
@@ -130,6 +133,22 @@ def _routing_moved(change: Change) -> Iterator[Row]:
             yield closed(change, ROUTING_ANSWER, routing_id)
 
 
+#: The task that a plan in a state asks for.
+_PLAN_TASKS = {"draft": PLAN_DRAFT, "submitted": PLAN_APPROVAL}
+
+
+def _planned(change: Change) -> Iterator[Row]:
+    """A draft is for somebody to submit, a submitted plan for somebody else to decide on."""
+    was, now = (plane.care.plans for plane in (change.before, change.after))
+    for plan_id, plan in now.items():
+        before = was.get(plan_id)
+        if before is None or before.state != plan.state:
+            if before is not None and before.state in _PLAN_TASKS:
+                yield closed(change, _PLAN_TASKS[before.state], plan_id)
+            if plan.state in _PLAN_TASKS:
+                yield opened(change, _PLAN_TASKS[plan.state], plan_id)
+
+
 OPINIONS: Opinions = {
     # A permission that ends, or is given anew, and what of a handoff needs one.
     **on("ConsentGranted ConsentRefused ConsentWithdrawn OverrideEnded", sharing_tasks.sharing),
@@ -150,6 +169,7 @@ OPINIONS: Opinions = {
     **on("CaseOpened CaseClosed CaseReopened CaseJoined RecordCorrected ChildMissing ChildFound"),
     **on(f"{CARE} {ERASURE} {BLOCK} CaseDirected"),
     **on("CaseRouted", _routed),
+    **on(PLAN, _planned),
     **on("RoutingAnswered RoutingLapsed RoutingEnded", _routing_moved),
     **on(GOVERNANCE),
 }

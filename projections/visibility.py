@@ -26,6 +26,8 @@ ORGANISATIONS_SEE: Mapping[str, str] = {
     "case_organisations": _OWN_CASES,
     "consents": _OWN_CASES,
     "coverage": _OWN_CASES,
+    "plan_items": _OWN_CASES,
+    "plans": _OWN_CASES,
     "referrals": _OWN_CASES,
     "releases": _OWN_CASES,
     "responsibility_began": _OWN_CASES,

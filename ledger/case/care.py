@@ -53,18 +53,24 @@ def _ended(plane: Plane, event: GuardianEnded) -> Plane:
     return _care(plane, guardians=kept)
 
 
+def _new(plane: Plane, event: Event) -> dict[str, UUID]:
+    """Return what has to be asked of the rules again: whoever has a plan needs another one."""
+    asked = {"to_direct": event.event_id}
+    return asked | {"to_plan": event.event_id} if plane.care.plans else asked
+
+
 def _risk_assessed(plane: Plane, event: RiskAssessed) -> Plane:
     rises = _URGENCY.index(event.risk) < _URGENCY.index(plane.care.risk)
     first = not plane.care.risk_assessed
-    wanted = event.event_id if first or rises else plane.care.to_direct
-    return _care(plane, risk_assessed=True, risk=event.risk, to_direct=wanted)
+    news = _new(plane, event) if first or rises else {}
+    return _care(plane, risk_assessed=True, risk=event.risk, **news)
 
 
 def _concerned(plane: Plane, event: ConcernRecorded) -> Plane:
     rest = tuple(one for one in plane.care.concerns if one != event.concern_id)
     resolved = tuple(one for one in plane.care.resolved if one != event.concern_id)
-    concerns = (*rest, event.concern_id)
-    return _care(plane, concerns=concerns, resolved=resolved, to_direct=event.event_id)
+    news = _new(plane, event)
+    return _care(plane, concerns=(*rest, event.concern_id), resolved=resolved, **news)
 
 
 def _resolved(plane: Plane, event: ConcernResolved) -> Plane:
@@ -87,7 +93,7 @@ EFFECTS: Mapping[type[Event], Effect] = {
     ConcernRecorded: _concerned,
     ConcernResolved: _resolved,
     SiblingLinked: _linked,
-    AssessmentCompleted: _shown_in_trail,
+    AssessmentCompleted: lambda plane, event: _care(plane, to_plan=event.event_id),
     ViewsRecorded: lambda plane, _event: _care(plane, views_heard=True),
     CaseAssigned: lambda plane, event: _care(plane, assignee=event.assignee),
     GuardianAppointed: _appointed,

@@ -20,6 +20,7 @@ from ledger.case import (
     gone,
     governance,
     identity,
+    plan,
     referral,
     routing,
     transfer,
@@ -40,6 +41,7 @@ _STATE: Mapping[str, Callable[[Plane, Event], str]] = {
     # National work follows the state of the case.
     "care": identity.state,
     "routing": identity.state,
+    "plan": identity.state,
     "access": identity.state,
     "block": identity.state,
     "erasure": identity.state,
@@ -54,6 +56,7 @@ EFFECTS: Mapping[type[Event], Effect] = {
     **data.EFFECTS,
     **care.EFFECTS,
     **routing.EFFECTS,
+    **plan.EFFECTS,
     **access.EFFECTS,
     **block.EFFECTS,
     **erasure.EFFECTS,

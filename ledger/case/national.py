@@ -83,6 +83,31 @@ class Routing:
         return self.state in LIVE
 
 
+@dataclass(frozen=True, kw_only=True)
+class PlannedItem:
+    """Something that is done for the child."""
+
+    #: open, done, not_done, removed.
+    state: str
+    #: Whether it keeps her safe.
+    mandatory: bool
+    due_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """One version of her protection plan."""
+
+    #: draft, submitted, active, superseded, completed.
+    state: str
+    number: int
+    #: Concerns that it answers.
+    concerns: tuple[UUID, ...] = ()
+    items: Mapping[UUID, PlannedItem] = field(default_factory=dict)
+    submitted_by: str | None = None
+    review_by: date | None = None
+
+
 #: States in which somebody has the child, or is asked.
 LIVE = frozenset({"asked", "accepted"})
 
@@ -110,6 +135,9 @@ class Care:
     routings: Mapping[UUID, Routing] = field(default_factory=dict)
     #: Event since which the rules have to be asked to whom the case goes; None: they were.
     to_direct: UUID | None = None
+    plans: Mapping[UUID, Plan] = field(default_factory=dict)
+    #: Event since which the rules have to be asked for a plan; None: they were, or it is too early.
+    to_plan: UUID | None = None
     shared_with: str | None = None
     #: Who refused permission or took it back, where no terms were recorded here.
     ended_by: Mapping[UUID, ConsentGiver] = field(default_factory=dict)

@@ -17,7 +17,6 @@ from events.codes import DataScope, Role
 from events.data import KeysReleased
 from events.errors import AccessRefused
 from events.referral import ReferralSent
-from events.routing import CaseDirected
 from events.stamp import Event
 from events.transfer import TransferProposed
 from ledger.case.access import may_guardian_look
@@ -33,14 +32,14 @@ from ledger.keys.records import (
     own_record,
 )
 from ledger.keys.seal import ItemKey
-from ledger.keys.sealing import Opened
+from ledger.keys.sealing import WORKING, Opened
 from ledger.keys.vault import Vault
 
 #: What is shown: country -> scope -> state and values.
 Shown = Mapping[str, Mapping[DataScope, Opened]]
 #: Own events whose data everybody may see who works with the child. Why somebody is blocked, why
 #: a permission was overridden or the glass broken: that is for those who answer for it.
-_FOR_ALL = OF_RECORD | {ReferralSent, TransferProposed, KeysReleased, CaseDirected}
+_FOR_ALL = OF_RECORD | WORKING | {ReferralSent, TransferProposed, KeysReleased}
 
 
 class Showing(NamedTuple):

@@ -6,12 +6,12 @@ hash. What stands in it is checked whole: codes, spans, and every id that is nam
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from hashlib import sha256
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Self, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -228,20 +228,19 @@ class Pack(Document):
         return {one.id: one.version for one in self.guideline}
 
     def routes_for(self, concerns: Iterable[str]) -> Iterator[Route]:
-        """Yield the routes of some concerns in the order of the pack; the last resort if none."""
-        wanted = set(concerns)
-        found = [one for one in self.route if wanted.intersection(one.concerns)]
-        yield from found or [one for one in self.route if EVERYTHING in one.concerns][:1]
+        """Yield the routes of some concerns, in order; the last resort if one has none."""
+        yield from _for(self.route, concerns)
 
     def plans_for(self, concerns: Iterable[str]) -> Iterator[PlanRule]:
-        """Yield the plan rules of some concerns, in order; the last resort if there is none."""
-        wanted = set(concerns)
-        found = [one for one in self.plan if wanted.intersection(one.concerns)]
-        yield from found or [one for one in self.plan if EVERYTHING in one.concerns][:1]
+        """Yield the plan rules of some concerns, in order; the last resort if one has none."""
+        yield from _for(self.plan, concerns)
 
     def wish(self, activity: str) -> PlanItem | None:
         """Return what stands for a wish of the child; None if the pack knows nothing of it."""
         return next((one for one in self.wishes.item if one.activity == activity), None)
+
+
+R = TypeVar("R", Route, PlanRule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +259,18 @@ class Ruled:
 def load(text: str, name: str) -> Ruled:
     """Read a pack; Misconfigured tells every mistake by file and line."""
     return Ruled(read(Pack, text, name), sha256(text.encode()).hexdigest())
+
+
+def _for(rules: Sequence[R], concerns: Iterable[str]) -> Iterator[R]:
+    """Yield the rules of some concerns; the last resort if one has no rule, or there is none."""
+    wanted = set(concerns)
+    known: set[str] = set()
+    for rule in rules:
+        known.update(rule.concerns)
+        if wanted.intersection(rule.concerns):
+            yield rule
+    if not wanted <= known or not wanted:
+        yield from [one for one in rules if EVERYTHING in one.concerns][:1]
 
 
 def _require_each_once(table: str, ids: Iterable[str]) -> None:

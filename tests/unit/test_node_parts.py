@@ -170,7 +170,7 @@ def test_no_event_can_be_logged(event):
         line = logs.facts_only(None, "info", {"event": "applied", **hasty})
         said = json.dumps(line, default=str)
         assert "Aigerim" not in said
-        assert set(line) <= {"event", "case_ref", "origin", "rule", "partition"}
+        assert set(line) <= {"event", "case_ref", "origin", "rule", "partition", "log"}
         assert str(event.case_id) not in said
 
 

@@ -1,4 +1,4 @@
-"""A protection plan, generated from what threatens a child, what keeps her safe and what she wants."""
+"""A protection plan, generated: what threatens a child, keeps her safe, and what she wants."""
 
 from __future__ import annotations
 
@@ -31,8 +31,13 @@ def item(found: Generated, activity: str):
 
 def test_each_concern_asks_for_its_goals_and_names_its_rule():
     found = plan(concerns=("unaccompanied",), risk="high")
-    assert {"appoint_guardian", "alternative_care", "family_tracing_and_reunification",
-            "best_interests_assessment", "basic_psychosocial_support"} == set(activities(found))  # fmt: skip
+    assert {
+        "appoint_guardian",
+        "alternative_care",
+        "family_tracing_and_reunification",
+        "best_interests_assessment",
+        "basic_psychosocial_support",
+    } == set(activities(found))
     assert {("unaccompanied",)} == {one.rules for one in found.items}
     assert {"legal_representation", "family_based_care", "family_contact", "recovery"} == set(
         found.goals

@@ -13,6 +13,7 @@ import pytest
 
 from events.access import BreakGlassUsed
 from events.codes import (
+    Agreement,
     BasisKind,
     ConsentGiver,
     DataScope,
@@ -54,6 +55,7 @@ STATES = {
     "case": CASE_STATES,
     "care": CASE_STATES,
     "routing": CASE_STATES,
+    "plan": CASE_STATES,
     "access": CASE_STATES,
     "block": CASE_STATES,
     "erasure": CASE_STATES,
@@ -85,7 +87,9 @@ VALUES: dict[str, Any] = {
     "note": "referral/key/v1", "sibling_case_id": BASIS, "together": True,
     "decision_id": SUBJECT, "by_hand": False, "accepted": True, "name": "KZ", "number": 1,
     "text": bytes(32), "effective_from": DAY, "organisation": "o", "guideline": "g",
-    "service": "s", "places": 1,
+    "service": "s", "places": 1, "plan_id": SUBJECT, "item_id": SUBJECT, "concerns": (SUBJECT,),
+    "mandatory": True, "due_at": MOMENT, "child": Agreement.AGREES, "caregiver": Agreement.AGREES,
+    "done": True, "review_by": DAY,
 }  # fmt: skip
 
 

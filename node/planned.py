@@ -1,0 +1,112 @@
+"""A child's protection plan as people read it: what is done for her, and by when."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from events.codes import DataScope, Purpose, Role
+from events.errors import NotAllowedNow
+from ledger.rules.facts import Facts
+from ledger.rules.pack import load
+from ledger.rules.planning import generate
+from ledger.service import Ledger
+from node.place import Place, actor
+from node.reading import Reader
+from node.ruling import text_by_hash
+
+_TOLD = """
+SELECT event_id, event_type, summary->>'item_id' AS item_id FROM {audit_trail}
+WHERE case_id = %s AND effective AND summary->>'plan_id' = %s
+    AND event_type IN ('ProtectionPlanGenerated', 'PlanItemAdded') ORDER BY place
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanShown:
+    """One version of a plan, with what it says."""
+
+    plan_id: UUID
+    number: int
+    state: str
+    rules: str | None
+    goals: tuple[str, ...]
+    items: tuple[dict[str, Any], ...]
+    left_out: tuple[dict[str, Any], ...]
+    not_wanted: tuple[str, ...]
+    #: Whether the same facts and the same text give the same plan.
+    same_again: bool
+
+
+def plans_of(found: Reader, case_id: UUID) -> list[dict[str, Any]]:
+    """Return the versions of a case's plan, oldest first."""
+    return found.rows("plans", "WHERE case_id = %s ORDER BY number", case_id)
+
+
+def shown(
+    found: Reader, ledger: Ledger, where: Place, by: str | None, case_id: UUID, number: int | None
+) -> PlanShown:
+    """Open a plan after recording who looks; by default the newest version.
+
+    NotAllowedNow, AccessRefused.
+    """
+    plans = plans_of(found, case_id)
+    wanted = [one for one in plans if number in {None, one["number"]}]
+    if not wanted:
+        raise NotAllowedNow(f"case {case_id} has no such plan", rule="plan_known")
+    plan = wanted[-1]
+    told = found.ask(_TOLD, case_id, str(plan["plan_id"]))
+    generated, *added = told
+    said = _read(ledger, where, by, case_id, generated["event_id"])["plan"]
+    there = {one["item"]: one for one in said["items"]}
+    for row in added:
+        if row["item_id"] not in there:
+            own = _read(ledger, where, by, case_id, row["event_id"])
+            there[row["item_id"]] = _by_hand(row["item_id"], own)
+    states = found.rows(
+        "plan_items", "WHERE case_id = %s AND plan_id = %s", case_id, plan["plan_id"]
+    )
+    items = [
+        {**there[str(one["item_id"])], "state": one["state"], "due_at": one["due_at"]}
+        for one in sorted(states, key=lambda one: (not one["mandatory"], one["due_at"]))
+    ]
+    return PlanShown(
+        plan["plan_id"], plan["number"], plan["state"], plan["rules"], tuple(said["goals"]),
+        tuple(items), tuple(said["left_out"]), tuple(said["not_wanted"]), _same_again(found, said),
+    )  # fmt: skip
+
+
+def _read(
+    ledger: Ledger, where: Place, by: str | None, case_id: UUID, event_id: UUID
+) -> dict[str, Any]:
+    who = actor(by, where=where, role=Role.CASEWORKER)
+    data = ledger.read(
+        case_id,
+        by=who,
+        scopes=(DataScope.PROTECTION,),
+        purpose=Purpose.CASE_MANAGEMENT,
+        door="export" if who.role == Role.AUDITOR else "read",
+        about=event_id,
+    )
+    opened = data.get(where.country, {}).get(DataScope.PROTECTION)
+    if opened is None or opened.state != "open":
+        why = "not here" if opened is None else opened.state
+        raise NotAllowedNow(f"case {case_id}: what the plan says is {why}", rule="record_open")
+    said: dict[str, Any] = json.loads(opened.text)
+    return said
+
+
+def _by_hand(item_id: str, said: dict[str, Any]) -> dict[str, Any]:
+    """Return an item that a person has added, in the form of the others."""
+    activity = said.pop(f"activity:{item_id}")
+    return {"item": item_id, "activity": activity, "mandatory": False, "rules": [], **said}
+
+
+def _same_again(found: Reader, said: dict[str, Any]) -> bool:
+    pack = load(text_by_hash(found.connection, said["rules"].rsplit("/", 1)[1]), "pack").pack
+    again = generate(Facts.of(said["facts"]), pack, datetime.fromisoformat(said["at"]))
+    items = [{name: one[name] for name in one if name != "item"} for one in said["items"]]
+    return [one.words() for one in again.items] == items
