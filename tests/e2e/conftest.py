@@ -179,3 +179,22 @@ def nodes(tmp_path_factory, kafka, postgres) -> Iterator[Nodes]:
     finally:
         typist.close()
         up.stop()
+
+
+@pytest.fixture(scope="package")
+def ruled(tmp_path_factory, kafka, postgres) -> Iterator[Nodes]:
+    """Nodes of their own: rules that are in force direct every case of a country."""
+    from tests.e2e.ruling import put_in_force
+
+    home = tmp_path_factory.mktemp("ruled")
+    typist = Typist()
+    env = environment(LEDGER_KAFKA=kafka, LEDGER_PG=postgres)
+    up = Up.start("--countries", "KZ,KG", "--dir", home, "--prefix", "ruled", env=env)
+    nodes = Nodes(home, up, typist, tmp_path_factory.mktemp("typed"))
+    try:
+        for country in ("KZ", "KG"):
+            put_in_force(nodes, country)
+        yield nodes
+    finally:
+        typist.close()
+        up.stop()

@@ -2,81 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterator
-from typing import Any
 
-import pytest
-
-from tests.e2e.conftest import PATIENCE, Nodes, Typist, Up, environment
-
-GUIDELINES = ("unaccompanied", "casework", "trafficking", "survivors")
-GIRL = {
-    "identity": {"birth_date": "2012-03-04", "languages": ["ky", "ru"]},
-    "location": {"area": "KZ/almaty/almaly"},
-    "protection": {"sex_of_worker": "f"},
-}
-
-
-@pytest.fixture(scope="module")
-def ruled(tmp_path_factory, kafka, postgres) -> Iterator[Nodes]:
-    """Nodes of their own: rules that are in force direct every case of a country."""
-    home = tmp_path_factory.mktemp("ruled")
-    typist = Typist()
-    env = environment(LEDGER_KAFKA=kafka, LEDGER_PG=postgres)
-    up = Up.start("--countries", "KZ,KG", "--dir", home, "--prefix", "ruled", env=env)
-    nodes = Nodes(home, up, typist, tmp_path_factory.mktemp("typed"))
-    try:
-        for country in ("KZ", "KG"):
-            for kind in ((), ("--directory",)):
-                file = home / f"{country}{''.join(kind)}.toml"
-                file.write_text(nodes("rules", "example", country, *kind).out)
-                nodes.does("rules", "activate", file, country=country)
-            for organisation in providers(nodes, country):
-                for guideline in GUIDELINES:
-                    said = (organisation, guideline, 1)
-                    nodes.does("provider", "acknowledge", *said, country=country)
-        yield nodes
-    finally:
-        typist.close()
-        up.stop()
-
-
-def providers(nodes: Nodes, country: str) -> set[str]:
-    """Every provider but the tracing agencies, which have not read anything yet."""
-    listed = nodes.does("rules", "services", country=country)["services"]
-    return {one["organisation"] for one in listed if "tracing_agency" not in one["specialists"]}
-
-
-def written(nodes: Nodes, said: dict[str, Any]) -> str:
-    path = nodes.folder / "data.json"
-    path.write_text(json.dumps(said))
-    return str(path)
-
-
-def begun(nodes: Nodes, concern: str = "unaccompanied", **more: Any) -> str:
-    girl = {scope: {**GIRL[scope], **more.get(scope, {})} for scope in GIRL}
-    case = nodes.does("case", "open", "--data", written(nodes, girl))["case_id"]
-    said = {"protection": {"concern": concern}}
-    nodes.does("care", "concern", case, "--data", written(nodes, said))
-    nodes.does("care", "assess-risk", case, "--risk", "high")
-    return case
-
-
-def asked(nodes: Nodes, case: str, country: str = "KZ", state: str = "asked") -> dict[str, Any]:
-    listed = nodes.does("routing", "list", case, country=country)["routings"]
-    return {one["service"] or "duty desk": one for one in listed if one["state"] == state}
-
-
-def until(nodes: Nodes, case: str, wanted: set[str], country: str = "KZ") -> dict[str, Any]:
-    """Wait until just these services are asked."""
-    end = time.monotonic() + PATIENCE
-    while (found := asked(nodes, case, country)).keys() != wanted:
-        assert time.monotonic() < end, f"{sorted(found)} and not {sorted(wanted)}"
-        time.sleep(0.2)
-    return found
-
+from tests.e2e.conftest import PATIENCE
+from tests.e2e.ruling import asked, begun, until, written
 
 UASC = {"kz-national-uasc", "kz-almaty-guardianship", "duty desk"}
 
