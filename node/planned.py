@@ -11,7 +11,7 @@ from uuid import UUID
 from events.codes import DataScope, Purpose, Role
 from events.errors import NotAllowedNow
 from ledger.rules.facts import Facts
-from ledger.rules.pack import load
+from ledger.rules.pack import Pack, load
 from ledger.rules.planning import generate
 from ledger.service import Ledger
 from node.place import Place, actor
@@ -39,6 +39,8 @@ class PlanShown:
     not_wanted: tuple[str, ...]
     #: Whether the same facts and the same text give the same plan.
     same_again: bool
+    #: Whether the rules that made it are invented.
+    example: bool
 
 
 def plans_of(found: Reader, case_id: UUID) -> list[dict[str, Any]]:
@@ -61,6 +63,7 @@ def shown(
     told = found.ask(_TOLD, case_id, str(plan["plan_id"]))
     generated, *added = told
     said = _read(ledger, where, by, case_id, generated["event_id"])["plan"]
+    pack = load(text_by_hash(found.connection, said["rules"].rsplit("/", 1)[1]), "pack").pack
     there = {one["item"]: one for one in said["items"]}
     for row in added:
         if row["item_id"] not in there:
@@ -75,7 +78,8 @@ def shown(
     ]
     return PlanShown(
         plan["plan_id"], plan["number"], plan["state"], plan["rules"], tuple(said["goals"]),
-        tuple(items), tuple(said["left_out"]), tuple(said["not_wanted"]), _same_again(found, said),
+        tuple(items), tuple(said["left_out"]), tuple(said["not_wanted"]),
+        _same_again(pack, said), pack.example,
     )  # fmt: skip
 
 
@@ -105,8 +109,7 @@ def _by_hand(item_id: str, said: dict[str, Any]) -> dict[str, Any]:
     return {"item": item_id, "activity": activity, "mandatory": False, "rules": [], **said}
 
 
-def _same_again(found: Reader, said: dict[str, Any]) -> bool:
-    pack = load(text_by_hash(found.connection, said["rules"].rsplit("/", 1)[1]), "pack").pack
+def _same_again(pack: Pack, said: dict[str, Any]) -> bool:
     again = generate(Facts.of(said["facts"]), pack, datetime.fromisoformat(said["at"]))
     items = [{name: one[name] for name in one if name != "item"} for one in said["items"]]
     return [one.words() for one in again.items] == items

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -108,6 +109,33 @@ def _diff(
     else:
         columns = ("activity", "change", "before", "after")
         output.table(columns, [[one.get(name) for name in columns] for one in found])
+
+
+@app.command("print")
+def _print(
+    case_id: CaseArgument,
+    *,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="A file that ends in .html or .pdf.")
+    ],
+    language: Annotated[
+        str, typer.Option("--language", metavar="CODE", help="en, ru, kk or ky.")
+    ] = "en",
+    version: Annotated[
+        int | None, typer.Option(metavar="N", help="Which version; default: the newest.")
+    ] = None,
+    by: By = None,
+    country: CountryOption = None,
+    directory: Dir = None,
+) -> None:
+    """Print a plan for the child and whoever cares for her, after recording who does."""
+    from node import place
+    from node.plan_page.making import write
+
+    plan = _opened(case_id, version, by, country, directory)
+    where = place.find(directory, country)
+    write(out, output.uuid(case_id), plan, language, where)
+    output.say(f"{out}: version {plan.number}, {plan.state}")
 
 
 def _opened(

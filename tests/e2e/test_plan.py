@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import pytest
+
 from tests.e2e.conftest import PATIENCE, Nodes
 from tests.e2e.ruling import begun, written
 
@@ -127,3 +129,22 @@ def test_the_country_that_takes_over_makes_a_plan_of_its_own(ruled):
     shown = ruled.does("plan", "show", case, country="KG")
     assert shown["rules"].startswith("KG/1/")
     assert "appoint_guardian" in {one["activity"] for one in shown["items"]}
+
+
+@pytest.mark.parametrize("language", ["en", "ru", "kk", "ky"])
+def test_it_is_printed_for_her_in_four_languages_and_the_access_is_recorded(
+    ruled, language, tmp_path
+):
+    case = assessed(ruled)
+    generated(ruled, case)
+    before = len(ruled.does("access", "list", case)["accesses"])
+    for kind in ("html", "pdf"):
+        path = tmp_path / f"plan.{kind}"
+        done = ruled("plan", "print", case, "--out", path, "--language", language)
+        assert 0 == done.code, done.err
+        assert 0o600 == path.stat().st_mode & 0o777
+    assert f'<html lang="{language}">' in (tmp_path / "plan.html").read_text()
+    assert (tmp_path / "plan.pdf").read_bytes().startswith(b"%PDF-")
+    assert before < len(ruled.does("access", "list", case)["accesses"])
+    refused = ruled("plan", "print", case, "--out", tmp_path / "plan.doc")
+    assert 2 == refused.code
