@@ -17,6 +17,7 @@ from consumers import kept_notes
 from consumers.alarms import raise_alarm
 from consumers.kept_notes import Alarm
 from consumers.note_mail import NoteTopic
+from consumers.order_lag import OrderLag
 from consumers.sealed_log import EVERY_S, REPEAT_S
 from consumers.trust import Ordered
 from consumers.witnessed_log import Desk
@@ -52,6 +53,8 @@ class Heard:
     partitions: int
     signer: LogSigner
     topic: NoteTopic
+    #: Countries that say theirs, too.
+    others: tuple[str, ...] = ()
 
 
 class OrderWatch:
@@ -74,6 +77,7 @@ class OrderWatch:
         self._has_begun = False
         self._orders: list[HeardOrder] = []
         self._offsets: list[int] = []
+        self._lag = OrderLag(heard.country, heard.others, heard.partitions, desk.clock)
 
     @property
     def waiting(self) -> str | None:
@@ -88,6 +92,8 @@ class OrderWatch:
         for fault in faults:
             raise_alarm(database, self._heard.country, fault)
         if ordered.country != self._heard.country:
+            for partition, head in enumerate(ordered.order.heads):
+                self._lag.said(ordered.country, partition, head.size)
             for partition in news:
                 self._hear_head(partition, ordered.country, ordered.order.heads[partition])
 
@@ -136,6 +142,7 @@ class OrderWatch:
         for country, partition, head in kept_notes.newest_orders(database):
             if partition < self._heard.partitions:
                 self._orders[partition].waits_for(country, head)
+                self._lag.said(country, partition, head.size)
         for partition, order in enumerate(self._orders):
             mine = self._signed(partition)
             if mine is not None and mine.size > 0:
@@ -149,6 +156,7 @@ class OrderWatch:
                     self._offsets[partition] = offset
                 if len(rows) < _CHUNK:
                     break
+            self._lag.grew(partition, order.size)
 
     def _following(self, database: Connection[Any], partition: int) -> Sequence[tuple[int, bytes]]:
         cursor = database.cursor(row_factory=tuple_row)

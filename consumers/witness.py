@@ -24,7 +24,7 @@ from consumers.note_mail import NotePost, NoteReader, NoteTopic, NoteWriter, Rea
 from consumers.order_watch import Heard, OrderWatch
 from consumers.third_party import Offering, ThirdParty
 from consumers.translation import translated
-from consumers.trust import Ordered, Signed, Trust
+from consumers.trust import Committed, Ordered, Signed, Trust
 from consumers.witness_door import NOT_NOW, Offered
 from consumers.witness_measures import NOISE
 from consumers.witnessed_log import Desk, Watched, WitnessedLog
@@ -122,6 +122,7 @@ class Witness:
                 partitions=agreement.partitions,
                 signer=signer,
                 topic=self._shared,
+                others=tuple(one for one in agreement.countries if one != settings.country),
             ),
             desk,
         )
@@ -230,11 +231,13 @@ class Witness:
             kept_notes.move(database, topic, topic_id, found[-1].offset + 1)
 
     def _hear(self, database: Connection[Any], text: bytes) -> None:
+        """Keep what a note says. Whatever is wrong with it, it keeps nobody from reading on."""
         try:
-            judged = self._trust.judged(text)
+            self._keep(database, self._trust.judged(text))
         except RecordRejected:
             NOISE.labels(self._settings.country).inc()
-            return
+
+    def _keep(self, database: Connection[Any], judged: Signed | Ordered | Committed) -> None:
         if isinstance(judged, Signed):
             self._logs[judged.checkpoint.origin].hear(database, judged)
         elif isinstance(judged, Ordered):

@@ -16,6 +16,7 @@ from psycopg.rows import tuple_row
 
 from consumers import kept_notes
 from consumers.alarms import CHECKPOINT_AGE, raise_alarm
+from consumers.event_times import EventTimes
 from consumers.kept_notes import Alarm
 from consumers.note_mail import NotePost, NoteTopic
 from consumers.recheck import Recheck
@@ -169,6 +170,8 @@ class WitnessedLog:
             self._stopped_by = fault.rule
             raise_alarm(database, self._watched.country, fault)
             return
+        for late in self._times.look(database, self.tree_size):
+            raise_alarm(database, self._watched.country, late)
         if may_cosign:
             self._cosign_if_due(database)
 
@@ -179,6 +182,7 @@ class WitnessedLog:
         self._good: Head | None = None
         self._late: list[Head] = []
         self._hole: _Hole | None = None
+        self._times = EventTimes(self._log, self.cosigned.size if self.cosigned else 0)
         self._recheck = Recheck(self._log, self._desk.heads, self._watched.known.events)
 
     def _go_on(self, database: Connection[Any], *, is_alive: bool) -> Fault | None:

@@ -10,6 +10,7 @@ from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 
@@ -97,18 +98,22 @@ def activate(where: Place, by: str | None, path: Path, since: date | None) -> Re
 
     A pack says itself from when on, which may be past: then it is from today.
     """
+    return activate_text(where, by, check(path), since)
+
+
+def activate_text(where: Place, by: str | None, found: RuleFile, since: date | None) -> Receipt:
+    """Put a rule file that was checked in force."""
     from ledger.service import open_ledger
 
-    found = check(path)
     if found.country != where.country:
-        raise BadInput(f"{path.name} is for {found.country}, and this is {where.country}")
+        raise BadInput(f"this file is for {found.country}, and this is {where.country}")
     today = datetime.now(UTC).date()
     begins = since or max(found.effective_from or today, today)
     with psycopg.connect(where.dsn("append"), connect_timeout=5) as connection:
         connection.execute(_ADD, (found.sha256, found.text))
     who = actor(by, where=where, role=Role.SUPERVISOR)
     with open_ledger(where.ledger_settings()) as ledger:
-        return ledger.on(register_id(where.agreement.prefix), by=who, retries=10).decide(
+        return ledger.on(register_of(where), by=who, retries=10).decide(
             governance.activate_rules,
             kind=found.kind,
             name=found.name,
@@ -116,6 +121,11 @@ def activate(where: Place, by: str | None, path: Path, since: date | None) -> Re
             text=found.sha256,
             effective_from=begins,
         )
+
+
+def register_of(where: Place) -> UUID:
+    """Return the case id of the register."""
+    return register_id(where.agreement.prefix)
 
 
 def add(where: Place, path: Path) -> RuleFile:
@@ -131,7 +141,7 @@ def rules_of(where: Place, day: date | None = None) -> Rules:
     from ledger.service import open_ledger
 
     with open_ledger(where.ledger_settings()) as ledger:
-        register = ledger.case(register_id(where.agreement.prefix)).national
+        register = ledger.case(register_of(where)).national
     day = day or datetime.now(UTC).date()
     with psycopg.connect(where.dsn("append"), connect_timeout=5) as connection:
         found = in_force(connection, register, where.country, day)
@@ -148,7 +158,7 @@ def activations(where: Place) -> list[dict[str, Any]]:
     from ledger.service import open_ledger
 
     with open_ledger(where.ledger_settings()) as ledger:
-        register = ledger.case(register_id(where.agreement.prefix)).national
+        register = ledger.case(register_of(where)).national
     today = datetime.now(UTC).date()
     return [
         {

@@ -116,14 +116,16 @@ class Note:
         return Note.of(self.text, *kept, *new.values())
 
     def verified_by(self, verifiers: Iterable[Verifier]) -> tuple[SignatureLine, ...]:
-        """Return the lines that these keys made, in the note's order; others are ignored.
+        """Return the line that each of these keys made, in the note's order; others are ignored.
+
+        Of several lines of one key the first: anybody can copy a line without the key.
 
         Raises RecordRejected, rule `note_signature`, if a line has the name and key id of one of
         them and was not made by it, or if none of them has signed (c2sp.org/signed-note,
         "Signatures": such a note is to be rejected as a whole).
         """
         known = _by_id(verifiers)
-        found = []
+        found: dict[tuple[str, bytes], SignatureLine] = {}
         for line in self.signatures:
             verifier = known.get((line.name, line.key_id))
             if verifier is None:
@@ -131,10 +133,10 @@ class Note:
             if not verifier.has_signed(self.text, line.signature):
                 words = f"a signature in the name of {line.name} is not of that key"
                 raise RecordRejected(words, rule="note_signature")
-            found.append(line)
+            found.setdefault((line.name, line.key_id), line)
         if not found:
             raise RecordRejected("no known key has signed this note", rule="note_signature")
-        return tuple(found)
+        return tuple(found.values())
 
 
 def checked_text(text: str) -> None:

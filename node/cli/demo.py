@@ -22,6 +22,12 @@ def _demo(
     cases: Annotated[
         int, typer.Option(metavar="N", min=6, max=500, help="How many cases, six or more.")
     ] = 12,
+    scenario: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Tell one scenario, or all; and what the read models show then."
+        ),
+    ] = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the nodes running in a folder of their own.")
     ] = False,
@@ -32,9 +38,14 @@ def _demo(
 
     from rich.console import Console
 
+    from events.errors import BadInput
     from node.cli.up import stopped_by_signals
-    from node.demo.run import Result, run
+    from node.demo.ruled_plots import SCENARIOS
+    from node.demo.run import ALL, Result, run
     from node.demo.telling import Telling
+
+    if scenario not in {None, ALL, *SCENARIOS}:
+        raise BadInput(f"scenarios are {', '.join(SCENARIOS)}, or {ALL}")
 
     console = Console(highlight=False, stderr=as_json)  # words stay words: on stderr
     stop = stopped_by_signals()
@@ -50,7 +61,9 @@ def _demo(
             return
 
     try:
-        result = run(cases, Telling(console), kept=kept, say=output.say, linger=linger)
+        result = run(
+            cases, Telling(console), scenario=scenario, kept=kept, say=output.say, linger=linger
+        )
     finally:
         stop.set()
     if as_json and not keep:

@@ -26,6 +26,10 @@ from node.reading import reader
 
 #: Longer than anything here takes on a busy machine.
 _PATIENCE_S = 30.0
+#: Who decides what a caseworker may not.
+_DECIDE = {"approve_plan": Role.SUPERVISOR}
+#: A program of the country may decide on the case at the same moment.
+_ATTEMPTS = 5
 _MOVED = "SELECT count(*) FROM ledger.grant_moved WHERE step = %s AND grant_id = ANY (%s)"
 
 
@@ -48,8 +52,8 @@ class Desk:
         """Decide on what this country knows now; what the topic makes of it is known later."""
         # Between countries, focal points speak about who answers for a child.
         between = take.__module__ == transfer.__name__
-        role = Role.FOCAL_POINT if between else Role.CASEWORKER
-        door = self.ledger.on(case_id, by=self._actor(role))
+        role = Role.FOCAL_POINT if between else _DECIDE.get(take.__name__, Role.CASEWORKER)
+        door = self.ledger.on(case_id, by=self._actor(role), retries=_ATTEMPTS)
         return door.decide(choosing(take, {}), **arguments)
 
     def outcome(self, receipt: Receipt) -> Receipt:

@@ -7,15 +7,20 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from node.demo import views
+from node.demo.capabilities import capabilities
 from node.demo.rebuilding import rebuilt_alike
+from node.demo.ruled_plots import SCENARIOS
 from node.demo.stage import Stage, staged
-from node.demo.story import Story
+from node.demo.story import Plot, Story
 from node.demo.telling import Telling
 from node.settings import UpSettings
+
+#: Every scenario, after the stories that are always told.
+ALL = "all"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +35,8 @@ class Result:
     views_agree: bool
     rebuild_equal: bool
     seconds: float
+    #: Which of the fourteen capabilities the read models show; with --scenario.
+    capabilities: Mapping[str, bool] | None = None
     #: Folder in which everything still runs, with --keep.
     kept: str | None = None
 
@@ -38,6 +45,7 @@ def run(
     cases: int,
     telling: Telling,
     *,
+    scenario: str | None = None,
     kept: Path | None,
     say: Callable[[str], None],
     linger: Callable[[Result], None],
@@ -47,11 +55,25 @@ def run(
     telling.begin()
     with _folder(kept) as path, staged(path, UpSettings.read(), say) as stage:
         telling.started(stage.running, time.monotonic() - began)
-        stories = stage.play(cases, telling.story)
+        plots = _plots(scenario)
+        stories = stage.play(cases, telling.story) if scenario in {None, ALL} else []
+        stories += stage.play_by_rules(plots, telling.story) if plots else []
         result = _compared(stage, stories, telling, began, str(path) if kept else None)
+        if scenario is not None:
+            shown = capabilities(path, [stage.here.country, stage.there.country])
+            telling.capabilities(shown)
+            result = replace(result, capabilities=shown)
         if kept:
             linger(result)
     return result
+
+
+def _plots(scenario: str | None) -> Sequence[Plot]:
+    if scenario is None:
+        return ()
+    if scenario == ALL:
+        return [plot for plots in SCENARIOS.values() for plot in plots]
+    return SCENARIOS[scenario]
 
 
 def _compared(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from ledger.service import open_ledger
 from node import place
 from node.demo.desk import Desk
 from node.demo.plots import PLAIN, PLOTS
+from node.demo.ruled_plots import put_in_force
 from node.demo.story import Plot, Story
 from node.home import Home
 from node.nodes import Nodes
@@ -45,6 +46,16 @@ class Stage:
             stories.append(self._play(plot))
             told(stories[-1])
         return [*stories, *rest]
+
+    def play_by_rules(self, plots: Sequence[Plot], told: Callable[[Story], None]) -> list[Story]:
+        """Put both countries' rules in force, and play these plots one after the other."""
+        for desk in (self.here, self.there):
+            put_in_force(desk.where)
+        stories = []
+        for plot in plots:
+            stories.append(self._play(plot))
+            told(stories[-1])
+        return stories
 
     def _play(self, plot: Plot) -> Story:
         story = Story(self.here, self.there)

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from node.demo.capabilities import NAMES
 from node.demo.story import Line, Story
 from node.demo.views import View
 from node.words import VOID_WORDS, country_name
@@ -73,6 +74,14 @@ class Telling:
         """Say whether something holds."""
         mark = Text("✔ ", style="green") if holds else Text("✘ ", style="bold red")
         self._console.print(mark + Text(f"{name}: {said}"), soft_wrap=True)
+
+    def capabilities(self, shown: Mapping[str, bool]) -> None:
+        """Show what the ledger can do, as the read models of both countries have it."""
+        self._console.print()
+        self._console.print(Text("What the read models show", style="bold"))
+        for name, holds in shown.items():
+            mark = Text("✔ ", style="green") if holds else Text("· ", style="dim")
+            self._console.print(Text(_INDENT) + mark + Text(f"{name:<4}{NAMES[name]}"))
 
     def end(self, *, ok: bool, events: int, void: int, cases: int, seconds: float) -> None:
         """Say how it was, and what to do next."""

@@ -49,6 +49,7 @@ REQUIRED = {
     "ledger_witness_disagreements_total": {"country", "log", "rule"},
     "ledger_cosign_lag_seconds": {"country", "log", "witness"},
     "ledger_note_noise_total": {"country"},
+    "ledger_order_lag_seconds": {"country", "other"},
 }
 #: Its labels are those of its one series.
 INFO = {"ledger_build_info"}

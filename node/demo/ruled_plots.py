@@ -1,0 +1,121 @@
+"""Plots about what a country does by its rules: to whom a child goes, and what is done for her."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+from uuid import UUID
+
+from events.codes import Agreement, DataScope, RiskLevel, Role
+from events.errors import ServiceUnavailable
+from events.stamp import Actor
+from ledger.case import care, governance, plan, routing
+from ledger.case.personal import PersonalData
+from ledger.rules.pack import Pack
+from node import ruling
+from node.demo.desk import Desk
+from node.demo.story import Plot, Story
+from node.place import Place
+from node.words import country_name
+
+#: Longer than anything here takes on a busy machine.
+_PATIENCE_S = 60.0
+_GIRL = PersonalData(
+    {
+        DataScope.IDENTITY: {"birth_date": "2012-03-04", "languages": ["ky", "ru"]},
+        DataScope.LOCATION: {"area": "KZ/almaty/almaly"},
+        DataScope.PROTECTION: {"wants": ["language_class"]},
+    }
+)
+_ALONE = PersonalData({DataScope.PROTECTION: {"concern": "unaccompanied"}})
+
+T = TypeVar("T")
+
+
+def put_in_force(where: Place) -> None:
+    """Put the example rules of a country in force; every provider has read its guidelines."""
+    from ledger.service import open_ledger
+
+    for directory in (False, True):
+        text = ruling.example(where.country, directory=directory)
+        ruling.activate_text(where, None, ruling.checked(text, f"{where.country}.toml"), None)
+    rules = ruling.rules_of(where)
+    by = Actor(id="demo-supervisor", role=Role.SUPERVISOR, organisation=f"demo-{where.country}")
+    with open_ledger(where.ledger_settings()) as ledger:
+        door = ledger.on(ruling.register_of(where), by=by, retries=10)
+        for organisation, guideline, number in _read_by(rules.ruled.pack, rules.directory.services):
+            door.decide(
+                governance.acknowledge_guideline,
+                organisation=organisation, guideline=guideline, number=number,
+            )  # fmt: skip
+
+
+def _read_by(pack: Pack, services: object) -> list[tuple[str, str, int]]:
+    organisations = sorted({one.organisation for one in services.values()})  # type: ignore[attr-defined]
+    return [(who, *said) for who in organisations for said in pack.versions.items()]
+
+
+def redirected(story: Story) -> None:
+    """A child found alone goes to the specialist whom the rules name; the first one is full."""
+    here = story.here
+    story.title = "To the right specialist, by rules that explain themselves"
+    _found_alone(story)
+    lead = _waits(here, lambda: _lead(here, story.case_id))
+    story.takes(
+        here, "the first service has no place", routing.decline_routing,
+        routing_id=lead, reason="no_capacity",
+    )  # fmt: skip
+    other = _waits(here, lambda: _lead(here, story.case_id))
+    story.takes(here, "the next one takes her", routing.accept_routing, routing_id=other)
+    story.ending = "Nobody searched for a telephone number, and `ledger routing explain` says why."
+
+
+def planned(story: Story) -> None:
+    """Somebody has looked; a plan is generated, agreed, approved by another person, and followed."""
+    here = story.here
+    story.title = "A plan of her own"
+    _found_alone(story)
+    story.takes(here, "has looked at what she needs", care.complete_assessment)
+    plan_id = _waits(here, lambda: _plan(here, story.case_id))
+    agreed = {"child": Agreement.AGREES, "caregiver": Agreement.AGREES}
+    story.takes(here, "she agrees with the plan", plan.submit_plan, plan_id=plan_id, **agreed)
+    story.takes(here, "a supervisor approves it", plan.approve_plan, plan_id=plan_id)
+    items = here.ledger.case(story.case_id).national.care.plans[plan_id].items
+    first = next(key for key, one in items.items() if one.mandatory)
+    said = {"plan_id": plan_id, "item_id": first, "done": True}
+    story.takes(here, "she has a guardian", plan.finish_item, **said)
+    there = country_name(story.there.country)
+    story.ending = f"{len(items)} things are done for her, each by a day. {there} sees none of it."
+
+
+#: Scenario -> its plots.
+SCENARIOS: dict[str, tuple[Plot, ...]] = {"specialist": (redirected,), "plan": (planned,)}
+
+
+def _found_alone(story: Story) -> None:
+    story.opens("opens a case of a girl found alone", data=_GIRL)
+    story.takes(story.here, "writes down what threatens her", care.record_concern, data=_ALONE)
+    story.takes(story.here, "says how urgent it is", care.assess_risk, risk=RiskLevel.HIGH)
+
+
+def _lead(desk: Desk, case_id: UUID) -> UUID | None:
+    """Return who is asked to lead, as soon as nothing new has to be asked of the rules."""
+    care_ = desk.ledger.case(case_id).national.care
+    asked = [key for key, one in care_.routings.items() if one.leads and one.state == "asked"]
+    return asked[-1] if asked and care_.to_direct is None else None
+
+
+def _plan(desk: Desk, case_id: UUID) -> UUID | None:
+    plans = desk.ledger.case(case_id).national.care.plans
+    return next((key for key, one in plans.items() if one.state == "draft"), None)
+
+
+def _waits(desk: Desk, found: Callable[[], T | None]) -> T:
+    """Wait until a program of this country has done something."""
+    end = time.monotonic() + _PATIENCE_S
+    while (said := found()) is None:
+        if time.monotonic() > end:
+            raise ServiceUnavailable(f"{desk.country} waits in vain for its rules")
+        time.sleep(0.05)
+    return said
