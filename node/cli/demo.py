@@ -33,19 +33,25 @@ def _demo(
     ] = False,
     as_json: Json = False,
 ) -> None:
+    from events.errors import BadInput
+    from node.demo.ruled_plots import SCENARIOS
+    from node.demo.run import ALL
+
+    if scenario not in {None, ALL, *SCENARIOS}:
+        raise BadInput(f"scenarios are {', '.join(SCENARIOS)}, or {ALL}")
+    raise typer.Exit(0 if _played(cases, scenario, keep=keep, as_json=as_json) else FAILED)
+
+
+def _played(cases: int, scenario: str | None, *, keep: bool, as_json: bool) -> bool:
+    """Play it, and say whether everything that was shown holds."""
     import tempfile
     from pathlib import Path
 
     from rich.console import Console
 
-    from events.errors import BadInput
     from node.cli.up import stopped_by_signals
-    from node.demo.ruled_plots import SCENARIOS
-    from node.demo.run import ALL, Result, run
+    from node.demo.run import Result, run
     from node.demo.telling import Telling
-
-    if scenario not in {None, ALL, *SCENARIOS}:
-        raise BadInput(f"scenarios are {', '.join(SCENARIOS)}, or {ALL}")
 
     console = Console(highlight=False, stderr=as_json)  # words stay words: on stderr
     stop = stopped_by_signals()
@@ -68,4 +74,4 @@ def _demo(
         stop.set()
     if as_json and not keep:
         output.document(result)
-    raise typer.Exit(0 if result.ok else FAILED)
+    return result.ok

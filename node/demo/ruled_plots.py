@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from events.errors import ServiceUnavailable
 from events.stamp import Actor
 from ledger.case import care, governance, plan, routing
 from ledger.case.personal import PersonalData
+from ledger.rules.directory import Service
 from ledger.rules.pack import Pack
 from node import ruling
 from node.demo.desk import Desk
@@ -51,8 +52,8 @@ def put_in_force(where: Place) -> None:
             )  # fmt: skip
 
 
-def _read_by(pack: Pack, services: object) -> list[tuple[str, str, int]]:
-    organisations = sorted({one.organisation for one in services.values()})  # type: ignore[attr-defined]
+def _read_by(pack: Pack, services: Mapping[str, Service]) -> list[tuple[str, str, int]]:
+    organisations = sorted({one.organisation for one in services.values()})
     return [(who, *said) for who in organisations for said in pack.versions.items()]
 
 
@@ -72,7 +73,7 @@ def redirected(story: Story) -> None:
 
 
 def planned(story: Story) -> None:
-    """Somebody has looked; a plan is generated, agreed, approved by another person, and followed."""
+    """Somebody has looked; a plan is generated, agreed, approved by another person, followed."""
     here = story.here
     story.title = "A plan of her own"
     _found_alone(story)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from node.demo import views
@@ -58,11 +58,10 @@ def run(
         plots = _plots(scenario)
         stories = stage.play(cases, telling.story) if scenario in {None, ALL} else []
         stories += stage.play_by_rules(plots, telling.story) if plots else []
-        result = _compared(stage, stories, telling, began, str(path) if kept else None)
+        shown = None
         if scenario is not None:
             shown = capabilities(path, [stage.here.country, stage.there.country])
-            telling.capabilities(shown)
-            result = replace(result, capabilities=shown)
+        result = _compared(stage, stories, telling, began, str(path) if kept else None, shown)
         if kept:
             linger(result)
     return result
@@ -77,13 +76,20 @@ def _plots(scenario: str | None) -> Sequence[Plot]:
 
 
 def _compared(
-    stage: Stage, stories: Sequence[Story], telling: Telling, began: float, kept: str | None
+    stage: Stage,
+    stories: Sequence[Story],
+    telling: Telling,
+    began: float,
+    kept: str | None,
+    shown: Mapping[str, bool] | None,
 ) -> Result:
     one, other = views.of_stage(stage)
     telling.side_by_side(stories, one, other)
     agree = views.agree(one, other)
     telling.checked("both countries agree", holds=agree, said=_agreement(one, agree))
     equal = _rebuilt(stage, (one.country, other.country), telling)
+    if shown is not None:
+        telling.capabilities(shown)
     events, void = views.events_of(one, other), views.void_of(one, other)
     seconds = round(time.monotonic() - began, 1)
     result = Result(
@@ -95,6 +101,7 @@ def _compared(
         views_agree=agree,
         rebuild_equal=equal,
         seconds=seconds,
+        capabilities=shown,
         kept=kept,
     )
     telling.end(ok=result.ok, events=events.total(), void=void, cases=result.cases, seconds=seconds)

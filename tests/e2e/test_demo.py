@@ -44,3 +44,18 @@ def alike(line):
     if "<id>" in line and "transfer" in line:
         line = re.sub(r"K[ZG] answers, transfer \w+", "<answer>", line)
     return " ".join(line.split())
+
+
+def test_scenarios_show_what_the_ledger_can_do_and_what_it_cannot_yet(tmp_path_factory):
+    """Each capability is computed from read models, so one that nobody has built is false."""
+    scratch = tmp_path_factory.mktemp("d")
+    env = environment(TMPDIR=str(scratch), COLUMNS="100")
+    done = ledger("demo", "--scenario", "all", "--cases", "7", "--json", env=env)
+    assert done.code == 0, done.err
+    assert done.json["ok"]
+    shown = done.json["capabilities"]
+    assert [f"M{at}" for at in range(1, 15)] == list(shown)
+    assert {"M1", "M2"} == {name for name, holds in shown.items() if holds}
+    assert "To the right specialist" in done.err
+    unknown = ledger("demo", "--scenario", "wonders", "--json", env=env)
+    assert unknown.code == 2
