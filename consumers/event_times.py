@@ -1,8 +1,8 @@
 """Whether new events claim a time at which their log had gone further already (rule R10, live).
 
 An audit asks the same of all events (ledger/log/rule_log.py); here it is asked of each as it comes,
-so that a backdated one is found while somebody can still ask why. It stops no signing: what a country
-says of its own clock may be wrong, and the log is what it is.
+so that a backdated one is found while somebody can still ask why. It stops no signing: what a
+country says of its own clock may be wrong, and the log is what it is.
 """
 
 from __future__ import annotations
