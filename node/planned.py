@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from events.codes import DataScope, Purpose, Role
+from events.codes import Role
 from events.errors import NotAllowedNow
 from ledger.rules.facts import Facts
 from ledger.rules.pack import Pack, load
 from ledger.rules.planning import generate
 from ledger.service import Ledger
-from node.place import Place, actor
+from node.place import Place
 from node.reading import Reader
 from node.ruling import text_by_hash
+from node.working import opened_about
 
 _TOLD = """
 SELECT event_id, event_type, summary->>'item_id' AS item_id FROM {audit_trail}
@@ -62,13 +63,13 @@ def shown(
     plan = wanted[-1]
     told = found.ask(_TOLD, case_id, str(plan["plan_id"]))
     generated, *added = told
-    said = _read(ledger, where, by, case_id, generated["event_id"])["plan"]
+    read = partial(opened_about, ledger, where, by, case_id, role=Role.CASEWORKER)
+    said = read(generated["event_id"])["plan"]
     pack = load(text_by_hash(found.connection, said["rules"].rsplit("/", 1)[1]), "pack").pack
     there = {one["item"]: one for one in said["items"]}
     for row in added:
         if row["item_id"] not in there:
-            own = _read(ledger, where, by, case_id, row["event_id"])
-            there[row["item_id"]] = _by_hand(row["item_id"], own)
+            there[row["item_id"]] = _by_hand(row["item_id"], read(row["event_id"]))
     states = found.rows(
         "plan_items", "WHERE case_id = %s AND plan_id = %s", case_id, plan["plan_id"]
     )
@@ -81,26 +82,6 @@ def shown(
         tuple(items), tuple(said["left_out"]), tuple(said["not_wanted"]),
         _same_again(pack, said), pack.example,
     )  # fmt: skip
-
-
-def _read(
-    ledger: Ledger, where: Place, by: str | None, case_id: UUID, event_id: UUID
-) -> dict[str, Any]:
-    who = actor(by, where=where, role=Role.CASEWORKER)
-    data = ledger.read(
-        case_id,
-        by=who,
-        scopes=(DataScope.PROTECTION,),
-        purpose=Purpose.CASE_MANAGEMENT,
-        door="export" if who.role == Role.AUDITOR else "read",
-        about=event_id,
-    )
-    opened = data.get(where.country, {}).get(DataScope.PROTECTION)
-    if opened is None or opened.state != "open":
-        why = "not here" if opened is None else opened.state
-        raise NotAllowedNow(f"case {case_id}: what the plan says is {why}", rule="record_open")
-    said: dict[str, Any] = json.loads(opened.text)
-    return said
 
 
 def _by_hand(item_id: str, said: dict[str, Any]) -> dict[str, Any]:

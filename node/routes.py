@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from events.codes import DataScope, Purpose, Role
+from events.codes import Role
 from events.errors import BadInput, NotAllowedNow
 from ledger.case.personal import PersonalData
 from ledger.case.routing import override_routing
@@ -21,6 +20,7 @@ from ledger.service import Ledger
 from node.place import Place, actor
 from node.reading import Reader
 from node.ruling import directory_of, rules_of, text_by_hash
+from node.working import opened_about
 
 _DIRECTED = """
 SELECT event_id, recorded_at, summary FROM {audit_trail}
@@ -74,32 +74,13 @@ def explain(
             rule="directed",
         )
     row = rows[at - 1]
-    said = _read(ledger, where, by, case_id, row["event_id"])
     by_hand = bool(row["summary"]["by_hand"])
-    routing = None if by_hand else said.get("routing")
+    routing = None
+    if not by_hand:
+        said = opened_about(ledger, where, by, case_id, row["event_id"], role=Role.SUPERVISOR)
+        routing = said["routing"]
     again = None if routing is None else _same_again(found, case_id, routing)
     return Explanation(row["event_id"], row["recorded_at"], by_hand, routing, again)
-
-
-def _read(
-    ledger: Ledger, where: Place, by: str | None, case_id: UUID, event_id: UUID
-) -> dict[str, Any]:
-    who = actor(by, where=where, role=Role.SUPERVISOR)
-    shown = ledger.read(
-        case_id,
-        by=who,
-        scopes=(DataScope.PROTECTION,),
-        purpose=Purpose.CASE_MANAGEMENT,
-        door="export" if who.role == Role.AUDITOR else "read",
-        about=event_id,
-    )
-    opened = shown.get(where.country, {}).get(DataScope.PROTECTION)
-    if opened is None:
-        return {}
-    if opened.state != "open":
-        raise NotAllowedNow(f"case {case_id}: why is {opened.state}", rule="record_open")
-    said: dict[str, Any] = json.loads(opened.text or b"{}")
-    return said
 
 
 def _same_again(found: Reader, case_id: UUID, said: dict[str, Any]) -> bool:
