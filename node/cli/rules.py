@@ -152,3 +152,42 @@ def _diff(
     else:
         columns = ("entry", "before", "after")
         output.table(columns, [[one[name] for name in columns] for one in found])
+
+
+@app.command("replay")
+def _replay(
+    *,
+    pack: Annotated[Path, typer.Option("--pack", metavar="FILE", help="A draft of a rule pack.")],
+    by: By = None,
+    country: CountryOption = None,
+    directory: Dir = None,
+    as_json: Json = False,
+) -> None:
+    """Say for which children a draft would have answered otherwise; nothing is decided.
+
+    Their facts are opened for it, and each look is recorded. Compared are the newest decision and the
+    newest plan of each child whom the rules have directed.
+    """
+    from events.errors import BadInput
+    from ledger.rules.pack import load
+    from node import place
+    from node.cli.deciding import ledger_of
+    from node.reading import reader
+    from node.replaying import replay
+    from node.ruling import check
+
+    where = place.find(directory, country)
+    draft = check(pack)
+    if draft.kind != "pack" or draft.country != where.country:
+        raise BadInput(f"{pack.name} is no pack of {where.country}")
+    with reader(where) as found, ledger_of(where) as ledger:
+        said = replay(found, ledger, where, by, load(draft.text, pack.name).pack)
+    if as_json:
+        output.document({**said._asdict(), "differing": [one._asdict() for one in said.differing]})
+        return
+    if said.differing:
+        output.table(("case", "what", "of", "before", "with the draft"), said.differing)
+    touched = len({one.case_id for one in said.differing})
+    output.line(f"{touched} of {said.cases} children would have been answered otherwise")
+    if said.closed:
+        output.line(f"of {len(said.closed)} nothing can be said: what was known is closed")

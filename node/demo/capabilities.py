@@ -58,6 +58,18 @@ SELECT EXISTS (
 ) AS holds
 """
 
+# Nobody was left who knew the guideline; somebody acknowledged it, and got the child by the rules.
+_GUIDED = """
+SELECT EXISTS (
+    SELECT FROM {routings} AS desk
+    JOIN {routings} AS taken USING (case_id)
+    JOIN {acknowledgements} AS said ON said.organisation = taken.organisation
+    WHERE desk.service IS NULL AND desk.state = 'withdrawn' AND taken.rules IS NOT NULL
+        AND taken.state IN ('asked', 'accepted')
+        AND said.since > desk.asked_at AND taken.asked_at >= said.since
+) AS holds
+"""
+
 Question = Callable[[Reader], bool]
 
 
@@ -69,13 +81,21 @@ def _planned(found: Reader) -> bool:
     return _holds(found, _PLANNED)
 
 
+def _guided(found: Reader) -> bool:
+    return _holds(found, _GUIDED)
+
+
 def _holds(found: Reader, statement: str, *parameters: object) -> bool:
     (row,) = found.ask(statement, *parameters)
     return bool(row["holds"])
 
 
 #: Id -> what has to hold in each country that plays a part in it.
-QUESTIONS: Final[Mapping[str, Question]] = {"M1": _redirected, "M2": _planned}
+QUESTIONS: Final[Mapping[str, Question]] = {
+    "M1": _redirected,
+    "M2": _planned,
+    "M14": _guided,
+}
 
 
 def capabilities(path: Path, countries: Sequence[str]) -> Mapping[str, bool]:

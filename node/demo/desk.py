@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from events.codes import DataScope, Purpose, Role
+from events.contract import register_id
 from events.errors import ServiceUnavailable
 from events.stamp import Actor
 from ledger.case import transfer
@@ -55,6 +56,12 @@ class Desk:
         role = Role.FOCAL_POINT if between else _DECIDE.get(take.__name__, Role.CASEWORKER)
         door = self.ledger.on(case_id, by=self._actor(role), retries=_ATTEMPTS)
         return door.decide(choosing(take, {}), **arguments)
+
+    def record(self, take: Take, **arguments: Any) -> Receipt:
+        """Decide in the register, which is about the ledger and its providers."""
+        register = register_id(self.where.agreement.prefix)
+        door = self.ledger.on(register, by=self._actor(Role.SUPERVISOR), retries=_ATTEMPTS)
+        return door.decide(take, **arguments)
 
     def outcome(self, receipt: Receipt) -> Receipt:
         """Wait until this country knows what became of its own decision."""

@@ -29,13 +29,14 @@ _GIRL = PersonalData(
         DataScope.PROTECTION: {"wants": ["language_class"]},
     }
 )
+_TRACING = "tracing_agency"
 _ALONE = PersonalData({DataScope.PROTECTION: {"concern": "unaccompanied"}})
 
 T = TypeVar("T")
 
 
 def put_in_force(where: Place) -> None:
-    """Put the example rules of a country in force; every provider has read its guidelines."""
+    """Put the example rules of a country in force, and let its providers read the guidelines."""
     from ledger.service import open_ledger
 
     for directory in (False, True):
@@ -53,7 +54,10 @@ def put_in_force(where: Place) -> None:
 
 
 def _read_by(pack: Pack, services: Mapping[str, Service]) -> list[tuple[str, str, int]]:
-    organisations = sorted({one.organisation for one in services.values()})
+    """Return what every provider has read but the tracing agencies: they do in a story."""
+    organisations = sorted(
+        {one.organisation for one in services.values() if _TRACING not in one.specialists}
+    )
     return [(who, *said) for who in organisations for said in pack.versions.items()]
 
 
@@ -90,8 +94,27 @@ def planned(story: Story) -> None:
     story.ending = f"{len(items)} things are done for her, each by a day. {there} sees none of it."
 
 
+def guided(story: Story) -> None:
+    """Who has not read the guideline gets no child; as soon as he has, he does."""
+    here = story.here
+    story.title = "Nobody works with her who has not read the guideline"
+    _found_alone(story)
+    _waits(here, lambda: _at_the_desk(here, story.case_id))
+    directory = ruling.rules_of(here.where).directory.services.values()
+    (agency,) = (one for one in directory if _TRACING in one.specialists)
+    said = {"organisation": agency.organisation, "guideline": "unaccompanied", "number": 1}
+    words = "the tracing agency reads the guideline, and has her at once"
+    story.records(here, words, governance.acknowledge_guideline, **said)
+    _waits(here, lambda: _asked(here, story.case_id, agency.id))
+    story.ending = "Until then the duty desk had her: never nobody."
+
+
 #: Scenario -> its plots.
-SCENARIOS: dict[str, tuple[Plot, ...]] = {"specialist": (redirected,), "plan": (planned,)}
+SCENARIOS: dict[str, tuple[Plot, ...]] = {
+    "specialist": (redirected,),
+    "plan": (planned,),
+    "guidelines": (guided,),
+}
 
 
 def _found_alone(story: Story) -> None:
@@ -105,6 +128,17 @@ def _lead(desk: Desk, case_id: UUID) -> UUID | None:
     care_ = desk.ledger.case(case_id).national.care
     asked = [key for key, one in care_.routings.items() if one.leads and one.state == "asked"]
     return asked[-1] if asked and care_.to_direct is None else None
+
+
+def _at_the_desk(desk: Desk, case_id: UUID) -> bool | None:
+    care_ = desk.ledger.case(case_id).national.care
+    at_desk = any(one.service is None and one.is_live for one in care_.routings.values())
+    return (at_desk and care_.to_direct is None) or None
+
+
+def _asked(desk: Desk, case_id: UUID, service: str) -> bool | None:
+    routings = desk.ledger.case(case_id).national.care.routings.values()
+    return any(one.service == service and one.is_live for one in routings) or None
 
 
 def _plan(desk: Desk, case_id: UUID) -> UUID | None:

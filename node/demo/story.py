@@ -52,6 +52,10 @@ class Story:
         self._told(desk, words, receipt)
         return receipt
 
+    def records(self, desk: Desk, words: str, take: Take, **arguments: Any) -> None:
+        """Record in the register of a country something that is about no child."""
+        self._told(desk, words, desk.outcome(desk.record(take, **arguments)))
+
     def reads(self, desk: Desk, words: str, scopes: tuple[DataScope, ...], state: str) -> None:
         """Read data about the child, once it is as it has to be: open, or stopped."""
         for side in (self.here, self.there):

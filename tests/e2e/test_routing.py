@@ -156,3 +156,33 @@ def test_rule_files_are_checked_compared_and_never_put_in_force_twice(ruled, tmp
     assert [(1, True), (2, False)] == [(one["number"], one["in_force"]) for one in listed]
     told = [one["type"] for one in ruled.does("governance", "list")["governance"]]
     assert 3 == told.count("RulesActivated")
+
+
+def test_a_draft_is_asked_whose_way_plan_or_time_it_would_have_changed(ruled, tmp_path):
+    case = begun(ruled)
+    ruled.does("care", "assessment", case)
+    end = time.monotonic() + PATIENCE
+    while not ruled.does("plan", "list", case)["plans"]:
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    now = tmp_path / "now.toml"
+    now.write_text(ruled("rules", "example", "KZ").out)
+    same = ruled.does("rules", "replay", "--pack", now)
+    assert [] == [one for one in same["differing"] if one["case_id"] == case]
+    assert same["cases"] >= 1
+    draft = tmp_path / "draft.toml"
+    changed = now.read_text().replace("version = 1\ntitle", "version = 2\ntitle", 1)
+    changed = changed.replace('first_contact = "24h"', 'first_contact = "12h"')
+    changed = changed.replace('high = "48h"\nmedium = "7d"', 'high = "24h"\nmedium = "7d"', 1)
+    draft.write_text(changed)
+    found = ruled.does("rules", "replay", "--pack", draft)["differing"]
+    mine = {(one["what"], one["of"]): one for one in found if one["case_id"] == case}
+    lead = mine["route", "uasc_caseworker"]
+    assert "duty desk" == lead["after"], "nobody has acknowledged the second version yet"
+    assert ("plan", "appoint_guardian") in mine
+    told = ruled("rules", "replay", "--pack", draft)
+    assert "would have been answered otherwise" in told.out
+    refused = ruled("rules", "replay", "--pack", draft, "--by", "border_officer:b-1@post", "--json")
+    assert (3, "AccessRefused") == (refused.code, refused.error["type"])
+    wrong = ruled("rules", "replay", "--pack", draft, "--json", country="KG")
+    assert 2 == wrong.code
