@@ -165,8 +165,8 @@ def _replay(
 ) -> None:
     """Say for which children a draft would have answered otherwise; nothing is decided.
 
-    Their facts are opened for it, and each look is recorded. Compared are the newest decision and the
-    newest plan of each child whom the rules have directed.
+    Their facts are opened for it, and each look is recorded. Compared are the newest decision and
+    the newest plan of each child whom the rules have directed.
     """
     from events.errors import BadInput
     from ledger.rules.pack import load
