@@ -81,7 +81,7 @@ class CaseAudit:
         self._schemas = SchemaRules(began_with(agreement.schemas), opens=keys is not None)
         for line in lines(reading, agreement):
             if line.event is not None:
-                log = log_name(self._topics[line.topic], line.origin)
+                log = log_name(self._topics.get(line.topic, line.topic), line.origin)
                 shared = line.topic == Topic.SHARED
                 self._schemas.learn(log, line.log_index, line.event, shared=shared)
         self.counts = Counts()
@@ -120,7 +120,7 @@ class CaseAudit:
 
         Its stamp, if it cannot be read; its row, if it has none. It keeps its place in any case.
         """
-        name = log_name(self._topics[row.topic], row.origin)
+        name = log_name(self._topics.get(row.topic, row.topic), row.origin)
         void = None if row.effective is None else not row.effective
         place = (row.partition, row.offset, void, row.topic, name, row.log_index)
         unknown, event = False, None

@@ -14,7 +14,6 @@ from events.contract import (
     domestic_witness_name,
     log_name,
     partition_of,
-    split_log_header,
     witness_name,
 )
 from events.errors import RecordRejected
@@ -29,6 +28,7 @@ from ledger.log.rule_log import TOLERANCE, Known, Leaf, LogRules, check_signatur
 from ledger.log.signature import LogVerifier
 from ledger.log.succession import Turns, have_successors, turns
 from ledger.log.verifiers import log_verifier, witness_verifier
+from node.audit_rows import doubled
 from node.reading import Reader
 
 
@@ -108,7 +108,8 @@ def logs_of(reading: Reader, agreement: Agreement) -> list[LogName]:
     }
     voices = [(Topic.SHARED.value, code) for code in agreement.countries]
     voices += [(Topic.NATIONAL.value, reading.country)]
-    voices += reading.connection.execute("SELECT DISTINCT topic, origin FROM mirror.record")
+    rows = reading.connection.execute("SELECT DISTINCT topic, origin FROM mirror.record")
+    voices += [row for row in rows if row[0] in topics and row[1]]  # others: node/audit_rows.py
     found_here = dict.fromkeys((topic, origin) for topic, origin in voices)
     return [LogName(log_name(topics[topic], origin), topic, origin) for topic, origin in found_here]
 
@@ -130,7 +131,7 @@ def check_log(
         yield from rules.hear(_leaf(row, log, partitions))
     yield from rules.end()
     yield from _tail(reading, log, pinned, rules.proven)
-    yield from _doubled(reading, log)
+    yield from doubled(reading, log)
     for (size,) in reading.connection.execute(_UNFOUNDED, (log.name,)):
         said = {"topic": log.topic, "size": size}
         yield found_without_event("R1", "cosignature_differs", log.origin, log.name, **said)
@@ -203,7 +204,7 @@ def _known(reading: Reader, log: LogName, pinned: Pinned) -> Iterator[Known]:
         cursor.execute(_CHECKPOINTS, {"log": log.name, "known": known})
         for size, root, text, heard_at, not_after, not_before, names, times in cursor:
             note = _parsed(text)
-            fits = _said(note, may_sign(size)) == Checkpoint(log.name, size, root)
+            fits = _is_head(_said(note, may_sign(size)), log.name, size, root)
             said = {one: at for one, at in zip(names, times, strict=True) if one is not None}
             cosigned_fits = _is_cosigned(note, witnesses, said)
             yield Known(size, root, fits, cosigned_fits, heard_at, not_after, not_before)
@@ -218,11 +219,16 @@ def _sealers(reading: Reader, log: LogName, pinned: Pinned) -> Callable[[int], S
     return lambda size: [key for key in keys if whose.may_seal(key.render(), size)]
 
 
-def _parsed(text: str) -> Note | None:
+def _parsed(text: str | None) -> Note | None:
     try:
-        return Note.parse(text.encode())
+        return Note.parse((text or "").encode())
     except RecordRejected:
         return None
+
+
+def _is_head(said: Checkpoint | None, log: str, size: int, root: bytes) -> bool:
+    """Say whether a row says what its note does; what it says may be nothing that can be."""
+    return said is not None and (said.origin, said.size, said.root) == (log, size, root)
 
 
 def _said(note: Note | None, keys: Sequence[Verifier]) -> Checkpoint | None:
@@ -249,14 +255,6 @@ def _is_cosigned(
     return stated.keys() == times.keys() and all(at in times[name] for name, at in stated.items())
 
 
-def _doubled(reading: Reader, log: LogName) -> Iterator[Finding]:
-    """Yield two signed statements that cannot both be true, of which one was put aside."""
-    rows = reading.connection.execute(_DOUBLED, {"topic": log.topic, "origin": log.origin})
-    for partition, offset, value, header, what in rows:
-        place = (partition, offset, None, log.topic, log.name, split_log_header(header)[0])
-        yield found("R1", what, Heard(read_stamp(value), leaf_hash(value), *place))
-
-
 _LOG = """
 SELECT log_index, partition, "offset", case_id, version, event_id, leaf, value, signature,
     mirrored_at
@@ -280,14 +278,4 @@ _UNFOUNDED = """
 SELECT DISTINCT size FROM witness.cosignature AS one WHERE log = %s
     AND NOT EXISTS (SELECT FROM witness.checkpoint AS note WHERE note.log = one.log
         AND note.size = one.size)
-"""
-_DOUBLED = """
-SELECT partition, "offset", value, log, 'signed_twice' FROM mirror.stray
-WHERE topic = %(topic)s AND origin = %(origin)s AND outcome = 'equivocation'
-UNION ALL
-SELECT stray.partition, stray."offset", record.value, stray.log, 'index_twice'
-FROM mirror.stray AS stray
-JOIN mirror.record AS record USING (topic, origin, leaf)
-WHERE stray.topic = %(topic)s AND stray.origin = %(origin)s AND stray.outcome = 'repeat'
-    AND substring(stray.log FOR 8) <> int8send(record.log_index)
 """

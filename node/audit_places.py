@@ -70,7 +70,7 @@ class _Names:
 
     def heard(self, row: _Row) -> Heard:
         """Return an event at its place."""
-        log = log_name(self._topics[row.topic], row.origin)
+        log = log_name(self._topics.get(row.topic, row.topic), row.origin)
         place = (row.partition, row.offset, None, row.topic, log, row.log_index)
         return Heard(_stamp(row), row.leaf, *place)
 

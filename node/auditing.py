@@ -22,6 +22,7 @@ from node.audit_logs import LogSeen, Pinned, check_log, logs_of
 from node.audit_orders import check_orders
 from node.audit_places import check_places
 from node.audit_receipts import check_receipt
+from node.audit_rows import check_rows
 from node.reading import Reader
 
 #: Rules that are checked here, in order.
@@ -108,8 +109,9 @@ def check(
     for log in logs_of(reading, pinned.agreement):
         for one in check_log(reading, log, pinned, audit.judged_at):
             audit.logs.append(one) if isinstance(one, LogSeen) else audit.take([one])
+    audit.take(check_rows(reading, pinned.agreement))
     audit.take(check_days(reading, pinned.agreement))
-    audit.take(check_orders(reading, pinned.agreement))
+    audit.take(check_orders(reading, pinned.agreement, audit.judged_at - pinned.tolerance))
     audit.take(check_places(reading, pinned.agreement, pinned.tolerance))
     audit.take(check_receipt(reading, pinned.agreement))
     cases = CaseAudit(reading, pinned.agreement, keys=keys, within=within)

@@ -19,7 +19,7 @@ from node.reading import Reader
 from projections import generation, hashing
 from projections.folding import fold_in
 from projections.models import TABLES
-from tests import note_tampers  # noqa: F401 - makes its kinds known
+from tests import note_tampers, unconstrained_tampers  # noqa: F401 - make their kinds known
 from tests.row_tampers import CHECK, COMPARE, KINDS, REBUILD, SEAL, Hand, Tampered
 from tests.tampered_world import AGREEMENT, KEYS, Node, log_of, placed_in
 

@@ -79,6 +79,10 @@ class LogRules:
     _last: Heard | None = None
     _known: Known | None = None
     _not_before: datetime | None = None
+    #: Whether a checkpoint counted what the next place lacks, long ago.
+    _is_counted: bool = False
+    #: The event behind a hole that may still fill.
+    _behind: Heard | None = None
 
     def __post_init__(self) -> None:
         self._known = next(self.checkpoints, None)
@@ -100,6 +104,8 @@ class LogRules:
         findings = self._passed(self._place + 1)
         missing = None
         while self._known is not None:
+            if self._behind is not None:
+                findings += self._counted(self._known)
             if self._known.heard_at + self.tolerance < self.until:
                 missing = self._known
             else:
@@ -112,15 +118,17 @@ class LogRules:
     def _placed(self, leaf: Leaf) -> list[Finding]:
         place = leaf.heard.log_index or 0
         wanted, self._place = self._place + 1, max(place, self._place)
+        is_counted, self._is_counted = self._is_counted, False
         if place == wanted:
             return []
         self._whole = False
         if place < wanted:
             return [found("R1", "index_twice", leaf.heard)]
-        # Partitions are mirrored one beside the other: a young hole may fill.
-        if leaf.mirrored_at + self.tolerance < self.until:
+        # Partitions are mirrored one beside the other: a young hole may fill. How young it is says
+        # the row behind it, which this node wrote; or a checkpoint that has counted it long ago.
+        if is_counted or leaf.mirrored_at + self.tolerance < self.until:
             return [found("R1", "missing", leaf.heard)]
-        self.waiting = True
+        self.waiting, self._behind = True, leaf.heard
         return []
 
     def _passed(self, size: int) -> list[Finding]:
@@ -139,9 +147,20 @@ class LogRules:
                 else:
                     self._whole = False
                     findings.append(self._about_root("root_differs", known.size))
+            if known.size > self._place + 1 or self._behind is not None:
+                findings += self._counted(known)
             self._not_before = known.not_before or self._not_before
             self._known = next(self.checkpoints, None)
         return findings
+
+    def _counted(self, known: Known) -> list[Finding]:
+        """Note that a checkpoint counts what is not here, by its own time or a witness's."""
+        heard = min(known.heard_at, known.not_after or known.heard_at)
+        if not known.fits or heard + self.tolerance >= self.until:
+            return []
+        self._is_counted, behind = True, self._behind
+        self._behind = None
+        return [] if behind is None else [found("R1", "missing", behind)]
 
     def _timed(self, heard: Heard, mirrored_at: datetime) -> list[Finding]:
         at, findings = heard.event.recorded_at, []
