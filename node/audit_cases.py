@@ -163,6 +163,6 @@ SELECT case_id, topic, partition, "offset", record.origin, record.version, recor
     line.place, line.leaf, line.effective, line.void_reason
 FROM mirror.record AS record
 LEFT JOIN {schema}.audit_trail AS line USING (case_id, topic, partition, "offset")
-WHERE record.effect_offset IS NOT NULL
+WHERE record.effect_offset IS NOT NULL AND topic IN ('shared', 'national')
 ORDER BY case_id, topic DESC, record.effect_offset, record.effect_rank
 """

@@ -1,6 +1,7 @@
 """R1: rows of the mirror that stand in no log, where nothing that reads a log would see them.
 
-And those that admission put aside because they contradict another one. Of the former no program writes one: a constraint of the table, or the order in which a log is read, is in the way. Whoever
+And those that admission put aside because they contradict another one. Of the former no program
+writes one: a constraint of the table, or the order in which a log is read, is in the way. Whoever
 rules the database can take both away.
 """
 
