@@ -7,12 +7,16 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
+from node.evidence.verifier.released import RELEASED_SCHEMAS
+
 #: In the order in which they need each other.
 MODULES = (
-    *("ed25519", "merkle", "notes", "quorum", "avro", "aes_gcm", "opening", "container"),
-    *("facts", "checks", "contents", "keys", "command"),
+    *("printable", "released", "ed25519", "merkle", "notes", "quorum", "avro", "aes_gcm"),
+    *("opening", "container", "facts", "checks", "contents", "keys", "command"),
 )
 _OURS = "node.evidence.verifier"
+#: A file alone cannot read the list of schemas: this module becomes the list.
+_LISTED = "released"
 _HEAD = '''\
 #!/usr/bin/env python3
 """Checks the evidence bundle it came with: python verify.py [FILE.zip | FOLDER] [--keys FILE].
@@ -46,6 +50,8 @@ def _order(line: str) -> tuple[bool, str]:
 def _body(name: str, imports: set[str]) -> str:
     """Return a module without its imports, which are added to `imports`; ours need none."""
     text = (files(_OURS) / f"{name}.py").read_text(encoding="utf-8")
+    if name == _LISTED:
+        text = _with_the_list(text)
     tree = ast.parse(text)
     lines: list[str | None] = list(text.splitlines())
     for node in tree.body:
@@ -58,6 +64,13 @@ def _body(name: str, imports: set[str]) -> str:
     banner = [f"# {'-' * 96}", *(f"# {line}".rstrip() for line in words)]
     kept = "\n".join(line for line in lines if line is not None)
     return "\n".join(["", *banner, "", kept.strip("\n"), ""])
+
+
+def _with_the_list(text: str) -> str:
+    """Return the module of released schemas with the list in place of what reads it."""
+    words = ast.get_docstring(ast.parse(text))
+    listed = "".join(f'        "{one}",\n' for one in sorted(RELEASED_SCHEMAS))
+    return f'"""{words}"""\n\nRELEASED_SCHEMAS = frozenset(\n    {{\n{listed}    }}\n)\n'
 
 
 def _drop(lines: list[str | None], node: ast.stmt) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import shutil
 import zipfile
@@ -14,6 +15,7 @@ from ledger.case.case import Topic
 from ledger.keys.national import NationalKeys
 from node import cli
 from node.evidence.packing import write_bundle
+from node.evidence.verifier.avro import header_of
 from node.evidence.verifier.checks import entries_in
 from node.evidence.verifier.command import verified_lines
 from node.evidence.verifier.container import Faulty
@@ -63,6 +65,12 @@ def fault(path: Path) -> str | None:
 def files_in(path: Path) -> dict[str, bytes]:
     with zipfile.ZipFile(path) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
+
+
+def forged(path: Path, files: dict[str, bytes]) -> Path:
+    """Write files as a bundle whose manifest fits them."""
+    write_bundle({name: data for name, data in files.items() if name != MANIFEST}, path)
+    return path
 
 
 def flipped(data: bytes, at: int, bit: int = 1) -> bytes:
@@ -208,3 +216,15 @@ def test_a_link_out_of_the_folder_is_no_file(bundles, tmp_path):
     (folder / "vkeys").unlink()
     (folder / "vkeys").symlink_to(tmp_path / "elsewhere")
     assert fault(folder) == "vkeys"
+
+
+@pytest.mark.parametrize("kind", ["case", "range"])
+def test_a_schema_that_says_something_else_of_the_same_bytes_is_found(bundles, kind, tmp_path):
+    """Its fingerprint is that of the canonical form, which leaves out what fields mean."""
+    files = files_in(bundles[kind])
+    for name in [one for one in files if one.startswith("schemas/")]:
+        text = files[name].replace(b"timestamp-micros", b"timestamp-millis")
+        assert (text != files[name], header_of(text)) == (True, header_of(files[name]))
+        other = f"schemas/{hashlib.sha256(text).hexdigest()}.avsc"
+        rest = {one: data for one, data in files.items() if one != name}
+        assert fault(forged(tmp_path / "forged.zip", rest | {other: text})) == other
