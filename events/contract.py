@@ -123,6 +123,11 @@ def national_checkpoints_topic(prefix: str, country: str) -> str:
     return f"{prefix}.national.{country}.checkpoints"
 
 
+def event_key_name(country: str) -> str:
+    """Return the name of the key under which a country signs its events, on either topic."""
+    return f"{country}-log"
+
+
 def witness_name(prefix: str, country: str) -> str:
     """Return the name under which a country cosigns checkpoints of the others' shared logs."""
     return f"{prefix}.witness/{country}"

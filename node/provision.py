@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from events.agreement import Agreement, Country
+from events.contract import event_key_name
 from events.errors import CodeUnknown, Misconfigured
 from events.schema_pin import pin_of_today
 from ledger.keys.national import NationalKeys
@@ -87,7 +88,7 @@ def log_key(country: str, file: Path) -> LogSigner:
     """Return a country's log key, made if there is none in this file."""
     if file.exists():
         return LogSigner.load(file)
-    return LogSigner.create(f"{country}-log", file)
+    return LogSigner.create(event_key_name(country), file)
 
 
 def ensure_keys(folder: CountryFolder) -> None:

@@ -20,6 +20,7 @@ from ledger.log.note import Note
 from node.evidence.granted import GrantedKey, with_envelopes
 from node.evidence.papers import schema_files, trust_files
 from node.evidence.proven import Counted, ProvenLog, proven_in
+from node.evidence.trust import signers_of
 
 _RECORDS: LiteralString = """
 SELECT topic, origin, log_index, partition, "offset", version, event_id, ce_type, leaf, value,
@@ -120,7 +121,7 @@ class CaseBundle:
     def files(self) -> dict[str, bytes]:
         """Return everything that the verifier checks."""
         countries = {one.origin for one in self.proven}
-        signers = {code: self.agreement.countries[code].log_keys for code in countries}
+        signers = {code: signers_of(self.agreement, code) for code in countries}
         keys = [key for of_country in signers.values() for key in of_country]
         found = dict(trust_files(self.used_logs, keys))
         for record in self.proven:

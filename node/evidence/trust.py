@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from events.agreement import Agreement
-from events.contract import domestic_witness_name, witness_name
+from events.contract import domestic_witness_name, event_key_name, witness_name
 from events.errors import BadInput, Misconfigured
 from ledger.log.policy import Group, Log, Policy, Witness
 from ledger.log.verifiers import log_verifier, witness_verifier
@@ -60,6 +60,17 @@ def policy_of(agreement: Agreement, log: str) -> Policy:
             " have keys in the agreement; put theirs under note_keys"
         )
     return Policy(tuple(map(Log, own)), tuple(witnesses), (*groups, enough), _QUORUM)
+
+
+def signers_of(agreement: Agreement, country: str) -> Sequence[str]:
+    """Return the keys of a country's events; Misconfigured if one has not their name.
+
+    A verifier knows a key's purpose by its name, and would refuse the bundle.
+    """
+    keys, name = agreement.countries[country].log_keys, event_key_name(country)
+    if any(VerifierKey.parse(key).name != name for key in keys):
+        raise Misconfigured(f"country {country}: a key under log_keys is not called {name}")
+    return keys
 
 
 def _pinned(agreement: Agreement, country: str, name: str, kind: int) -> Sequence[str]:

@@ -17,6 +17,7 @@ from ledger.log.cosignature import Ed25519Cosigner
 from ledger.log.note import Note
 from ledger.log.policy_text import parse_policy
 from ledger.log.proof import Proof
+from ledger.log.signature import LogSigner
 from node import cli
 from node.evidence.single import verifier_source
 from tests.evidence_play import BEGIN, Mirror, Notary, settings
@@ -116,6 +117,15 @@ def test_without_a_quorum_nothing_is_proven(there, tmp_path, capsys):
     assert export(play.case_id, "--to", tmp_path / "case.zip") == 6
     assert "checkpoint" in capsys.readouterr().err
     assert not list(tmp_path.glob("*.zip*"))
+
+
+def test_keys_of_events_that_no_verifier_would_know_are_said_before(stories, there, tmp_path, capsys):
+    file = tmp_path / "agreement.toml"
+    other = LogSigner("KZ-events", b"k" * 32).verifier.render()
+    pinned = there.notary.events("KZ").verifier.render()
+    file.write_text(file.read_text().replace(pinned, other))
+    assert export(stories[3].case_id, "--to", tmp_path / "case.zip") == 2
+    assert "KZ-log" in capsys.readouterr().err
 
 
 def test_a_mirror_that_was_changed_proves_nothing(stories, there, tmp_path, capsys):

@@ -13,6 +13,7 @@ import pytest
 
 from ledger.case.case import Topic
 from ledger.keys.national import NationalKeys
+from ledger.log.signature import LogSigner
 from node import cli
 from node.evidence.packing import write_bundle
 from node.evidence.verifier.avro import header_of
@@ -20,7 +21,8 @@ from node.evidence.verifier.checks import entries_in
 from node.evidence.verifier.command import verified_lines
 from node.evidence.verifier.container import Faulty
 from node.evidence.verifier.facts import MANIFEST
-from tests.evidence_play import Mirror, Notary, settings
+from node.evidence.verifier.notes import NoteKey
+from tests.evidence_play import Mirror, Notary, seed, settings
 from tests.sharing_play import told
 
 #: Files that nobody has signed: only the manifest holds them, and the page says so.
@@ -53,10 +55,10 @@ def bundles(standing_database, tmp_path_factory) -> dict[str, Path]:
     return {"case": case, "range": span}
 
 
-def fault(path: Path) -> str | None:
+def fault(path: Path, trusted: list[NoteKey] | None = None) -> str | None:
     """Return the file that is wrong; None if the verifier is content."""
     try:
-        list(verified_lines(path))
+        list(verified_lines(path, trusted))
     except Faulty as found:
         return found.file
     return None
@@ -228,3 +230,23 @@ def test_a_schema_that_says_something_else_of_the_same_bytes_is_found(bundles, k
         other = f"schemas/{hashlib.sha256(text).hexdigest()}.avsc"
         rest = {one: data for one, data in files.items() if one != name}
         assert fault(forged(tmp_path / "forged.zip", rest | {other: text})) == other
+
+
+def test_an_event_is_signed_by_a_key_of_its_country_for_events_and_by_no_other(bundles, tmp_path):
+    """Whoever trusts a key trusts it for what it is called: not everybody for everything."""
+    files, path, signers = files_in(bundles["case"]), tmp_path / "forged.zip", "signers/KZ.vkeys"
+    keys = files["vkeys"].decode().split()
+    others = [one for one in keys if not one.startswith("KZ-log+")]
+    assert {one.partition("+")[0] for one in others} >= {KZ, "referral.witness/UZ", "KG-log"}
+    for other in others:
+        more = files | {signers: files[signers] + f"{other}\n".encode()}
+        for trusted in (None, list(map(NoteKey.parse, keys))):
+            assert fault(forged(path, more), trusted) == signers, other
+
+
+def test_the_key_of_a_sealer_under_the_name_of_one_for_events_signs_none(bundles, tmp_path):
+    files, path, signers = files_in(bundles["case"]), tmp_path / "forged.zip", "signers/KZ.vkeys"
+    sealer = LogSigner("KZ-log", seed(KZ))
+    renamed = f"{sealer.verifier.render()}\n".encode()
+    more = {name: files[name] + renamed for name in (signers, "vkeys")}
+    assert fault(forged(path, files | more)) == signers

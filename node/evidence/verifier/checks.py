@@ -9,7 +9,7 @@ from itertools import pairwise
 from node.evidence.verifier.container import Faulty
 from node.evidence.verifier.facts import REPORT, Facts
 from node.evidence.verifier.merkle import RangeTree, is_consistent, is_included, leaf_hash_of
-from node.evidence.verifier.notes import NoteKey, SignedTree, base64_bytes, decimal
+from node.evidence.verifier.notes import PLAIN, NoteKey, SignedTree, base64_bytes, decimal
 from node.evidence.verifier.quorum import Trust
 
 _PROOF = "c2sp.org/tlog-proof@v1"
@@ -35,11 +35,7 @@ def check_notes(facts: Facts, trusted: Collection[NoteKey] | None) -> str:
     for name, match in facts.of_kind("policy").items():
         facts.trusts[match["log"]] = _trust(facts, name, trusted)
     needed = {key for trust in facts.trusts.values() for key in trust.keys}
-    for name in facts.of_kind("signers"):
-        signers = facts.keys_in(name)
-        for key in signers:
-            _require_trusted(name, key, trusted)
-        needed.update(signers)
+    needed |= _signers(facts, needed, trusted)
     if set(facts.keys_in("vkeys")) != needed:
         raise Faulty("vkeys", "it does not list the keys of policies and signers")
     for (log, size), name in sorted(facts.at("checkpoint").items()):
@@ -75,6 +71,25 @@ def _trust(facts: Facts, name: str, trusted: Collection[NoteKey] | None) -> Trus
 def _require_trusted(name: str, key: NoteKey, trusted: Collection[NoteKey] | None) -> None:
     if trusted is not None and key not in trusted:
         raise Faulty(name, f"it believes a key of {key.name} that is not among the trusted ones")
+
+
+def _signers(
+    facts: Facts, others: Collection[NoteKey], trusted: Collection[NoteKey] | None
+) -> set[NoteKey]:
+    """Return the keys of events: each is its country's, for events, and signs nothing else.
+
+    A key is trusted for what its name says. Without this a witness abroad could sign events.
+    """
+    found: set[NoteKey] = set()
+    for name, match in facts.of_kind("signers").items():
+        for key in facts.keys_in(name):
+            if (key.kind, key.name) != (PLAIN, f"{match['country']}-log"):
+                raise Faulty(name, f"the key of {key.name} is none of its country for events")
+            if any(key.public == one.public and key != one for one in (*others, *(trusted or ()))):
+                raise Faulty(name, f"the key of {key.name} is another one, too: for checkpoints")
+            _require_trusted(name, key, trusted)
+            found.add(key)
+    return found
 
 
 def _tree(

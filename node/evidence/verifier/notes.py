@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from node.evidence.verifier.ed25519 import ed25519_is_signed
 
-#: Signature types (signed-note, "Signature types").
-_PLAIN, _COSIGNATURE = 0x01, 0x04
+#: Of logs (signed-note, "Signature types"), of witnesses (c2sp.org/tlog-cosignature).
+PLAIN, COSIGNATURE = 0x01, 0x04
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
@@ -50,7 +50,7 @@ class NoteKey(NamedTuple):
         name, hashed, raw = parts[0], parts[1], base64_bytes(parts[2])
         named = name.encode() + b"\n" + raw
         key_id = hashlib.sha256(named).digest()[:4]
-        if key_id.hex() != hashed or len(raw) != 33 or raw[0] not in {_PLAIN, _COSIGNATURE}:
+        if key_id.hex() != hashed or len(raw) != 33 or raw[0] not in {PLAIN, COSIGNATURE}:
             raise ValueError(f"the verifier key of {name} is damaged, or of an unknown type")
         return cls(name, key_id, raw[0], raw[1:])
 
@@ -110,7 +110,7 @@ def _signature(line: str) -> NoteSignature:
 
 def _checked(key: NoteKey, text: bytes, rest: bytes) -> int:
     at = 0
-    if key.kind == _COSIGNATURE:
+    if key.kind == COSIGNATURE:
         if len(rest) != 72:
             raise ValueError(f"the cosignature of {key.name} is cut")
         at, rest = int.from_bytes(rest[:8], "big"), rest[8:]

@@ -6,10 +6,7 @@ from collections.abc import Collection
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from node.evidence.verifier.notes import NoteKey, SignedTree, decimal
-
-#: Keys of witnesses (c2sp.org/tlog-cosignature).
-COSIGNATURE = 0x04
+from node.evidence.verifier.notes import COSIGNATURE, PLAIN, NoteKey, SignedTree, decimal
 
 
 class Trust(NamedTuple):
@@ -95,7 +92,7 @@ class _TrustDraft:
     def take(self, words: list[str]) -> None:
         match words[0]:
             case "log":
-                self.logs.append(self._fresh(NoteKey.parse(words[1]), 0x01))
+                self.logs.append(self._fresh(NoteKey.parse(words[1]), PLAIN))
             case "witness":
                 self._new_name(words[1])
                 self.witnesses[words[1]] = self._fresh(NoteKey.parse(words[2]), COSIGNATURE)
