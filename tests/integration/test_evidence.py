@@ -119,7 +119,9 @@ def test_without_a_quorum_nothing_is_proven(there, tmp_path, capsys):
     assert not list(tmp_path.glob("*.zip*"))
 
 
-def test_keys_of_events_that_no_verifier_would_know_are_said_before(stories, there, tmp_path, capsys):
+def test_keys_of_events_that_no_verifier_would_know_are_said_before(
+    stories, there, tmp_path, capsys
+):
     file = tmp_path / "agreement.toml"
     other = LogSigner("KZ-events", b"k" * 32).verifier.render()
     pinned = there.notary.events("KZ").verifier.render()
