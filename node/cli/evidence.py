@@ -178,13 +178,16 @@ def _verify(
     fault: Faulty | None = None
     try:
         trusted = None if keys is None else trusted_keys(keys)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{keys} cannot be read: {error}", rule="keys") from None
+    try:
         for line in verified_lines(file, trusted):
             lines.append(line)
             if not as_json:
                 output.line(f"✔ {line}")
     except Faulty as found:
         fault = found
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise BadInput(f"{file} cannot be read: {error}", rule="file") from None
     if as_json:
         wrong = None if fault is None else {"file": fault.file, "words": str(fault)}

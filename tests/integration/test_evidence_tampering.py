@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
+import os
 import shutil
+import time
 import zipfile
 from pathlib import Path
 from random import Random
@@ -18,8 +21,8 @@ from node import cli
 from node.evidence.packing import write_bundle
 from node.evidence.verifier.avro import header_of
 from node.evidence.verifier.checks import entries_in
-from node.evidence.verifier.command import verified_lines
-from node.evidence.verifier.container import Faulty
+from node.evidence.verifier.command import run_verifier, verified_lines
+from node.evidence.verifier.container import Faulty, Stored, directory_end
 from node.evidence.verifier.facts import MANIFEST
 from node.evidence.verifier.notes import NoteKey
 from tests.evidence_play import Mirror, Notary, seed, settings
@@ -250,3 +253,86 @@ def test_the_key_of_a_sealer_under_the_name_of_one_for_events_signs_none(bundles
     renamed = f"{sealer.verifier.render()}\n".encode()
     more = {name: files[name] + renamed for name in (signers, "vkeys")}
     assert fault(forged(path, files | more)) == signers
+
+
+DEEP = b"[" * 200_000
+LONG_NUMBER = f"entries/{KZ}/{'9' * 5_000}.avro"
+
+
+def _nested(policy: bytes) -> bytes:
+    """Return a policy that asks for a group of a group of a group."""
+    lines = policy.decode().splitlines()
+    *rest, last = [line for line in lines if not line.startswith("quorum")]
+    inner, groups = last.split()[1], []
+    for at in range(3_000):
+        groups.append(f"group d{at} all {inner}")
+        inner = f"d{at}"
+    return "\n".join([*rest, last, *groups, f"quorum {inner}", ""]).encode()
+
+
+def _hostile(files: dict[str, bytes]) -> dict[str, dict[str, bytes]]:
+    """Return the file that has to be named -> files as nobody honest writes them."""
+    policy, report = f"policy/{KZ}.policy", json.loads(files["REPORT.json"])
+    events = report["events"]
+    note = next(name for name in files if name.startswith(f"checkpoints/{KZ}"))
+    schemas = [b'{"type":"record","name":["."],"fields":[]}', DEEP]
+    reports = [
+        DEEP,
+        *(json.dumps(report | {"events": one}).encode() for one in ([5], [*events, 5])),
+    ]
+    line = files[note].splitlines(keepends=True)[-1]
+    made = [("REPORT.json", one) for one in reports]
+    made += [(f"schemas/{hashlib.sha256(one).hexdigest()}.avsc", one) for one in schemas]
+    made += [
+        (policy, _nested(files[policy])),
+        (LONG_NUMBER, b""),
+        (f"consistency/{KZ}/1-{'9' * 5_000}.txt", b""),
+        (note, files[note] + line * 3_000),
+    ]
+    return {f"{at}: {name}": {name: data} for at, (name, data) in enumerate(made)}
+
+
+@pytest.mark.timeout(120)
+def test_whatever_is_in_a_file_it_is_named_and_the_verifier_ends(bundles, tmp_path, capsys):
+    files = files_in(bundles["case"])
+    for what, change in _hostile(files).items():
+        path, (wrong,) = forged(tmp_path / "forged.zip", files | change), change
+        assert run_verifier([str(path)]) == 3, what
+        said = capsys.readouterr()
+        assert said.out.splitlines()[-1].startswith(f"WRONG {wrong}: "), (what, said.out[-300:])
+        assert cli.run(["evidence", "verify", str(path)]) == 3, what
+        assert wrong in capsys.readouterr().out
+
+
+@pytest.mark.timeout(60)
+def test_a_directory_of_a_zip_is_read_once_and_up_to_the_number_it_says(tmp_path):
+    """As many lines again behind those that it tells of, and names as long as they can be."""
+    lines = [Stored(f"a{at:07d}", 0, 0, 0).central for at in range(60_000)]
+    long = [Stored(f"{at:05d}" + "a" * 60_000, 0, 0, 0).central for at in range(500)]
+    for many, said in ((60_000, 60_000), (60_000, 10), (500, 500)):
+        central = b"".join(long if many == 500 else lines)
+        path = tmp_path / f"{many}.{said}.zip"
+        path.write_bytes(central + directory_end(said, len(central), 0))
+        began = time.monotonic()
+        assert fault(path) is not None
+        assert time.monotonic() - began < 10
+
+
+def test_no_line_of_the_directory_stands_twice(bundles, tmp_path):
+    whole, path = bundles["case"].read_bytes(), tmp_path / "twice.zip"
+    with zipfile.ZipFile(bundles["case"]) as archive:
+        begin, names = archive.start_dir, archive.namelist()
+    central, first = whole[begin:-22], 46 + len(names[0].encode())
+    twice = central[:first] + central
+    end = directory_end(len(names) + 1, len(twice), begin)
+    path.write_bytes(whole[:begin] + twice + end)
+    assert fault(path) == names[0]
+
+
+def test_a_pipe_in_the_folder_is_no_file(bundles, tmp_path):
+    folder = tmp_path / "unpacked"
+    with zipfile.ZipFile(bundles["case"]) as archive:
+        archive.extractall(folder)
+    (folder / "vkeys").unlink()
+    os.mkfifo(folder / "vkeys")
+    assert fault(folder) == "vkeys"

@@ -10,6 +10,7 @@ from random import Random
 from uuid import uuid4
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from nacl.signing import SigningKey
 
 from events.codec import MAGIC
@@ -22,7 +23,7 @@ from ledger.log.tree import Tree
 from node.evidence.range_bundle import range_text
 from node.evidence.single import verifier_source
 from node.evidence.verifier.aes_gcm import aes_gcm_opened
-from node.evidence.verifier.avro import EventStamp, header_of
+from node.evidence.verifier.avro import EventStamp, header_of, long_at, stamp_of
 from node.evidence.verifier.checks import tile_path
 from node.evidence.verifier.ed25519 import ed25519_is_signed
 from node.evidence.verifier.merkle import RangeTree, is_consistent, is_included
@@ -219,6 +220,13 @@ def test_something_that_is_no_bundle_is_refused_in_words(tmp_path):
         assert "Traceback" not in done.stderr
 
 
+def test_a_number_without_end_is_none():
+    """Ten bytes are a long; what goes on is not added up, which would take hours."""
+    assert long_at(b"\xff" * 9 + b"\x01", 0) == (-(2**63), 10)
+    with pytest.raises(ValueError, match="no stamp"):
+        stamp_of(MAGIC + bytes(8) + b"\xff" * 3_000_000)
+
+
 #: McGrew and Viega, "The Galois/Counter Mode of Operation", appendix B, test cases 13, 14 and 16.
 GCM = [
     ("00" * 32, "00" * 12, "", "", "530f8afbc74536b9a963b4f1c4cb738b"),
@@ -274,6 +282,11 @@ def test_what_the_verifier_knows_of_places_is_what_boxes_are_bound_to():
     key = EventKey(str(event), "health", "", 7, schema, event_key(dek, place))
     stamp = EventStamp(str(event), str(place.case_id), "KZ", 1, bytes(32), *[NOON] * 2)
     assert key.opened(stamp, box) == b"what it says"
+    for text in (b"", b"a"):  # sealed without its length, as nobody honest does
+        nonce = bytes(12)
+        raw = AESGCM(key.key).encrypt(nonce, text, place.aad)
+        with pytest.raises(ValueError, match="padded"):
+            key.opened(stamp, box[:18] + nonce + raw)
     for wrong in (
         (key._replace(epoch=8), stamp), (key._replace(scope="contact"), stamp),
         (key, stamp._replace(origin="KG")), (key, stamp._replace(event_id=str(uuid4()))),

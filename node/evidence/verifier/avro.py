@@ -62,14 +62,14 @@ def _moment_of(microseconds: int) -> datetime:
 
 def long_at(value: bytes, at: int) -> tuple[int, int]:
     """Return a number (zig-zag, "Binary Encoding") and what is behind it; IndexError."""
-    number = shift = 0
-    while True:
+    number = 0
+    for shift in range(0, 70, 7):  # a long has ten bytes at most
         byte = value[at]
         at += 1
         number |= (byte & 127) << shift
         if byte < 128:
             return (number >> 1) ^ -(number & 1), at
-        shift += 7
+    raise IndexError
 
 
 def string_at(value: bytes, at: int) -> tuple[str, int]:
@@ -84,7 +84,7 @@ def header_of(schema: bytes) -> bytes:
     """Return the ten bytes that events of a schema begin with; ValueError if it is no schema."""
     try:
         canonical = _canonical(json.loads(schema), "")
-    except (KeyError, TypeError, UnicodeDecodeError):
+    except (AttributeError, KeyError, RecursionError, TypeError, UnicodeDecodeError):
         raise ValueError("not an Avro schema") from None
     text = json.dumps(canonical, separators=(",", ":"), ensure_ascii=False)
     return b"\xc3\x01" + _crc64(text.encode()).to_bytes(8, "little")

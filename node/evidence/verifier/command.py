@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import struct
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
@@ -19,6 +20,11 @@ from node.evidence.verifier.facts import Facts
 from node.evidence.verifier.keys import check_keys
 from node.evidence.verifier.notes import NoteKey
 
+#: What a bundle that somebody has made up can lead to in a parser: it is wrong, whatever it was.
+#: Not an OSError or a MemoryError: those tell of the machine, and the next one may read it.
+_ODD = (
+    ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError, struct.error
+)  # fmt: skip
 #: Exit codes: everything holds; something does not; what was typed cannot be read.
 GOOD, BROKEN, NOT_READ = 0, 3, 2
 
@@ -44,13 +50,16 @@ def verified_lines(
     `opened` is given what its keys open: (event, scope) -> what the entry says.
     """
     bundle = Unpacked(path) if path.is_dir() else Zipped(path)
+    facts = Facts(bundle)
     try:
-        facts = Facts(bundle)
         yield from _checked_lines(facts, trusted)
-        if opened is not None:
-            opened.update(facts.opened)
+    except _ODD as error:
+        kind = type(error).__name__
+        raise Faulty(facts.current, f"it cannot be read ({kind})") from None
     finally:
         bundle.close()
+    if opened is not None:
+        opened.update(facts.opened)
 
 
 def _checked_lines(facts: Facts, trusted: Collection[NoteKey] | None) -> Iterator[str]:

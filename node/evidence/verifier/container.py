@@ -19,6 +19,8 @@ _END = struct.Struct("<4s4H2IH")
 _VERSION, _UTF8, _DAY_1980 = 20, 0x800, 0x21
 #: Made on Unix (3), an ordinary file that everybody may read.
 _MADE_BY, _MODE = (3 << 8) | _VERSION, 0o100644 << 16
+#: A name of a bundle is far shorter; a directory of longer ones is not read at all.
+_NAME_BYTES = 1024
 
 
 class Faulty(Exception):
@@ -81,7 +83,7 @@ class Zipped:
         try:
             self._stored = {one.name: one for one in self._directory()}
             self._compare()
-        except Faulty:
+        except BaseException:
             self.close()
             raise
 
@@ -113,25 +115,34 @@ class Zipped:
         good = magic == b"PK\x05\x06" and offset + size == end
         if not good or last != directory_end(count, size, offset):
             raise Faulty(self._label, "its last 22 bytes are not those of an evidence bundle")
+        if size > count * (_CENTRAL.size + _NAME_BYTES):
+            raise Faulty(self._label, "its directory is larger than its files are many")
         self._file.seek(offset)
-        lines, found = self._file.read(size), []
-        while lines:
-            one = self._line(lines)
-            found.append(one)
-            lines = lines[len(one.central) :]
-        if len(found) != count or (found and self._after(found[-1]) != offset):
+        found, at = self._lines(self._file.read(size), count)
+        if at != size or (found and self._after(found[-1]) != offset):
             raise Faulty(self._label, "its directory and its files do not fit together")
         return found
 
-    def _line(self, lines: bytes) -> Stored:
-        name = "the directory"
+    def _lines(self, lines: bytes, count: int) -> tuple[list[Stored], int]:
+        """Return so many lines of the directory, and where the last one ends."""
+        found: list[Stored] = []
+        at = 0
+        for _ in range(count):
+            one = self._line(lines, at)
+            if found and one.name <= found[-1].name:
+                raise Faulty(one.name, "its line in the ZIP directory is not at its place")
+            found.append(one)
+            at += len(one.central)
+        return found, at
+
+    def _line(self, lines: bytes, at: int) -> Stored:
         try:
-            said = _CENTRAL.unpack_from(lines)
-            name = lines[_CENTRAL.size : _CENTRAL.size + said[10]].decode()
+            said = _CENTRAL.unpack_from(lines, at)
+            name = lines[at + _CENTRAL.size : at + _CENTRAL.size + said[10]].decode()
             one = Stored(name, said[7], said[8], said[16])
         except (struct.error, UnicodeDecodeError):
             raise Faulty(self._label, "its directory cannot be read") from None
-        if not lines.startswith(one.central) or not is_plain_name(name):
+        if not lines.startswith(one.central, at) or not is_plain_name(name):
             raise Faulty(name, "its line in the ZIP directory is not as it has to be")
         return one
 
@@ -140,13 +151,13 @@ class Zipped:
         return one.offset + len(one.local) + one.size
 
     def _compare(self) -> None:
-        place, before = 0, ""
+        place = 0
         for one in self._stored.values():
             self._file.seek(one.offset)
             local = one.local
-            if one.offset != place or self._file.read(len(local)) != local or one.name <= before:
+            if one.offset != place or self._file.read(len(local)) != local:
                 raise Faulty(one.name, "its header in the ZIP file is not as it has to be")
-            place, before = self._after(one), one.name
+            place = self._after(one)
 
 
 class Unpacked:
@@ -165,10 +176,12 @@ class Unpacked:
         return sorted(path.relative_to(self._path).as_posix() for path in found)
 
     def read(self, name: str) -> bytes:
-        """Return the bytes of a file; Faulty if it is none, but a link."""
+        """Return the bytes of a file; Faulty if it is none, but a link or a pipe."""
         path = self._path / name
         if path.is_symlink():
             raise Faulty(name, "it is a link")
+        if not path.is_file():  # reading a pipe would wait for ever
+            raise Faulty(name, "it is no file")
         return path.read_bytes()
 
 

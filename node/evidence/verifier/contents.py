@@ -49,9 +49,9 @@ def check_chains(facts: Facts) -> str:
     for log, events in stamps.items():
         before: EventStamp | None = None
         for index, stamp in events.items():
-            _follows(facts, f"entries/{log}/{index}.avro", log, stamp, before)
+            facts.current = name = f"entries/{log}/{index}.avro"
+            _follows(facts, name, log, stamp, before)
             if any(stamp.seen) and stamp.seen not in leaves:
-                name = f"entries/{log}/{index}.avro"
                 raise Faulty(name, "its decider had seen an event that is not in the bundle")
             before = stamp
     _require_reported(facts, stamps)
@@ -82,9 +82,13 @@ def _follows(
 
 def _require_reported(facts: Facts, stamps: dict[str, dict[int, EventStamp]]) -> None:
     here = [[log, at, one.event_id] for log, events in stamps.items() for at, one in events.items()]
+    facts.current = REPORT
     said = facts.report.get("events")
     rows = said if isinstance(said, list) else []
-    told = [[row.get("log"), row.get("index"), row.get("event_id")] for row in rows]
+    told = [
+        [row.get(one) for one in ("log", "index", "event_id")] if isinstance(row, dict) else row
+        for row in rows
+    ]
     if sorted(told, key=str) != sorted(here, key=str):
         raise Faulty(REPORT, "it lists other events than the bundle holds")
 

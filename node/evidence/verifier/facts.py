@@ -15,7 +15,7 @@ MANIFEST = "MANIFEST.sha256"
 REPORT = "REPORT.json"
 _LOG, _NUMBER, _UUID = (
     r"[A-Za-z0-9_./-]+",
-    r"(?:0|[1-9][0-9]*)",
+    r"(?:0|[1-9][0-9]{0,18})",
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
 )
 _TILE_NAME = rf"(?:x[0-9]{{3}}/)*[0-9]{{3}}(?:\.p/{_NUMBER})?"
@@ -45,6 +45,8 @@ class Facts:
         self.bundle = bundle
         #: File -> SHA-256, as the manifest says.
         self.digests: dict[str, str] = {}
+        #: The file that is looked at: it is named if anything at all goes wrong.
+        self.current = MANIFEST
         self.report: dict[str, Any] = {}
         self.trusts: dict[str, Trust] = {}
         #: Log -> size -> checkpoint that counts, and when its witnesses cosigned it.
@@ -60,6 +62,7 @@ class Facts:
         """Return the bytes of a file that are those of the manifest; Faulty if they are not."""
         if name not in self.digests:
             raise Faulty(name, "it is missing")
+        self.current = name
         data = self.bundle.read(name)
         if hashlib.sha256(data).hexdigest() != self.digests[name]:
             raise Faulty(name, f"it was changed: its SHA-256 is not that in {MANIFEST}")

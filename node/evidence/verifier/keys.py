@@ -52,6 +52,7 @@ class _Opening:
 
     def open(self, name: str, key: EventKey) -> None:
         """Open the entry of a key; Faulty names the file that is wrong."""
+        self._facts.current = name
         event = self._read(name, key.event_id, key)
         access = self._read(name, key.access_event_id, key)
         if not self._is_for(access, event, key):

@@ -12,6 +12,8 @@ from node.evidence.verifier.ed25519 import ed25519_is_signed
 
 #: Of logs (signed-note, "Signature types"), of witnesses (c2sp.org/tlog-cosignature).
 PLAIN, COSIGNATURE = 0x01, 0x04
+#: No log has so many keys and witnesses; each line may cost the check of a signature.
+_MOST_SIGNATURES = 100
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
@@ -81,6 +83,8 @@ class SignedTree(NamedTuple):
         text, found, lines = said.rpartition("\n\n")
         if not found or not lines.endswith("\n"):
             raise ValueError("not a signed note")
+        if lines.count("\n") > _MOST_SIGNATURES:
+            raise ValueError("a note with too many signatures")
         origin, size, root, *more = text.split("\n")
         hashed = base64_bytes(root)
         if not origin or len(hashed) != 32 or not all(more):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import struct
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -53,7 +52,7 @@ class EventKey(NamedTuple):
                 bytes.fromhex(said["schema_sha256"]),
                 base64.b64decode(said["key"], validate=True),
             )
-        except (KeyError, OverflowError, TypeError, ValueError):
+        except (KeyError, OverflowError, RecursionError, TypeError, ValueError):
             raise ValueError("not the file of a key") from None
 
     def opened(self, stamp: EventStamp, box: bytes) -> bytes:
@@ -61,8 +60,8 @@ class EventKey(NamedTuple):
         if box[:2] != _BOX or self.scope not in SCOPES:
             raise ValueError("no box that a key of one event opens")
         text = aes_gcm_opened(self.key, box[_NONCE_AT:_TEXT_AT], box[_TEXT_AT:], self._place(stamp))
-        (length,) = struct.unpack_from(">H", text)
-        if any(text[2 + length :]) or 2 + length > len(text):
+        length = int.from_bytes(text[:2], "big")
+        if len(text) < 2 or any(text[2 + length :]) or 2 + length > len(text):
             raise ValueError("it is wrongly padded")
         return text[2 : 2 + length]
 

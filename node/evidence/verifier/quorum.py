@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from node.evidence.verifier.notes import COSIGNATURE, PLAIN, NoteKey, SignedTree, decimal
 
+#: A group of groups of groups; a policy of ours has two levels.
+_DEEPEST = 8
+
 
 class Trust(NamedTuple):
     """A policy: the log's keys, the witnesses, and which of them are enough."""
@@ -88,6 +91,9 @@ class _TrustDraft:
         self.groups: dict[str, tuple[int, tuple[str, ...]]] = {}
         self.quorum: str | None = None
         self._members: set[str] = set()
+        self._publics: set[bytes] = set()
+        #: Group -> how many groups stand in each other, with it.
+        self._depths: dict[str, int] = {}
 
     def take(self, words: list[str]) -> None:
         match words[0]:
@@ -106,9 +112,9 @@ class _TrustDraft:
                 raise ValueError("not a line of a policy")
 
     def _fresh(self, key: NoteKey, kind: int) -> NoteKey:
-        known = [*self.logs, *self.witnesses.values()]
-        if key.kind != kind or any(key.public == other.public for other in known):
+        if key.kind != kind or key.public in self._publics:
             raise ValueError("the key is of another kind, or named twice")
+        self._publics.add(key.public)
         return key
 
     def _group(self, name: str, needed: str, members: list[str]) -> None:
@@ -122,6 +128,9 @@ class _TrustDraft:
         least = decimal(needed) if least is None else least
         if not 1 <= least <= len(members):
             raise ValueError("a group asks for more members than it has, or for none")
+        self._depths[name] = 1 + max(self._depths.get(member, 0) for member in members)
+        if self._depths[name] > _DEEPEST:
+            raise ValueError(f"more than {_DEEPEST} groups stand in each other")
         self.groups[name] = (least, tuple(members))
 
     def _new_name(self, name: str) -> None:
