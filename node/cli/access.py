@@ -174,7 +174,7 @@ def _receipt(
             {"language": language, "reviewed": words.is_reviewed, "receipt": made.facts}
         )
     elif out is None:
-        output.line(text.rstrip("\n"))
+        output.page(text)
 
 
 _ACCESS = ("at", "actor_id", "actor_role", "actor_organisation", "scopes", "purpose", "door")

@@ -1,4 +1,8 @@
-"""What a verb prints: data on stdout, words on stderr; one JSON document with --json."""
+"""What a verb prints: data on stdout, words on stderr; one JSON document with --json.
+
+Names, reasons and texts come from other countries and from files. Whatever they hold, it steers no
+terminal and looks like no other line: `printable` writes it out.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +17,15 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from events.errors import LedgerError
+from node.evidence.verifier.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 #: Width of a table that goes to a file or a pipe: no line is folded.
 _WIDE = 1_000
+#: What our own texts of more than one line hold.
+_LAYOUT = "\n\t"
 
 
 @cache
@@ -57,18 +64,24 @@ def uuid(text: str, name: str = "CASE") -> UUID:
 def document(value: Any) -> None:
     """Print one JSON document on stdout: on one line for a program, indented for a person."""
     indent = 2 if sys.stdout.isatty() else None
-    sys.stdout.write(json.dumps(plain(value), ensure_ascii=False, indent=indent) + "\n")
+    text = json.dumps(plain(value), ensure_ascii=False, indent=indent)
+    sys.stdout.write(printable(text, _LAYOUT) + "\n")  # still JSON: it escapes as JSON does
     sys.stdout.flush()
 
 
 def line(text: str) -> None:
-    """Print one line of data on stdout."""
-    sys.stdout.write(text + "\n")
+    """Print one line of data on stdout; it stays one, whatever is in it."""
+    sys.stdout.write(printable(text) + "\n")
+
+
+def page(text: str) -> None:
+    """Print a text of ours, of many lines, on stdout."""
+    sys.stdout.write(printable(text.rstrip("\n"), _LAYOUT) + "\n")
 
 
 def say(words: str) -> None:
     """Say something to a person, on stderr."""
-    sys.stderr.write(words + "\n")
+    sys.stderr.write(printable(words, _LAYOUT) + "\n")
     sys.stderr.flush()
 
 
@@ -85,15 +98,17 @@ def moment(as_of: Mapping[str, Any] | None) -> None:
 def table(
     columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str | None = None
 ) -> None:
-    """Print rows for a person, on stdout."""
+    """Print rows for a person, on stdout. What looks like markup or a smiley stays as it is."""
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
-    drawn = Table(*columns, title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
-    for column in drawn.columns:
-        column.overflow = "fold"
+    named = None if title is None else Text(printable(title), "table.title")
+    drawn = Table(title=named, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for column in columns:
+        drawn.add_column(Text(printable(column)), overflow="fold")
     for row in rows:
-        drawn.add_row(*map(_cell, row))
+        drawn.add_row(*(Text(printable(_cell(value))) for value in row))
     console().print(drawn)
 
 

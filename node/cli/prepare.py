@@ -144,7 +144,7 @@ def _succession(
     if as_json:
         output.document({"note": note})
     else:
-        output.line(note.rstrip("\n"))
+        output.page(note)
 
 
 @app.command("logins")
@@ -277,4 +277,4 @@ def _certificates(
     if as_json:
         output.document({"ca": str(made.ca), "broker": str(made.broker), "hosts": host})
     else:
-        output.line(f"{made.ca}\n{made.broker}")
+        output.page(f"{made.ca}\n{made.broker}")

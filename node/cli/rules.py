@@ -50,7 +50,7 @@ def _example(
     """Print an example file: invented, and a place to begin from."""
     from node.ruling import example
 
-    output.line(example(country, directory=directory).rstrip("\n"))
+    output.page(example(country, directory=directory))
 
 
 @app.command("activate")

@@ -36,7 +36,9 @@ from tests.integration.test_evidence import verify
 
 HEALTH, NARRATIVE, PREVIEW = DataScope.HEALTH, DataScope.NARRATIVE, DataScope.PREVIEW
 BY = f"{AUDITOR.role}:{AUDITOR.id}@{AUDITOR.organisation}"
-SAID = PersonalData({HEALTH: {"allergy": "nuts"}, NARRATIVE: {"note": "not for auditors"}})
+SAID = PersonalData(
+    {HEALTH: {"allergy": "nuts\u202e\x9b"}, NARRATIVE: {"note": "not for auditors"}}
+)
 
 
 class Watched:
@@ -154,7 +156,7 @@ def test_a_stranger_opens_what_was_granted_and_nothing_else(watched, bundle):
     opened = [line for line in done.stdout.splitlines() if line.startswith("open")]
     assert sorted(opened) == sorted(
         [
-            f'open  {watched.recorded} health {{"allergy":"nuts"}}',
+            f'open  {watched.recorded} health {{"allergy":"nuts\\u202e\\u009b"}}',
             f'open  {watched.sent} preview {{"service":"shelter"}}',
         ]
     )

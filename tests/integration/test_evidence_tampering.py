@@ -25,6 +25,7 @@ from node.evidence.verifier.command import run_verifier, verified_lines
 from node.evidence.verifier.container import Faulty, Stored, directory_end
 from node.evidence.verifier.facts import MANIFEST
 from node.evidence.verifier.notes import NoteKey
+from node.evidence.verifier.printable import printable
 from tests.evidence_play import Mirror, Notary, seed, settings
 from tests.sharing_play import told
 
@@ -336,3 +337,32 @@ def test_a_pipe_in_the_folder_is_no_file(bundles, tmp_path):
     (folder / "vkeys").unlink()
     os.mkfifo(folder / "vkeys")
     assert fault(folder) == "vkeys"
+
+
+STEERING = "\x1b[2J\x9b\u202e"
+TAMED = r"\u001b[2J\u009b\u202e"
+
+
+def _said(path: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """Return what both verifiers print of a bundle that is wrong; no line steers a terminal."""
+    assert run_verifier([str(path)]) == 3
+    assert cli.run(["evidence", "verify", str(path)]) == 3
+    assert cli.run(["evidence", "verify", str(path), "--json"]) == 3
+    said = capsys.readouterr().out
+    assert printable(said, "\n") == said
+    return said
+
+
+def test_names_out_of_a_bundle_steer_no_terminal(bundles, tmp_path, capsys):
+    files, policy = files_in(bundles["case"]), f"policy/{KZ}.policy"
+    key = files[policy].decode().split()[1].partition("+")[2]
+    text = f"log {STEERING}+{key}\n".encode()
+    said = _said(forged(tmp_path / "forged.zip", files | {policy: text}), capsys)
+    assert said.count(TAMED) == 3
+    folder = tmp_path / "unpacked"
+    with zipfile.ZipFile(bundles["case"]) as archive:
+        archive.extractall(folder)
+    (folder / f"a{STEERING}\n✔ proofs").write_text("")
+    said = _said(folder, capsys)
+    assert said.count(f"a{TAMED}\\u000a✔ proofs") == 2
+    assert not any(line.startswith("✔ proofs") for line in said.splitlines())

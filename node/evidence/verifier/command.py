@@ -19,6 +19,7 @@ from node.evidence.verifier.contents import (
 from node.evidence.verifier.facts import Facts
 from node.evidence.verifier.keys import check_keys
 from node.evidence.verifier.notes import NoteKey
+from node.evidence.verifier.printable import printable
 
 #: What a bundle that somebody has made up can lead to in a parser: it is wrong, whatever it was.
 #: Not an OSError or a MemoryError: those tell of the machine, and the next one may read it.
@@ -87,19 +88,23 @@ def run_verifier(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--keys", type=Path, help="verifier keys that you trust, one a line")
     parser.add_argument("--open", action="store_true", help="print what its keys open, too")
     given = parser.parse_args(arguments)
-    say = sys.stdout.write
     opened: dict[tuple[str, str], bytes] = {}
     try:
         trusted = None if given.keys is None else trusted_keys(given.keys)
         for line in verified_lines(given.bundle, trusted, opened):
-            say(f"ok    {line}\n")
+            _say(f"ok    {line}")
     except Faulty as fault:
-        say(f"WRONG {fault}\n")
+        _say(f"WRONG {fault}")
         return BROKEN
     except (OSError, ValueError) as error:
-        sys.stderr.write(f"verify.py: {error}\n")
+        sys.stderr.write(f"verify.py: {printable(str(error))}\n")
         return NOT_READ
     for (event_id, scope), text in opened.items() if given.open else ():
-        say(f"open  {event_id} {scope} {text.decode('utf-8', 'backslashreplace')}\n")
-    say(f"\n{_PROVES}\n" + ("" if trusted else f"{_OWN_KEYS}\n"))
+        _say(f"open  {event_id} {scope} {text.decode('utf-8', 'backslashreplace')}")
+    sys.stdout.write(f"\n{_PROVES}\n" + ("" if trusted else f"{_OWN_KEYS}\n"))
     return GOOD
+
+
+def _say(words: str) -> None:
+    """Print one line: names and texts out of the bundle write no second one, and steer nothing."""
+    sys.stdout.write(f"{printable(words)}\n")
