@@ -59,6 +59,7 @@ def case_report(
     return {
         **_head(bundle.agreement.name, exporter, {"case": str(bundle.case_id)}, logs),
         "events": [_event(bundle, one, verdicts.get(one.event_id)) for one in bundle.proven],
+        "up_to": _ends(bundle),
         "provisional": [str(one.event_id) for one in bundle.provisional],
         "keys": [one.file for one in bundle.granted],
         "rules": {
@@ -102,6 +103,15 @@ def _head(
             for log in logs for _, one in sorted(log.used.items())
         ],
     }  # fmt: skip
+
+
+def _ends(bundle: CaseBundle) -> dict[str, int]:
+    """Return the version of the last event here, of each log: they count up from 1."""
+    ends: dict[str, int] = {}
+    for one in bundle.proven:
+        log = bundle.log_of(one).name
+        ends[log] = max(one.version, ends.get(log, 0))
+    return dict(sorted(ends.items()))
 
 
 def _event(bundle: CaseBundle, record: CaseRecord, effective: bool | None) -> dict[str, Any]:

@@ -366,3 +366,57 @@ def test_names_out_of_a_bundle_steer_no_terminal(bundles, tmp_path, capsys):
     said = _said(folder, capsys)
     assert said.count(f"a{TAMED}\\u000a✔ proofs") == 2
     assert not any(line.startswith("✔ proofs") for line in said.splitlines())
+
+
+def _without_the_end(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Leave out the last event that no other one has seen, as far as anybody can."""
+    report = json.loads(files["REPORT.json"])
+    last = report["events"].pop()
+    place = f"{last['log']}/{last['index']}"
+    report["up_to"][last["log"]] -= 1
+    if not report["up_to"][last["log"]]:
+        del report["up_to"][last["log"]]
+    gone = (f"entries/{place}.avro", f"proofs/{place}.tlog-proof", f"signatures/{place}.sig")
+    rest = {name: data for name, data in files.items() if name not in gone}
+    heads = {data[:10] for name, data in rest.items() if name.startswith("entries/")}
+    return {
+        name: data for name, data in rest.items()
+        if not name.startswith("schemas/") or header_of(data) in heads
+    } | {"REPORT.json": json.dumps(report).encode()}  # fmt: skip
+
+
+def test_how_far_a_case_is_here_is_said_and_that_more_may_follow(bundles, tmp_path, capsys):
+    """Nothing shows that an end was left out, so nothing may say that there is none."""
+    files = files_in(bundles["case"])
+    for these in (files, _without_the_end(files)):
+        path = forged(tmp_path / "some.zip", these)
+        assert run_verifier([str(path)]) == 0
+        said = capsys.readouterr().out
+        report = json.loads(these["REPORT.json"])
+        upto = ", ".join(f"{log} 1 to {many}" for log, many in sorted(report["up_to"].items()))
+        assert sum(report["up_to"].values()) == len(report["events"])
+        assert f"without a gap up to the last here: {upto}\n" in said
+        assert "its events after the last one of a log here may be left out" in said
+
+
+def test_a_report_that_says_another_end_is_found(bundles, tmp_path):
+    files = files_in(bundles["case"])
+    report = json.loads(files["REPORT.json"])
+    for upto in (report["up_to"] | {KZ: report["up_to"][KZ] + 1}, {}, None):
+        text = json.dumps(report | {"up_to": upto}).encode()
+        assert (
+            fault(forged(tmp_path / "forged.zip", files | {"REPORT.json": text})) == "REPORT.json"
+        )
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "may be left out, also where the checkpoint covers them"),
+        ("ru", "могли быть опущены, даже если контрольная точка их покрывает"),
+        ("kk", "бақылау нүктесі қамтыса да түсіп қалған болуы мүмкін"),
+        ("ky", "текшерүү чекити камтыса да калтырылган болушу мүмкүн"),
+    ],
+)
+def test_every_page_says_that_the_end_of_a_case_may_be_left_out(bundles, language, words):
+    assert words in files_in(bundles["case"])[f"what-this-proves.{language}.html"].decode()

@@ -33,6 +33,8 @@ _PROVES = """\
 This proves: the entries above stood in these logs, word for word and in this order, when the logs
 and their witnesses signed; nobody has changed, removed, inserted or reordered one since.
 It does not prove: that what was recorded is true; that nothing happened that was never recorded;
+that a case ends here: its events after the last one of a log here may be left out, also where the
+checkpoint covers them; only the range of that log up to its checkpoint shows them all.
 REPORT.json, report.pdf and the pages are what the exporting node says and nobody has signed them.\
 """
 _OWN_KEYS = """\

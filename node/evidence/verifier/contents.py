@@ -55,7 +55,9 @@ def check_chains(facts: Facts) -> str:
                 raise Faulty(name, "its decider had seen an event that is not in the bundle")
             before = stamp
     _require_reported(facts, stamps)
-    return f"chain: {sum(map(len, stamps.values()))} events of the case, without a gap"
+    many = sum(map(len, stamps.values()))
+    upto = ", ".join(f"{log} 1 to {len(events)}" for log, events in sorted(stamps.items()))
+    return f"chain: {many} events of the case, without a gap up to the last here: {upto}"
 
 
 def _is_shared(log: str) -> bool:
@@ -91,6 +93,9 @@ def _require_reported(facts: Facts, stamps: dict[str, dict[int, EventStamp]]) ->
     ]
     if sorted(told, key=str) != sorted(here, key=str):
         raise Faulty(REPORT, "it lists other events than the bundle holds")
+    # Counting up from 1 was checked, so the number of events is the version of the last one.
+    if facts.report.get("up_to") != {log: len(events) for log, events in stamps.items()}:
+        raise Faulty(REPORT, "it says of a log that the case goes further, or less far, than here")
 
 
 def check_signatures(facts: Facts) -> str:
