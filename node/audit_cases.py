@@ -23,6 +23,7 @@ from ledger.log.rule_order import OrderRules
 from ledger.log.rule_schema import SchemaRules
 from ledger.log.rules import WITHIN, CaseRules
 from node.audit_models import ModelRules, Read, Shown, States, lines_from_nothing, parked_in
+from node.audit_rows import WHOLE, bounded
 from node.reading import Reader
 from node.register import lines
 
@@ -142,7 +143,9 @@ class CaseAudit:
         """Stream what has taken effect: case by case, shared topic first, each in its order."""
         with self._reading.connection.cursor(name="heard", binary=True) as cursor:
             cursor.itersize = 1_000
-            cursor.execute(_HEARD.format(schema=self._reading.schema))
+            at = bounded("record.mirrored_at")
+            schema = self._reading.schema
+            cursor.execute(_HEARD.format(schema=schema, whole=WHOLE, mirrored_at=at))
             for row in cursor:
                 yield _Row(*row)
 
@@ -159,10 +162,10 @@ def _stamp(row: _Row) -> Event | Stamp:
 _OF_ROW = ("event_id", "case_id", "origin", "version")
 _HEARD = """
 SELECT case_id, topic, partition, "offset", record.origin, record.version, record.event_id,
-    record.log_index, record.leaf, record.value, record.mirrored_at,
+    record.log_index, record.leaf, record.value, {mirrored_at},
     line.place, line.leaf, line.effective, line.void_reason
 FROM mirror.record AS record
 LEFT JOIN {schema}.audit_trail AS line USING (case_id, topic, partition, "offset")
-WHERE record.effect_offset IS NOT NULL AND topic IN ('shared', 'national')
+WHERE record.effect_offset IS NOT NULL AND topic IN ('shared', 'national') AND {whole}
 ORDER BY case_id, topic DESC, record.effect_offset, record.effect_rank
 """

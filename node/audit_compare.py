@@ -175,5 +175,6 @@ def _states(node: Reader) -> Iterator[tuple[UUID, _State]]:
 
 
 _STATES = """
-SELECT case_id, count, state FROM {schema}.case_state WHERE topic = 'shared' ORDER BY case_id
+SELECT case_id, count, coalesce(state, '') FROM {schema}.case_state
+WHERE topic = 'shared' AND case_id IS NOT NULL ORDER BY case_id
 """

@@ -18,9 +18,12 @@ from ledger.log.note import Note
 from ledger.log.verifiers import log_verifier
 from node.reading import Reader
 
-#: A country commits to what its sealer has signed: it is a checkpoint here, or nothing at all.
+#: A country commits to what its sealer has signed: it is a checkpoint here, or nothing at all. On
+#: a day that is none nobody has committed to anything.
 _DAYS: LiteralString = """
-SELECT c.log, c.day, c.commitment, c.note, c.salt, c.size, c.root, p.root IS NOT NULL AS signed
+SELECT coalesce(c.log, ''),
+    CASE WHEN c.day BETWEEN '0001-01-01' AND '9999-12-31' THEN c.day END,
+    c.commitment, coalesce(c.note, ''), c.salt, c.size, c.root, p.root IS NOT NULL AS signed
 FROM witness.commitment c
 LEFT JOIN witness.checkpoint p ON (p.log, p.size, p.root) = (c.log, c.size, c.root)
 ORDER BY c.log, c.day
@@ -62,9 +65,14 @@ def _said(agreement: Agreement, origin: str, row: _Day) -> Commitment | None:
 
 
 def _opens(row: _Day, *, is_own: bool) -> bool:
-    """Say whether our own opens, where the salt is here: a restored database has lost it."""
-    if not is_own or row.salt is None or row.size is None or row.root is None:
+    """Say whether our own opens, where its salt is here: a restored database has lost all of it."""
+    if not is_own or row[4:7] == (None, None, None):
         return True
+    if row.salt is None or row.size is None or row.root is None:
+        return False
     known = row.signed or Head(row.size, row.root) == _NOTHING
-    opened = committed(row.day, Checkpoint(row.log, row.size, row.root), row.salt)
+    try:
+        opened = committed(row.day, Checkpoint(row.log, row.size, row.root), row.salt)
+    except (RecordRejected, ValueError):  # no root, size or salt that can be
+        return False
     return known and opened == row.commitment

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
 
@@ -28,7 +29,7 @@ from ledger.log.rule_log import TOLERANCE, Known, Leaf, LogRules, check_signatur
 from ledger.log.signature import LogVerifier
 from ledger.log.succession import Turns, have_successors, turns
 from ledger.log.verifiers import log_verifier, witness_verifier
-from node.audit_rows import doubled
+from node.audit_rows import WHOLE, bounded, doubled, timely
 from node.reading import Reader
 
 
@@ -132,6 +133,8 @@ def check_log(
     yield from rules.end()
     yield from _tail(reading, log, pinned, rules.proven)
     yield from doubled(reading, log)
+    for _ in reading.connection.execute(_SIZELESS, (log.name,)):
+        yield found_without_event("R1", "note_differs", log.origin, log.name, topic=log.topic)
     for (size,) in reading.connection.execute(_UNFOUNDED, (log.name,)):
         said = {"topic": log.topic, "size": size}
         yield found_without_event("R1", "cosignature_differs", log.origin, log.name, **said)
@@ -148,7 +151,8 @@ def _tail(reading: Reader, log: LogName, pinned: Pinned, begin: int) -> Iterator
         now = [key for text, key in keys.items() if turn(text, row.log_index)]
         yield from check_signature(_heard(row, log)[0], row.signature, now)
     for place in whose.refused if whose is not None else ():
-        yield found("R1", "key_succession", _heard(next(_rows(reading, log, place)), log)[0])
+        for row in islice(_rows(reading, log, place), 1):
+            yield found("R1", "key_succession", _heard(row, log)[0])
 
 
 def _always(_key: str, _index: int) -> bool:
@@ -202,9 +206,9 @@ def _known(reading: Reader, log: LogName, pinned: Pinned) -> Iterator[Known]:
         # A time counts if a pinned witness said it; anybody else's clock is nobody's.
         known = [one.name for one in witnesses]
         cursor.execute(_CHECKPOINTS, {"log": log.name, "known": known})
-        for size, root, text, heard_at, not_after, not_before, names, times in cursor:
+        for size, root, text, heard_at, timely, not_after, not_before, names, times in cursor:
             note = _parsed(text)
-            fits = _is_head(_said(note, may_sign(size)), log.name, size, root)
+            fits = timely and _is_head(_said(note, may_sign(size)), log.name, size, root)
             said = {one: at for one, at in zip(names, times, strict=True) if one is not None}
             cosigned_fits = _is_cosigned(note, witnesses, said)
             yield Known(size, root, fits, cosigned_fits, heard_at, not_after, not_before)
@@ -255,25 +259,28 @@ def _is_cosigned(
     return stated.keys() == times.keys() and all(at in times[name] for name, at in stated.items())
 
 
-_LOG = """
+_LOG = f"""
 SELECT log_index, partition, "offset", case_id, version, event_id, leaf, value, signature,
-    mirrored_at
-FROM mirror.record WHERE topic = %s AND origin = %s AND log_index >= %s
+    {bounded("mirrored_at")}
+FROM mirror.record AS record
+WHERE topic = %s AND origin = %s AND log_index >= %s AND {WHOLE}
 ORDER BY log_index, partition, "offset"
-"""
+"""  # noqa: S608 - our own names
 # The windows run over the whole log: a cosignature of a larger size counts for all before it.
-_CHECKPOINTS = """
-SELECT size, root, note, signed_at,
+_CHECKPOINTS = f"""
+SELECT size, root, note, {bounded("signed_at")}, {timely("signed_at")},
     min(first_at) OVER (ORDER BY size DESC), max(last_at) OVER (ORDER BY size),
-    coalesce(names, '{}'), coalesce(times, '{}')
+    coalesce(names, '{{}}'), coalesce(times, '{{}}')
 FROM witness.checkpoint LEFT JOIN (
-    SELECT log, size, min(cosigned_at) AS first_at, max(cosigned_at) AS last_at,
-        array_agg(witness ORDER BY witness) AS names,
-        array_agg(cosigned_at ORDER BY witness) AS times
-    FROM witness.cosignature WHERE witness = ANY (%(known)s) GROUP BY log, size
+    SELECT log, size, min(at) AS first_at, max(at) AS last_at,
+        array_agg(witness ORDER BY witness) AS names, array_agg(at ORDER BY witness) AS times
+    FROM witness.cosignature, LATERAL (SELECT {bounded("cosigned_at")} AS at) AS said
+    WHERE witness = ANY (%(known)s) GROUP BY log, size
 ) AS cosigned USING (log, size)
-WHERE log = %(log)s ORDER BY size
-"""
+WHERE log = %(log)s AND size IS NOT NULL ORDER BY size
+"""  # noqa: S608 - our own names
+# Of a checkpoint without a size nothing can be compared: it is named, and left out above.
+_SIZELESS = "SELECT FROM witness.checkpoint WHERE log = %s AND size IS NULL"
 _UNFOUNDED = """
 SELECT DISTINCT size FROM witness.cosignature AS one WHERE log = %s
     AND NOT EXISTS (SELECT FROM witness.checkpoint AS note WHERE note.log = one.log

@@ -136,9 +136,15 @@ class States:
 
     def before(self, case_id: UUID | None) -> Iterator[Finding]:
         """Yield what stands before a case, or at the end: of it there is no event."""
-        while self._next is not None and (case_id is None or self._next[0] < case_id):
+        while self._next is not None and self._is_before(case_id):
             yield _from_nothing(self._next[0], self._next[1])
             self._next = next(self._rows, None)
+
+    def _is_before(self, case_id: UUID | None) -> bool:
+        """Say whether the next one stands before a case; one of no case stands behind all."""
+        assert self._next is not None
+        its = self._next[0]
+        return case_id is None or (its is not None and its < case_id)
 
 
 def parked_in(reading: Reader) -> frozenset[Side]:
@@ -163,11 +169,11 @@ def lines_from_nothing(reading: Reader, topics: Mapping[str, str]) -> Iterator[F
         )
 
 
-def _from_nothing(case_id: UUID, topic: str) -> Finding:
+def _from_nothing(case_id: UUID | None, topic: str) -> Finding:
     return found_without_event("R9", "projected_from_nothing", "", "", topic=topic, case_id=case_id)
 
 
-def _states(reading: Reader) -> Iterator[tuple[UUID, str, int, bytes]]:
+def _states(reading: Reader) -> Iterator[tuple[UUID | None, str, int, bytes]]:
     with reading.connection.cursor(name="states", binary=True) as cursor:
         cursor.itersize = 1_000
         cursor.execute(

@@ -17,6 +17,7 @@ from ledger.log.merkle import CompactRange
 from ledger.log.note import Note
 from ledger.log.order import OrderNote
 from ledger.log.verifiers import log_verifier
+from node.audit_rows import WHOLE, bounded, timely
 from node.reading import Reader
 
 #: Size -> which countries said so, which root, and whether that is long ago.
@@ -32,10 +33,11 @@ def check_orders(reading: Reader, agreement: Agreement, expected: datetime) -> I
     noted: dict[int, _Said] = {}
     of_note: tuple[str, str] | None = None
     heads: Sequence[Head] = ()
-    for country, partition, size, root, note, at in reading.connection.execute(_ORDERS):
+    for country, partition, size, root, note, at, is_timely in reading.connection.execute(_ORDERS):
         if of_note != (country, note):  # a note stands in a row for each of its partitions
             of_note, heads = (country, note), _signed(agreement, country, note)
-        if partition < len(heads) and heads[partition] == Head(size, root):
+        is_there = partition is not None and 0 <= partition < len(heads)
+        if is_timely and is_there and heads[partition] == Head(size, root):
             said = (country, root, at < expected)
             noted.setdefault(partition, {}).setdefault(size, []).append(said)
         else:
@@ -83,10 +85,12 @@ def _leaves(reading: Reader, partition: int) -> Iterator[bytes]:
 
 
 # The rows of one note stand together.
-_ORDERS = """
-SELECT country, partition, size, root, note, heard_at FROM witness.order_note
-ORDER BY country, heard_at, note, partition
-"""
-_IN_ORDER = """
-SELECT leaf FROM mirror.record WHERE topic = 'shared' AND partition = %s ORDER BY "offset"
-"""
+_ORDERS = f"""
+SELECT coalesce(country, ''), partition, size, root, note, {bounded("heard_at")},
+    {timely("heard_at")}
+FROM witness.order_note ORDER BY country, heard_at, note, partition
+"""  # noqa: S608 - our own names
+_IN_ORDER = f"""
+SELECT leaf FROM mirror.record AS record WHERE topic = 'shared' AND partition = %s AND {WHOLE}
+ORDER BY "offset"
+"""  # noqa: S608 - our own names

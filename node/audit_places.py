@@ -21,6 +21,7 @@ from events.errors import RecordRejected
 from events.stamp import NOTHING_SEEN
 from ledger.case.case import Topic
 from ledger.log.findings import Finding, Heard, found
+from node.audit_rows import WHOLE
 from node.reading import Reader
 
 #: Offset at which it takes effect, and rank there; None while it is held.
@@ -112,17 +113,18 @@ _COLUMNS = """
     effect_offset, effect_rank
 """
 _UNUSUAL = f"""
-SELECT {_COLUMNS} FROM mirror.record
-WHERE (topic, case_id) IN (
+SELECT {_COLUMNS} FROM mirror.record AS record
+WHERE {WHOLE} AND (topic, case_id) IN (
     SELECT topic, case_id FROM mirror.record
-    WHERE effect_offset IS DISTINCT FROM "offset" OR effect_rank <> 0
+    WHERE effect_offset IS DISTINCT FROM "offset" OR effect_rank IS DISTINCT FROM 0
 )
 ORDER BY topic, case_id, "offset"
 """  # noqa: S608 - our own names
 _TIMES = f"""
 SELECT {_COLUMNS} FROM (
     SELECT *, lag(mirrored_at) OVER beside AS earlier, lead(mirrored_at) OVER beside AS later
-    FROM mirror.record WINDOW beside AS (PARTITION BY topic, partition ORDER BY "offset")
+    FROM mirror.record AS record WHERE {WHOLE}
+    WINDOW beside AS (PARTITION BY topic, partition ORDER BY "offset")
 ) AS timed, (SELECT %s::interval AS tolerance) AS terms
 WHERE mirrored_at < earlier - tolerance OR mirrored_at > coalesce(later, now()) + tolerance
 """  # noqa: S608 - our own names

@@ -17,6 +17,7 @@ from events.agreement import Agreement
 from events.contract import log_name
 from ledger.case.case import Topic
 from ledger.log.findings import Finding, found_without_event
+from node.audit_rows import WHOLE
 from node.reading import Reader
 from projections.hashing import state_hash
 from projections.models import TABLES
@@ -115,7 +116,7 @@ def _topic_name(agreement: Agreement, country: str, topic: str) -> str:
 
 
 # What had taken effect at the positions of a receipt, without what waited behind a parked event.
-_RESTED = """
+_RESTED = f"""
 WITH reached AS (
     SELECT one ->> 0 AS topic, (one ->> 1)::int AS partition, (one ->> 2)::bigint AS next_offset
     FROM jsonb_array_elements(%(orders)s::jsonb) AS one
@@ -125,13 +126,13 @@ WITH reached AS (
     FROM jsonb_array_elements(%(parked)s::jsonb) AS one
 ), rested AS (
     SELECT record.* FROM mirror.record AS record JOIN reached USING (topic, partition)
-    WHERE record.effect_offset < reached.next_offset AND NOT EXISTS (
+    WHERE {WHOLE} AND record.effect_offset < reached.next_offset AND NOT EXISTS (
         SELECT FROM waits
         WHERE (waits.case_id, waits.topic) = (record.case_id, record.topic)
             AND (record.effect_offset, record.effect_rank) >= (since_offset, since_rank)
     )
 )
-"""
+"""  # noqa: S608 - our own names
 _BY_LOG = """
 SELECT topic, origin, log_index, sha256('\\x00'::bytea || value) FROM rested
 ORDER BY topic, origin, log_index
@@ -140,7 +141,9 @@ _BY_ORDER = """
 SELECT topic, partition, sha256('\\x00'::bytea || value) FROM rested
 ORDER BY topic, partition, effect_offset, effect_rank
 """
-_SIGNED = "SELECT root FROM witness.checkpoint WHERE log = %s AND size = %s"
+_SIGNED = """
+SELECT root FROM witness.checkpoint WHERE log = %s AND size = %s AND root IS NOT NULL
+"""
 _EVENT = """
 SELECT case_id, event_id, version, partition, "offset" FROM mirror.record
 WHERE topic = %s AND origin = %s AND log_index = %s

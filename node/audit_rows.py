@@ -1,13 +1,13 @@
-"""R1: rows of the mirror that stand in no log, where nothing that reads a log would see them.
+"""R1: rows that no program writes, where nothing that reads a log would see them, or could.
 
-And those that admission put aside because they contradict another one. Of the former no program
-writes one: a constraint of the table, or the order in which a log is read, is in the way. Whoever
-rules the database can take both away.
+A constraint of a table, or the order in which a log is read, is in the way; whoever rules the
+database can take both away. And what admission put aside because it contradicts another event.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from events.agreement import Agreement
 from events.codec import Stamp, read_stamp
@@ -18,20 +18,43 @@ from ledger.log.findings import Finding, Heard, found, found_without_event
 from ledger.log.mirrored import LogName
 from node.reading import Reader
 
-# Few: the index of logs finds them, and no honest row is among them.
-_NOWHERE = """
-SELECT topic, partition, "offset", origin, version, event_id, case_id, leaf, log_index, mirrored_at
-FROM mirror.record
-WHERE topic IS NULL OR topic NOT IN ('shared', 'national') OR log_index IS NULL OR log_index < 0
-    OR origin IS NULL OR NOT origin = ANY (%s) OR (topic = 'national' AND origin <> %s)
+#: Of a `record` of the mirror: what its table asks of every row. Of any other nothing can be read,
+#: so it is named here and left out everywhere else.
+WHOLE: Final = """num_nulls(
+    record.topic, record.partition, record."offset", record.case_id, record.origin, record.version,
+    record.event_id, record.leaf, record.log_index, record.signature, record.ce_type, record.value,
+    record.mirrored_at) = 0"""
+
+# Few, and no honest row is among them.
+_NOWHERE = f"""
+SELECT topic, partition, "offset", origin, version, event_id, case_id, leaf, log_index,
+    {{mirrored_at}}
+FROM mirror.record AS record
+WHERE NOT {WHOLE} OR topic NOT IN ('shared', 'national') OR log_index < 0
+    OR NOT origin = ANY (%(countries)s) OR (topic = 'national' AND origin <> %(own)s)
 ORDER BY topic, partition, "offset"
-"""
+"""  # noqa: S608 - our own names
+
+
+def bounded(column: str) -> str:
+    """Return SQL for a time that can be read and counted with, whatever stands in a column.
+
+    What is none, endless, or of a year that nobody here lives in, is very long ago or very far.
+    """
+    return f"least(greatest({column}, '0002-01-01'), '9998-12-31')"
+
+
+def timely(column: str) -> str:
+    """Return SQL that says whether something can have been heard at the time in a column."""
+    latest = "now() + interval '2 minutes'"
+    return f"coalesce({column} BETWEEN '0002-01-01' AND {latest}, false)"
 
 
 def check_rows(reading: Reader, agreement: Agreement) -> Iterator[Finding]:
-    """Yield each row that stands in no log of this agreement."""
-    asked = (list(agreement.countries), reading.country)
-    for row in reading.connection.execute(_NOWHERE, asked):
+    """Yield each row of the mirror that stands in no log of this agreement, or is none."""
+    asked = {"countries": list(agreement.countries), "own": reading.country}
+    nowhere = _NOWHERE.format(mirrored_at=bounded("mirrored_at"))
+    for row in reading.connection.execute(nowhere, asked):
         topic, partition, offset, origin, version, event_id, case_id, leaf, index, at = row
         stamp = Stamp(
             event_id=event_id,
@@ -45,6 +68,10 @@ def check_rows(reading: Reader, agreement: Agreement) -> Iterator[Finding]:
         log = log_name(topic or "", origin or "")
         place = (partition, offset, None, topic or "", log, index)
         yield found("R1", "row_differs", Heard(stamp, leaf, *place))
+    for topic, partition, offset, origin in reading.connection.execute(_ASIDE, asked):
+        said = {"topic": topic or "", "partition": partition, "offset": offset}
+        log = log_name(topic or "", origin or "")
+        yield found_without_event("R1", "stray_differs", origin or "", log, **said)
 
 
 def doubled(reading: Reader, log: LogName) -> Iterator[Finding]:
@@ -61,13 +88,23 @@ def doubled(reading: Reader, log: LogName) -> Iterator[Finding]:
         yield found("R1", what, Heard(stamp, leaf_hash(value), *place))
 
 
+# What was signed is of a country of the agreement: of another one nobody would look at it below.
+_ASIDE = """
+SELECT topic, partition, "offset", origin FROM mirror.stray
+WHERE num_nulls(topic, partition, "offset", outcome, reason, mirrored_at) > 0
+    OR topic NOT IN ('shared', 'national') OR outcome NOT IN ('noise', 'equivocation', 'repeat')
+    OR outcome <> 'noise' AND (origin IS NULL OR NOT origin = ANY (%(countries)s)
+        OR topic = 'national' AND origin <> %(own)s)
+ORDER BY topic, partition, "offset"
+"""
 _DOUBLED = """
-SELECT partition, "offset", value, log, 'signed_twice' FROM mirror.stray
+SELECT partition, "offset", coalesce(value, ''), coalesce(log, ''), 'signed_twice' FROM mirror.stray
 WHERE topic = %(topic)s AND origin = %(origin)s AND outcome = 'equivocation'
 UNION ALL
-SELECT stray.partition, stray."offset", record.value, stray.log, 'index_twice'
+SELECT stray.partition, stray."offset", coalesce(record.value, ''), coalesce(stray.log, ''),
+    'index_twice'
 FROM mirror.stray AS stray
 JOIN mirror.record AS record USING (topic, origin, leaf)
 WHERE stray.topic = %(topic)s AND stray.origin = %(origin)s AND stray.outcome = 'repeat'
-    AND substring(stray.log FOR 8) <> int8send(record.log_index)
+    AND substring(stray.log FOR 8) IS DISTINCT FROM int8send(record.log_index)
 """

@@ -70,7 +70,7 @@ class _Line(NamedTuple):
 def ends(node: Reader) -> dict[int, int]:
     """Return how far a node has read each partition of the shared topic."""
     found = {
-        partition: position.next_offset
+        partition: position.next_offset or 0
         for (topic, partition), position in positions_of(node.connection, node.schema).items()
         if topic == Topic.SHARED
     }
@@ -159,7 +159,7 @@ _LAST = """
 SELECT partition, max("offset") FROM mirror.record WHERE topic = 'shared' GROUP BY partition
 """
 _LINES = """
-SELECT "offset", 'admitted' AS outcome, leaf,
+SELECT "offset", 'admitted' AS outcome, coalesce(leaf, ''),
     CASE WHEN effect_offset < %(end)s THEN effect_offset END,
     CASE WHEN effect_offset < %(end)s THEN effect_rank END,
     origin, log_index, event_id, case_id, version, signature, ce_type::bytea

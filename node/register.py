@@ -137,6 +137,7 @@ def standings(reading: Reader, agreement: Agreement) -> list[Standing]:
 _NAMES = {bytes.fromhex(one.sha256): f"{one.name}.v{one.version}" for one in SCHEMAS}
 _LINES = """
 SELECT topic, origin, version, log_index, partition, "offset", leaf, value
-FROM mirror.record WHERE case_id = %s AND effect_offset IS NOT NULL
+FROM mirror.record
+WHERE case_id = %s AND effect_offset IS NOT NULL AND log_index >= 0 AND value IS NOT NULL
 ORDER BY topic DESC, effect_offset, effect_rank
 """

@@ -106,7 +106,7 @@ class LogRules:
         while self._known is not None:
             if self._behind is not None:
                 findings += self._counted(self._known)
-            if self._known.heard_at + self.tolerance < self.until:
+            if self._is_old(self._known):
                 missing = self._known
             else:
                 self.waiting = True
@@ -154,13 +154,17 @@ class LogRules:
         return findings
 
     def _counted(self, known: Known) -> list[Finding]:
-        """Note that a checkpoint counts what is not here, by its own time or a witness's."""
-        heard = min(known.heard_at, known.not_after or known.heard_at)
-        if not known.fits or heard + self.tolerance >= self.until:
+        """Note that a checkpoint counts, long ago, what is not here."""
+        if not known.fits or not self._is_old(known):
             return []
         self._is_counted, behind = True, self._behind
         self._behind = None
         return [] if behind is None else [found("R1", "missing", behind)]
+
+    def _is_old(self, known: Known) -> bool:
+        """Say whether a checkpoint is known for long, by this node's word or a witness's."""
+        heard = min(known.heard_at, known.not_after or known.heard_at)
+        return heard + self.tolerance < self.until
 
     def _timed(self, heard: Heard, mirrored_at: datetime) -> list[Finding]:
         at, findings = heard.event.recorded_at, []

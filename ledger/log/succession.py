@@ -29,7 +29,7 @@ _LINES: Final = 3
 
 _REPLACED: LiteralString = """
 SELECT log_index, value FROM mirror.record
-WHERE topic = 'shared' AND origin = %b AND case_id = %b
+WHERE topic = 'shared' AND origin = %b AND case_id = %b AND log_index >= 0 AND value IS NOT NULL
 ORDER BY log_index
 """
 
