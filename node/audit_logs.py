@@ -205,13 +205,16 @@ def _known(reading: Reader, log: LogName, pinned: Pinned) -> Iterator[Known]:
         witnesses = pinned.witness_keys(log)
         # A time counts if a pinned witness said it; anybody else's clock is nobody's.
         known = [one.name for one in witnesses]
-        cursor.execute(_CHECKPOINTS, {"log": log.name, "known": known})
-        for size, root, text, heard_at, timely, not_after, not_before, names, times in cursor:
+        own = witness_name(pinned.agreement.prefix, reading.country)
+        # A country's own sealer signs what it has, so whoever cosigns that says it, too.
+        here = known if log.origin == reading.country else [own]
+        cursor.execute(_CHECKPOINTS, {"log": log.name, "known": known, "here": here})
+        for size, root, text, heard_at, timely, names, times, *bounds in cursor:
             note = _parsed(text)
             fits = timely and _is_head(_said(note, may_sign(size)), log.name, size, root)
             said = {one: at for one, at in zip(names, times, strict=True) if one is not None}
             cosigned_fits = _is_cosigned(note, witnesses, said)
-            yield Known(size, root, fits, cosigned_fits, heard_at, not_after, not_before)
+            yield Known(size, root, fits, cosigned_fits, heard_at, *bounds)
 
 
 def _sealers(reading: Reader, log: LogName, pinned: Pinned) -> Callable[[int], Sequence[Verifier]]:
@@ -269,10 +272,12 @@ ORDER BY log_index, partition, "offset"
 # The windows run over the whole log: a cosignature of a larger size counts for all before it.
 _CHECKPOINTS = f"""
 SELECT size, root, note, {bounded("signed_at")}, {timely("signed_at")},
+    coalesce(names, '{{}}'), coalesce(times, '{{}}'),
     min(first_at) OVER (ORDER BY size DESC), max(last_at) OVER (ORDER BY size),
-    coalesce(names, '{{}}'), coalesce(times, '{{}}')
+    min(here_at) OVER (ORDER BY size DESC)
 FROM witness.checkpoint LEFT JOIN (
     SELECT log, size, min(at) AS first_at, max(at) AS last_at,
+        min(at) FILTER (WHERE witness = ANY (%(here)s)) AS here_at,
         array_agg(witness ORDER BY witness) AS names, array_agg(at ORDER BY witness) AS times
     FROM witness.cosignature, LATERAL (SELECT {bounded("cosigned_at")} AS at) AS said
     WHERE witness = ANY (%(known)s) GROUP BY log, size

@@ -14,6 +14,7 @@ from events.codec import Stamp, read_stamp
 from events.contract import log_name, split_log_header
 from events.errors import RecordRejected
 from events.stamp import NOTHING_SEEN, leaf_hash
+from ledger.case.case import Topic
 from ledger.log.findings import Finding, Heard, found, found_without_event
 from ledger.log.mirrored import LogName
 from node.reading import Reader
@@ -65,13 +66,22 @@ def check_rows(reading: Reader, agreement: Agreement) -> Iterator[Finding]:
             occurred_at=at,
             recorded_at=at,
         )
-        log = log_name(topic or "", origin or "")
+        log = _log(reading, agreement, topic, origin)
         place = (partition, offset, None, topic or "", log, index)
         yield found("R1", "row_differs", Heard(stamp, leaf, *place))
     for topic, partition, offset, origin in reading.connection.execute(_ASIDE, asked):
         said = {"topic": topic or "", "partition": partition, "offset": offset}
-        log = log_name(topic or "", origin or "")
+        log = _log(reading, agreement, topic, origin)
         yield found_without_event("R1", "stray_differs", origin or "", log, **said)
+
+
+def _log(reading: Reader, agreement: Agreement, topic: str | None, origin: str | None) -> str:
+    """Return the name of the log in which a row would stand, as far as it says so."""
+    known = {
+        Topic.SHARED.value: agreement.shared_topic,
+        Topic.NATIONAL.value: agreement.national_topic(reading.country),
+    }
+    return log_name(known.get(topic or "", topic or ""), origin or "")
 
 
 def doubled(reading: Reader, log: LogName) -> Iterator[Finding]:

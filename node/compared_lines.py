@@ -120,7 +120,8 @@ def _kind(mine: _Line | None, theirs: _Line | None) -> str | None:
 def _named(mine: _Line | None, theirs: _Line | None, kind: str, agreement: Agreement) -> Difference:
     """Name the event that is admitted in one of the two, if one is; else the stray record."""
     sides = [line for line in (mine, theirs) if line is not None]
-    line = next((line for line in sides if line.outcome == "admitted"), sides[0])
+    admitted = [line for line in sides if line.outcome == "admitted" and line.origin is not None]
+    line = (admitted or sides)[0]
     log = None if line.origin is None else f"{agreement.shared_topic}/{line.origin}"
     index = line.log_index
     if index is None and line.origin is not None and line.signed is not None:

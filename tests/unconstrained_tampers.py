@@ -12,6 +12,8 @@ from ledger.log.merkle import CompactRange
 from tests.note_tampers import _checkpoint, _order, _ordered, _rewrite
 from tests.row_tampers import (
     CHECK,
+    COMPARE,
+    ORDER,
     THIEF,
     WHERE,
     Hand,
@@ -72,8 +74,7 @@ def puts_an_event_of_nobody_s_into_no_place_of_a_log(hand: Hand) -> Tampered:
     record = _forged(hand, one, 0, THIEF)._replace(log_index=-1)
     hand.add(record._replace(offset=offset, effect_offset=offset), hand.entries[-1].at)
     hand.refold()
-    log = f"{record.topic}/{record.origin}"
-    return Tampered(CHECK, frozenset({one.log, log}), frozenset({record.event_id}))
+    return Tampered(CHECK, frozenset({one.log}), frozenset({record.event_id}))
 
 
 @kind
@@ -133,9 +134,8 @@ _OF_AN_EVENT = (
 def empties_a_column_of_an_event(hand: Hand) -> Tampered:
     one = hand.one()
     _emptied(hand, "mirror.record", _OF_AN_EVENT, WHERE, *one.record[:3])
-    topic, origin = one.record.topic, one.record.origin
-    logs = {one.log, f"{topic}/{origin}", f"{topic}/", f"/{origin}"}
-    return about(CHECK, one)._replace(logs=frozenset(logs))
+    topic, _, origin = one.log.rpartition("/")
+    return about(CHECK, one)._replace(logs=frozenset({one.log, f"{topic}/", f"/{origin}"}))
 
 
 @kind
@@ -157,11 +157,10 @@ def gives_an_event_no_rank(hand: Hand) -> Tampered:
 @kind
 def signs_twice_as_nobody(hand: Hand) -> Tampered:
     """An equivocation of a country that is none: no log would ask for it."""
-    one = hand.node.history.shared[3]
     hand.run(
         "UPDATE mirror.stray SET outcome = 'equivocation', origin = 'ZZ' WHERE outcome = 'repeat'"
     )
-    return Tampered(CHECK, frozenset({f"{one.record.topic}/ZZ"}))
+    return Tampered(CHECK, frozenset({f"{ORDER}/ZZ"}))
 
 
 @kind
@@ -171,7 +170,7 @@ def calls_a_stray_record_nothing(hand: Hand) -> Tampered:
     nullable(hand, "mirror.stray", "outcome")
     said = hand.chance.choice((None, "", "x"))
     hand.run("UPDATE mirror.stray SET outcome = %s WHERE outcome = 'repeat'", said)
-    return Tampered(CHECK, frozenset({f"{one.record.topic}/{one.record.origin}"}))
+    return Tampered(CHECK, frozenset({one.log}))
 
 
 @kind
@@ -252,3 +251,21 @@ _NOTHING_OF_A_DAY: dict[str, tuple[Any, ...]] = {
     "size": (-1, 2**63 - 1),
     "root": (b"", bytes(31), bytes(33)),
 }
+
+
+@kind
+def empties_what_another_country_has_as_well(hand: Hand) -> Tampered:
+    one = hand.one(shared=True)
+    columns = ("leaf", "case_id", "origin", "version", "event_id", "log_index", "signature")
+    _emptied(hand, "mirror.record", (*columns, "ce_type"), WHERE, *one.record[:3])
+    return about(COMPARE, one)
+
+
+@kind
+def empties_a_note_that_another_country_has_as_well(hand: Hand) -> Tampered:
+    log, size, _, _ = _checkpoint(hand, shared=True)
+    where, columns = "WHERE (log, size) = (%s, %s)", ("size",)
+    table = hand.chance.choice(("checkpoint", "cosignature"))
+    columns += ("root",) if table == "checkpoint" else ("witness", "cosigned_at")
+    _emptied(hand, f"witness.{table}", columns, where, log, size)
+    return Tampered(COMPARE, frozenset({log}))

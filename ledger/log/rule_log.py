@@ -51,6 +51,9 @@ class Known(NamedTuple):
     #: First cosignature of this size or a larger one, last one of this size or a smaller one.
     not_after: datetime | None
     not_before: datetime | None
+    #: When this country itself first said, signed, that it has so many events or more: its witness
+    #: cosigns what has arrived here, its sealer signs what stands here.
+    here_by: datetime | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -162,8 +165,12 @@ class LogRules:
         return [] if behind is None else [found("R1", "missing", behind)]
 
     def _is_old(self, known: Known) -> bool:
-        """Say whether a checkpoint is known for long, by this node's word or a witness's."""
-        heard = min(known.heard_at, known.not_after or known.heard_at)
+        """Say whether what a checkpoint counts had to be here long ago.
+
+        By when it was heard, which is a row of this database; or by what this country has signed.
+        What others cosigned may all come at once, after a standstill of this node.
+        """
+        heard = min(known.heard_at, known.here_by or known.heard_at)
         return heard + self.tolerance < self.until
 
     def _timed(self, heard: Heard, mirrored_at: datetime) -> list[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from random import Random
 
 import pytest
@@ -130,6 +131,31 @@ def test_what_may_still_be_on_its_way_is_waited_for():
         assert log.told(until=NOON + MINUTE) == []
         assert log.rules.waiting
         assert log.rules.proven == 4
+
+
+def young(log: Log, **said: datetime) -> None:
+    """Let all be heard just now, by the words of the database."""
+    log.leaves = [one._replace(mirrored_at=NOON + 98 * MINUTE) for one in log.leaves]
+    heard = NOON + 98 * MINUTE
+    log.known = [one._replace(heard_at=heard, **said) for one in log.known]
+
+
+def test_what_this_country_signed_long_ago_is_waited_for_no_more():
+    """Whoever calls every row young hides no event that a signature of here has counted."""
+    for tamper in (taken_out, cut_off, cut_off_whole):
+        log = Log.honest(10, {4, 8})
+        expected = tamper(log)
+        young(log, here_by=NOON + MINUTE)
+        assert set(log.told()) == expected
+
+
+def test_what_others_cosigned_long_ago_may_come_after_a_standstill_of_this_node():
+    for tamper in (taken_out, cut_off, cut_off_whole):
+        log = Log.honest(10, {4, 8})
+        tamper(log)
+        young(log)
+        assert log.told() == []
+        assert log.rules.waiting
 
 
 def other_bytes(log: Log, luck: Random) -> None:
