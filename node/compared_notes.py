@@ -79,11 +79,12 @@ def _read(node: Reader, agreement: Agreement) -> int | None:
 _POSITION = "SELECT next_offset FROM witness.position WHERE topic = %s"
 # A column that is empty is nothing that a node has ever said: it differs, and stops nobody.
 _NOTES = """
-SELECT 'checkpoint', log, '', coalesce(size, -1), encode(root, 'hex'), signed_at < now() - interval '2 minutes'
+SELECT 'checkpoint', log, '', coalesce(size, -1), encode(root, 'hex'),
+    signed_at < now() - interval '2 minutes'
 FROM witness.checkpoint WHERE log = ANY (%(logs)s)
 UNION ALL
-SELECT 'cosignature', log, coalesce(witness, ''), coalesce(size, -1), extract(epoch FROM cosigned_at)::text,
-    cosigned_at < now() - interval '2 minutes'
+SELECT 'cosignature', log, coalesce(witness, ''), coalesce(size, -1),
+    extract(epoch FROM cosigned_at)::text, cosigned_at < now() - interval '2 minutes'
 FROM witness.cosignature WHERE log = ANY (%(logs)s)
 UNION ALL
 SELECT 'order_note', coalesce(country, ''), coalesce(partition::text, ''), coalesce(size, -1),

@@ -114,7 +114,7 @@ def hides_a_drop_behind_a_young_row(hand: Hand) -> Tampered | None:
 
 @kind
 def hides_a_drop_behind_young_notes(hand: Hand) -> Tampered | None:
-    """What a checkpoint counts may be on its way as long as it is young; witnesses say it is not."""
+    """What a young checkpoint counts may be on its way; but this country has signed for it."""
     cosigned = "SELECT log, max(size) FROM witness.cosignature GROUP BY log ORDER BY log"
     log, size = hand.chance.choice(hand.run(cosigned))
     hand.drop([one for one in hand.log(log) if one.record.log_index >= size - 1])
@@ -217,7 +217,8 @@ def hears_an_order_in_no_partition_or_at_no_time(hand: Hand) -> Tampered:
         [("partition", part) for part in (-1, -9, 2**31 - 1)] + [("heard_at", at) for at in _NEVER]
     )
     hand.run(
-        f"UPDATE witness.order_note SET {column} = %s WHERE (country, partition, size) = (%s, %s, %s)",
+        f"UPDATE witness.order_note SET {column} = %s"
+        " WHERE (country, partition, size) = (%s, %s, %s)",
         said, *row,
     )  # fmt: skip
     return _ordered(row[0])

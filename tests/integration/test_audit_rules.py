@@ -173,6 +173,40 @@ TAMPERS = {
         ),
         {"R1 note_differs"},
     ),
+    "a time without an end": (
+        f"UPDATE mirror.record SET mirrored_at = 'infinity' {ROW}",
+        {"R10 mirrored_goes_back"},
+    ),
+    "bytes that are none": (
+        (
+            "ALTER TABLE mirror.record ALTER value DROP NOT NULL;"
+            f" UPDATE mirror.record SET value = NULL {ROW}"
+        ),
+        {"R1 row_differs", "R1 missing"},
+    ),
+    "a checkpoint that was never heard": (
+        "UPDATE witness.checkpoint SET signed_at = 'infinity' WHERE log = 't.ledger/KZ'",
+        {"R1 note_differs"},
+    ),
+    "a checkpoint of no size": (
+        (
+            "ALTER TABLE witness.checkpoint DROP CONSTRAINT checkpoint_pkey CASCADE;"
+            " ALTER TABLE witness.checkpoint ALTER size DROP NOT NULL;"
+            " UPDATE witness.checkpoint SET size = NULL WHERE log = 't.ledger/KZ' AND size = 3"
+        ),
+        {"R1 note_differs"},
+    ),
+    "an order of no partition": (
+        "UPDATE witness.order_note SET partition = -7 WHERE country = 'KZ'",
+        {"R9 order_note_differs"},
+    ),
+    "something put aside in nobody's name": (
+        (
+            "INSERT INTO mirror.stray VALUES"
+            " ('shared', 0, 9000, 'equivocation', 'x', NULL, '', '', '', 'ZZ')"
+        ),
+        {"R1 stray_differs"},
+    ),
     "another order": (
         "UPDATE witness.order_note SET root = sha256(root) WHERE country = 'KZ'",
         {"R9 order_note_differs"},
@@ -229,6 +263,7 @@ def test_whoever_changes_a_row_is_found(node, capsys, name):
     assert code == 3
     assert expected <= set(said["found"])
     assert all(one["log"] or one["case_id"] for one in said["breaches"])
+    assert cli.run(["audit", "check"]) == 3  # a person is told, too
 
 
 def test_a_changed_row_is_named_by_event_and_log(node, capsys):
