@@ -12,6 +12,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
+from uuid import UUID
+
+from psycopg import DataError
 
 from events.agreement import Agreement
 from events.contract import log_name
@@ -27,12 +30,42 @@ from projections.receipt import Log, Receipt, logs_in, newest, orders_in
 
 def check_receipt(reading: Reader, agreement: Agreement) -> Iterator[Finding]:
     """Yield how the newest receipt differs from what stands here; nothing if there is none."""
-    receipt = newest(reading.connection, reading.generation)
+    try:
+        receipt = newest(reading.connection, reading.generation)
+        if receipt is not None:
+            _check_form(receipt)
+    except (TypeError, ValueError, AttributeError, DataError):  # whatever stands in the row
+        yield _about("receipt_differs", "", model="projections.receipt")
+        return
     if receipt is None:
         return
     yield from _logs(reading, agreement, receipt)
     yield from _orders(reading, receipt)
     yield from _models(reading, receipt)
+
+
+def _check_form(receipt: Receipt) -> None:
+    """Raise TypeError or ValueError for what nobody has taken, before PostgreSQL stumbles on it."""
+    for one, types in (
+        *((order, _ORDER) for order in receipt.orders),
+        *((log, _LOG) for log in receipt.logs),
+        *((parked, _PARKED) for parked in receipt.parked),
+    ):
+        if tuple(map(type, one)) != types:
+            raise TypeError
+        if not all(0 <= number < _BIGINT for number in one if isinstance(number, int)):
+            raise ValueError
+    small = [one.partition for one in receipt.orders] + [one.since_rank for one in receipt.parked]
+    if not all(number < _INT for number in small):
+        raise ValueError
+    for parked in receipt.parked:
+        UUID(parked.case_id)
+    if not isinstance(receipt.models, dict):
+        raise TypeError
+
+
+_ORDER, _LOG, _PARKED = (str, int, int, int, str), (str, str, int, str), (str, str, int, int)
+_INT, _BIGINT = 2**31, 2**63
 
 
 def found_by_replay(differences: Mapping[str, int]) -> Iterator[Finding]:

@@ -83,6 +83,25 @@ def test_where_nothing_was_changed_nothing_is_found_also_after_a_rebuild(node, c
     assert audited(capsys) == []
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        *("orders = '[[1]]'", "orders = '7'", "logs = '1'", "models = '[]'", "parked = 'null'"),
+        'orders = \'[["shared", "x", null, 0, ""]]\'',
+        'orders = \'[["shared", 99999999999, 1, 0, ""]]\'',
+        'parked = \'[["x", "shared", 0, 0]]\'',
+        *("taken_at = 'infinity'", 'logs = \'[["shared", "KZ", -1, ""]]\''),
+    ],
+)
+def test_a_receipt_that_nobody_has_taken_is_named(node, capsys, said):
+    """And the audit goes on with the rest."""
+    taken(node)
+    node.run("ALTER TABLE projections.receipt DISABLE TRIGGER ALL")
+    node.run(f"UPDATE projections.receipt SET {said}")
+    node.run("UPDATE read_1.case_state SET state = '{}'")
+    assert kinds(audited(capsys)) >= {"R9 receipt_differs", "R9 state_differs"}
+
+
 #: An event of KZ in the middle of its log.
 PLACE = 30
 LINE = f"""
