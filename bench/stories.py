@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 
 from bench.play import CASEWORKER, Play
 from events.codes import DataScope, NeutralStatus, Outcome, Purpose
-from ledger.case import care, consent, identity, referral, transfer, withdrawal
+from ledger.case import care, consent, identity, referral, searching, transfer, withdrawal
 
 _SCOPES = (DataScope.IDENTITY, DataScope.HEALTH, DataScope.CONTACT)
 
@@ -116,8 +116,8 @@ def raced() -> Play:
     play.decide("KZ", referral.revoke_referral, handoff_id=handoff_id)
     play.decide("KG", referral.accept_referral, handoff_id=handoff_id)
     play.settle("KZ", "KG")
-    play.did("KZ", identity.report_missing)
-    play.did("KZ", identity.report_found)
+    play.did("KZ", searching.report_missing)
+    play.did("KZ", searching.report_found)
     return play
 
 

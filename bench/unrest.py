@@ -19,7 +19,7 @@ from events.codes import DataScope, NeutralStatus, Outcome, Purpose
 from events.errors import DecisionRefused, Overtaken, ServiceUnavailable
 from ledger.case.care import assess_risk
 from ledger.case.consent import grant_consent
-from ledger.case.identity import change_status, open_case, report_found, report_missing
+from ledger.case.identity import change_status, open_case
 from ledger.case.personal import PersonalData
 from ledger.case.referral import (
     accept_referral,
@@ -30,6 +30,7 @@ from ledger.case.referral import (
     send_referral,
     start_referral,
 )
+from ledger.case.searching import report_found, report_missing
 from ledger.case.withdrawal import withdraw_consent
 from ledger.request import Decision, Request, decision
 from ledger.service import Ledger

@@ -51,12 +51,18 @@ UNION
 SELECT case_id FROM {schema}.audit_trail WHERE event_type = 'ErasureApproved'
 UNION
 SELECT case_id FROM {schema}.case_file
-WHERE undirected AND responsible = %(country)b AND EXISTS (SELECT FROM ledger.rule_text)
+WHERE EXISTS (SELECT FROM ledger.rule_text) AND CASE
+    WHEN state = 'open' AND responsible = %(country)b
+    THEN undirected OR unreckoned OR NOT monitored OR missing
+    ELSE monitored
+END
 """
-# Services that have not answered in time; and, if a provider has said something, the children whom
-# the duty desk has because no service was left.
+# Services that have not answered in time, and what else is over; and, if a provider has said
+# something, the children whom the duty desk has because no service was left.
 _DUE = """
 SELECT case_id FROM {schema}.routings WHERE state = 'asked' AND answer_by <= now()
+UNION
+SELECT case_id FROM {schema}.deadlines WHERE next_at <= now()
 UNION
 SELECT case_id FROM {schema}.routings WHERE %b AND state = 'asked' AND service IS NULL
 """
@@ -86,7 +92,7 @@ class Candidates:
         return {case_id for (case_id,) in rows}
 
     def due(self, *, of_desk: bool = False) -> set[UUID]:
-        """Return the cases in which somebody has not answered in time.
+        """Return the cases in which somebody has not answered, or something is not there, in time.
 
         With `of_desk` also those that wait for a service to be found.
         """

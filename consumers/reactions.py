@@ -16,11 +16,10 @@ import structlog
 from psycopg import Connection
 
 from consumers.asking_rules import Desk
-from consumers.directing import Director
+from consumers.by_rules import Ask, asks
 from consumers.failures import Failures
 from consumers.grant_mail import GrantMail
 from consumers.notes import Notes
-from consumers.plans import Planner
 from consumers.release_measures import RELEASES, STOP_SECONDS
 from consumers.withdrawn import withdrawn_at
 from events.errors import DecisionRefused, LedgerError, SealBroken
@@ -60,16 +59,14 @@ class Reactions:
     _notes: Notes = field(default_factory=Notes)
     _case: Case | None = None
     _failures: Failures = field(init=False)
-    _director: Director = field(init=False)
-    _planner: Planner = field(init=False)
+    _asks: tuple[Ask, ...] = field(init=False)
     #: Case -> the day on which it was last asked for the child's age, and how many bases it had.
     _aged: dict[UUID, tuple[date, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Begin with nothing that failed."""
         self._failures = Failures(self._count)
-        rules_of: Any = {"country": self.country, "register": self.register, "desk": self.desk}
-        self._director, self._planner = Director(**rules_of), Planner(**rules_of)
+        self._asks = asks(self.country, self.register, self.desk)
 
     def serve(
         self, database: Connection[Any], case_id: UUID, today: date, *, daily: bool = False
@@ -242,8 +239,8 @@ class Reactions:
                 self._notes.keep(database, grant_id, "tombstoned")
 
     def _ask_rules(self, database: Connection[Any], case: Case, today: date) -> None:
-        """Ask the rules who has the child and what is done for her, if something is new."""
-        for ask in (self._director.lapse, self._director.direct, self._planner.plan):
+        """Ask the rules who has the child, and what is done for her by when."""
+        for ask in self._asks:
             with self._failures.apart():
                 if ask(database, self._seen(case.case_id), today):
                     self._case = None

@@ -14,6 +14,10 @@ ROUTINGS = Counter(
     "ledger_routings_total", "Services that were asked to take a child on, by how far away.",
     ["country", "ladder"],
 )  # fmt: skip
+BREACHES = Counter(
+    "ledger_deadlines_breached_total", "Deadlines that were over before what is missing was there.",
+    ["country", "step"],
+)  # fmt: skip
 RELEASES = Counter(
     "ledger_releases_total", "Steps of releasing keys, by what became of them.",
     ["country", "outcome"],

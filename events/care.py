@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from events.code_lists import UNKNOWN
 from events.codes import RiskLevel
 from events.stamp import Event
 
@@ -59,9 +60,10 @@ class AssessmentCompleted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewsRecorded(Event):
-    """The child was heard; what she said is sealed."""
+    """The child was heard, or it is said why she was not; the words are sealed."""
 
     views_id: UUID
+    heard: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +89,28 @@ class GuardianEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosureRequested(Event):
-    """A caseworker asked for closure; another person decides."""
+    """A caseworker asked for closure and said why; another person decides."""
 
     closing: int
+    reason: str = UNKNOWN
+    informed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosureRejected(Event):
+    """The case is not closed: the work goes on. Why is sealed."""
+
+    closing: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReopeningJustified(Event):
+    """Why a case that had ended is worked on again.
+
+    What was agreed before has to be agreed anew.
+    """
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -140,6 +140,24 @@ class Agreement(StrEnum):
     NOT_ASKED = "not_asked"
 
 
+class Safety(StrEnum):
+    """How safe a child was found."""
+
+    UNKNOWN = "UNKNOWN"
+    SAFE = "safe"
+    CONCERN = "concern"
+    UNSAFE = "unsafe"
+
+
+class Satisfaction(StrEnum):
+    """How somebody judges the help."""
+
+    UNKNOWN = "UNKNOWN"
+    VERY_SATISFIED = "very_satisfied"
+    SATISFIED = "satisfied"
+    NOT_SATISFIED = "not_satisfied"
+
+
 class LadderLevel(StrEnum):
     """How far a search for a specialist had to go; national only."""
 

@@ -23,6 +23,7 @@ import events.consent
 import events.data
 import events.erasure
 import events.governance
+import events.monitoring
 import events.plan
 import events.referral
 import events.routing
@@ -43,6 +44,7 @@ CLASSES: Mapping[str, type[Event]] = {
         events.care,
         events.routing,
         events.plan,
+        events.monitoring,
         events.access,
         events.block,
         events.erasure,

@@ -22,13 +22,17 @@ from ledger.case import (
     access,
     block,
     care,
+    closing,
+    complaint,
     consent,
     data,
     erasure,
     identity,
+    monitoring,
     plan,
     referral,
     routing,
+    searching,
     transfer,
     withdrawal,
 )
@@ -77,6 +81,10 @@ _PARTS = (
     erasure,
     routing,
     plan,
+    monitoring,
+    closing,
+    searching,
+    complaint,
 )
 #: Decisions that programs take: the service, the reactor, whoever shows data.
 _BY_PROGRAMS = frozenset(
@@ -94,6 +102,13 @@ _BY_PROGRAMS = frozenset(
         "direct_case",
         "lapse_routing",
         "generate_plan",
+        "begin_monitoring",
+        "end_monitoring",
+        "reckon_deadlines",
+        "breach_deadline",
+        "escalate_deadline",
+        "begin_search",
+        "end_search",
         # By its own verb: which organisation, and how soon, the directory and the pack say.
         "override_routing",
     }

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from events.codes import Purpose
 from events.errors import BadInput, BasisMissing, NotAllowedNow
-from ledger.case import bases, referral, transfer
+from ledger.case import bases, referral, searching, transfer
 from ledger.case.case import Case
 from ledger.case.matter import Drafts, Matter
 from ledger.case.plane import Basis, Handoff
@@ -25,6 +25,7 @@ Given = Mapping[str, Any]
 _PURPOSES: Mapping[Take, frozenset[Purpose]] = {
     referral.send_referral: bases.SERVICE,
     transfer.propose_transfer: bases.TRANSFER,
+    searching.extend_search: bases.SERVICE,
 }
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from events.codes import Role
 from events.errors import NotAllowedNow
+from ledger.rules.deadlines import asks_for_facts, clocks_in, reckon, steps_by_concern
 from ledger.rules.directory import Situation
 from ledger.rules.facts import Facts
 from ledger.rules.pack import Pack, load
@@ -28,7 +29,7 @@ from node.working import opened_about
 _TOLD = """
 SELECT DISTINCT ON (case_id, event_type) case_id, event_type, event_id FROM {audit_trail}
 WHERE effective AND (
-    event_type = 'ProtectionPlanGenerated'
+    event_type IN ('ProtectionPlanGenerated', 'DeadlinesReckoned')
     OR (event_type = 'CaseDirected' AND NOT (summary->>'by_hand')::bool)
 )
 ORDER BY case_id, event_type, place DESC
@@ -39,9 +40,9 @@ class Differing(NamedTuple):
     """What would be otherwise for one child."""
 
     case_id: UUID
-    #: route, contact (how soon somebody speaks to her), or plan.
+    #: route, contact (how soon somebody speaks to her), plan, or deadline.
     what: str
-    #: The specialist, or the activity.
+    #: The specialist, the activity, or the step.
     of: str
     before: str | None
     after: str | None
@@ -69,8 +70,7 @@ def replay(found: Reader, ledger: Ledger, where: Place, by: str | None, draft: P
         except NotAllowedNow:
             closed.append(case_id)
             continue
-        changes = _plan if row["event_type"] == "ProtectionPlanGenerated" else _route
-        differing += changes(found, case_id, said, draft)
+        differing += _CHANGES[row["event_type"]](found, case_id, said, draft)
     return Replayed(len({row["case_id"] for row in rows}), differing, sorted(set(closed)))
 
 
@@ -110,6 +110,30 @@ def _plan(_found: Reader, case_id: UUID, told: dict[str, Any], draft: Pack) -> I
         there = {"added": (None, "there"), "removed": ("there", None)}
         before, after = there.get(one["change"], (str(one.get("before")), str(one.get("after"))))
         yield Differing(case_id, "plan", one["activity"], before, after)
+
+
+def _deadlines(
+    _found: Reader, case_id: UUID, told: dict[str, Any], draft: Pack
+) -> Iterator[Differing]:
+    """What she was not asked for then cannot be known now: such a deadline is told to be open."""
+    said = told["deadlines"]
+    facts, clocks = Facts.of(said["facts"]), clocks_in(said["missing"])
+    before = {(one["step"], one["subject"]): one["due_at"] for one in said["due"]}
+    again = [one.words() for one in reckon(facts, draft, clocks)]
+    after = {(one["step"], one["subject"]): one["due_at"] for one in again}
+    unread = not facts.concerns and asks_for_facts(draft, clocks.values())
+    for key in dict.fromkeys((*before, *after)):
+        if before.get(key) != after.get(key):
+            yield Differing(case_id, "deadline", key[0], before.get(key), after.get(key))
+        elif unread and key[0] in steps_by_concern(draft):
+            yield Differing(case_id, "deadline", key[0], before.get(key), "depends on her concerns")
+
+
+_CHANGES = {
+    "ProtectionPlanGenerated": _plan,
+    "DeadlinesReckoned": _deadlines,
+    "CaseDirected": _route,
+}
 
 
 def _pack(found: Reader, said: dict[str, Any]) -> Pack:

@@ -19,6 +19,7 @@ from projections.change import (
     DATA,
     ERASURE,
     GOVERNANCE,
+    MONITORING,
     PLAN,
     REFERRAL,
     ROUTING,
@@ -140,6 +141,6 @@ OPINIONS: Opinions = {
     **on("PersonalDataRecorded"),
     # Who could see data follows from these; who did see it does not.
     **on(f"{DATA} {CONSENT} {WITHDRAWAL} {BLOCK} {ERASURE}"),
-    **on(GOVERNANCE),
+    **on(f"{GOVERNANCE} {MONITORING}"),
     **on(f"{CASE} {REFERRAL} {TRANSFER} {CARE} {ROUTING} {PLAN}"),
 }

@@ -13,6 +13,7 @@ from projections.change import (
     DATA,
     ERASURE,
     GOVERNANCE,
+    MONITORING,
     PLAN,
     REFERRAL,
     ROUTING,
@@ -77,5 +78,5 @@ OPINIONS: Opinions = {
     # Nothing else places or lifts a block: not even the end of what it was placed for.
     **on(f"{CASE} {CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {DATA}"),
     **on(f"{CARE} {ROUTING} {PLAN} {ACCESS} {ERASURE}"),
-    **on(GOVERNANCE),
+    **on(f"{GOVERNANCE} {MONITORING}"),
 }

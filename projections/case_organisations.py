@@ -19,6 +19,7 @@ from projections.change import (
     DATA,
     ERASURE,
     GOVERNANCE,
+    MONITORING,
     PLAN,
     REFERRAL,
     TRANSFER,
@@ -68,7 +69,7 @@ OPINIONS: Opinions = {
     **on(f"{CASE} {CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {CARE}", _worked),
     # What is kept of these is who looked, who watches over the data and who is kept away.
     **on(f"{ACCESS} {ERASURE} {BLOCK} {DATA} RefusalRecorded"),
-    **on(GOVERNANCE),
+    **on(f"{GOVERNANCE} {MONITORING}"),
     **on(f"CaseDirected RoutingEnded {PLAN}", _worked),
     **on("RoutingAnswered", _taken_on),
     **on("CaseRouted RoutingLapsed"),

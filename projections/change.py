@@ -50,10 +50,16 @@ TRANSFER = (
 CARE = (
     "CaseShared RiskAssessed ConcernRecorded ConcernResolved AssessmentCompleted ViewsRecorded"
     " CaseAssigned GuardianAppointed GuardianEnded ClosureRequested RefusalRecorded SiblingLinked"
+    " ClosureRejected ReopeningJustified"
 )
 PLAN = (
     "ProtectionPlanGenerated PlanItemAdded PlanItemRemoved PlanSubmitted PlanApproved PlanRejected"
     " PlanItemFinished PlanReviewed PlanCompleted"
+)
+MONITORING = (
+    "MonitoringBegun MonitoringEnded DeadlinesReckoned DeadlineSet DeadlineBreached"
+    " DeadlineEscalated FollowUpCompleted ContactAttempted SearchBegun SearchExtended SearchEnded"
+    " FeedbackReceived ComplaintReceived ComplaintAnswered"
 )
 ROUTING = "CaseDirected CaseRouted RoutingAnswered RoutingLapsed RoutingEnded"
 DATA = "KeysReleased ReleaseStopped KeysDestroyed RetentionClaimed ErasureAttested"

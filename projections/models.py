@@ -19,6 +19,7 @@ from projections import (
     consent_terms,
     consents,
     coverage,
+    deadlines,
     plan_items,
     plans,
     referrals,
@@ -55,6 +56,7 @@ SHOWN: tuple[Shown, ...] = (
     Shown(routings.TABLE, routings.OPINIONS),
     Shown(plans.TABLE, plans.OPINIONS),
     Shown(plan_items.TABLE, plan_items.OPINIONS),
+    Shown(deadlines.TABLE, deadlines.OPINIONS),
     Shown(acknowledgements.TABLE, acknowledgements.OPINIONS),
     Shown(capacities.TABLE, capacities.OPINIONS),
 )

@@ -13,6 +13,7 @@ from projections.change import (
     DATA,
     ERASURE,
     GOVERNANCE,
+    MONITORING,
     PLAN,
     REFERRAL,
     ROUTING,
@@ -64,5 +65,5 @@ def _differing(change: Change) -> Iterable[Row]:
 OPINIONS: Opinions = {
     **on(PLAN, _differing),
     **on(f"{CARE} {ROUTING} {CASE} {CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {DATA}"),
-    **on(f"{ACCESS} {ERASURE} {BLOCK} {GOVERNANCE}"),
+    **on(f"{ACCESS} {ERASURE} {BLOCK} {GOVERNANCE} {MONITORING}"),
 }

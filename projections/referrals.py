@@ -14,6 +14,7 @@ from projections.change import (
     DATA,
     ERASURE,
     GOVERNANCE,
+    MONITORING,
     PLAN,
     ROUTING,
     WITHDRAWAL,
@@ -122,5 +123,5 @@ OPINIONS: Opinions = {
     **on(f"{CARE} {ROUTING} {PLAN}"),
     # Data follows a handoff; it moves none. A block moves one by StatusChanged.
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
-    **on(GOVERNANCE),
+    **on(f"{GOVERNANCE} {MONITORING}"),
 }

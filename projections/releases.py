@@ -17,6 +17,7 @@ from projections.change import (
     DATA,
     ERASURE,
     GOVERNANCE,
+    MONITORING,
     PLAN,
     REFERRAL,
     ROUTING,
@@ -102,5 +103,5 @@ OPINIONS: Opinions = {
     # says so by ReleaseStopped. Until then this country's people have to know that it goes on.
     **on(f"{CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {CASE}"),
     **on(f"{CARE} {ROUTING} {PLAN} {ACCESS} {ERASURE} {BLOCK}"),
-    **on(GOVERNANCE),
+    **on(f"{GOVERNANCE} {MONITORING}"),
 }

@@ -15,6 +15,7 @@ from projections.change import (
     DATA,
     ERASURE,
     GOVERNANCE,
+    MONITORING,
     PLAN,
     ROUTING,
     WITHDRAWAL,
@@ -78,5 +79,5 @@ OPINIONS: Opinions = {
     **on(f"{CARE} {ROUTING} {PLAN}"),
     # Data, and who may see it, changes nobody's responsibility.
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
-    **on(GOVERNANCE),
+    **on(f"{GOVERNANCE} {MONITORING}"),
 }

@@ -18,23 +18,27 @@ from events.consent import (
     WithdrawalAsked,
     WithdrawalReviewed,
 )
+from events.monitoring import DeadlineBreached
 from events.routing import CaseRouted
-from projections import sharing_tasks
+from projections import deadlines, sharing_tasks
 from projections.change import (
     BLOCK,
     CARE,
     ERASURE,
     GOVERNANCE,
+    MONITORING,
     PLAN,
     REFERRAL,
     TRANSFER,
     Change,
     Opinions,
+    Rows,
     on,
 )
 from projections.table import Row, plain
 from projections.task_rows import (
     ACCESS_REVIEW,
+    DEADLINE,
     DUE,
     FOUND_VOID,
     OVERRIDE_REVIEW,
@@ -149,7 +153,20 @@ def _planned(change: Change) -> Iterator[Row]:
                 yield opened(change, _PLAN_TASKS[plan.state], plan_id)
 
 
-OPINIONS: Opinions = {
+def _with_deadlines(rows: Rows) -> Rows:
+    """Return an opinion that also says what becomes of deadlines: any event may end one."""
+
+    def both(change: Change) -> Iterator[Row]:
+        yield from rows(change)
+        if isinstance(change.event, DeadlineBreached):
+            yield opened(change, DEADLINE, change.event.deadline_id)
+        for deadline_id in deadlines.breached(change):
+            yield closed(change, DEADLINE, deadline_id)
+
+    return both
+
+
+_OWN: Opinions = {
     # A permission that ends, or is given anew, and what of a handoff needs one.
     **on("ConsentGranted ConsentRefused ConsentWithdrawn OverrideEnded", sharing_tasks.sharing),
     **on(f"{REFERRAL} {TRANSFER} StatusChanged", sharing_tasks.sharing),
@@ -171,5 +188,7 @@ OPINIONS: Opinions = {
     **on("CaseRouted", _routed),
     **on(PLAN, _planned),
     **on("RoutingAnswered RoutingLapsed RoutingEnded", _routing_moved),
-    **on(GOVERNANCE),
+    **on(f"{GOVERNANCE} {MONITORING}"),
 }
+#: On the register nothing is missing.
+OPINIONS: Opinions = {kind: _with_deadlines(rows) for kind, rows in _OWN.items()}

@@ -25,7 +25,17 @@ from events.contract import ce_type, partition_of
 from events.errors import LedgerError
 from events.stamp import Actor, leaf_hash
 from ledger import mirror
-from ledger.case import access, care, consent, data, erasure, identity, referral, withdrawal
+from ledger.case import (
+    access,
+    care,
+    closing,
+    consent,
+    data,
+    erasure,
+    identity,
+    referral,
+    withdrawal,
+)
 from ledger.case.case import Topic
 from ledger.case.gone import names_of
 from ledger.case.matter import Draft, Drafts, Matter
@@ -36,6 +46,7 @@ from projections import generation, positions
 from projections.folding import fold_in
 from projections.positions import Position
 from tests import sharing_play as playing
+from tests.given import CLOSING
 from tests.history import History
 from tests.sharing_play import CASEWORKER, OFFICER, REACTOR, SCOPES, SUPERVISOR, Play
 
@@ -149,9 +160,12 @@ def _ended(play: Play) -> None:
     """Let every country close what it may, and erase what it held."""
     for country in play.nodes:
         _all_over(play, country)
-        for decision, by in ((care.request_closure, CASEWORKER), (identity.close_case, SUPERVISOR)):
+        for decision, said in (
+            (closing.request_closure, {"by": CASEWORKER, **CLOSING}),
+            (closing.close_case, {"by": SUPERVISOR}),
+        ):
             with suppress(LedgerError):
-                play.decide(country, decision, by=by)
+                play.decide(country, decision, **said)
         play.settle()
     for country in play.nodes:
         with suppress(LedgerError):

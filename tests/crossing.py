@@ -15,7 +15,16 @@ from uuid import UUID, uuid4
 
 from events.codes import AgeBand, ConsentGiver, DataScope, Purpose
 from events.stamp import Actor
-from ledger.case import access, care, consent, data, erasure, identity, referral, withdrawal
+from ledger.case import (
+    access,
+    closing,
+    consent,
+    data,
+    erasure,
+    identity,
+    referral,
+    withdrawal,
+)
 from ledger.case.case import Case
 from ledger.case.personal import PersonalData
 from ledger.keys import wire
@@ -24,6 +33,7 @@ from ledger.receipt import Receipt
 from ledger.service import Ledger
 from tests.conftest import databases_for_a_while
 from tests.country import CASEWORKER, SUPERVISOR, Node, Referee, agreement_of
+from tests.given import CLOSING
 
 PREVIEW = (DataScope.PREVIEW,)
 REST = (DataScope.IDENTITY, DataScope.HEALTH)
@@ -148,8 +158,8 @@ class Corridor:
         """Let KZ close the case; its referral has to be over."""
         self.kz.did(self.case_id, referral.revoke_referral, handoff_id=self.handoff_id)
         self.settle()
-        self.kz.did(self.case_id, care.request_closure, by=CASEWORKER)
-        self.kz.did(self.case_id, identity.close_case)
+        self.kz.did(self.case_id, closing.request_closure, by=CASEWORKER, **CLOSING)
+        self.kz.did(self.case_id, closing.close_case)
         self.settle()
 
     def erasure_approved(self) -> UUID:

@@ -32,6 +32,8 @@ DUE = NOON + (SOON - NOON.date())
 SCOPES = (DataScope.IDENTITY, DataScope.HEALTH)
 
 CASEWORKER = Actor(id="cw-1", role="caseworker", organisation="cps-almaty")
+#: Why a case is closed, where nothing else is told of it.
+CLOSING = {"reason": "case_opened_in_error", "informed": True}
 SUPERVISOR = Actor(id="sup-1", role="supervisor", organisation="cps-almaty")
 
 

@@ -33,12 +33,13 @@ from events.stamp import Actor, Event, SealedEntry, leaf_hash
 from ledger.case import (
     access,
     block,
-    care,
+    closing,
     consent,
     data,
     erasure,
     identity,
     referral,
+    searching,
     transfer,
     withdrawal,
 )
@@ -391,10 +392,14 @@ def _prohibitions(play: Play, case: Case, other: str) -> Iterator[Move]:
     scopes = play.chance.choice((SCOPES, SCOPES[2:]))
     yield 1, withdrawal.refuse_consent, {"recipient": to, "scopes": scopes}
     yield 1, identity.change_status, {"status": NeutralStatus.NOT_READY}
-    yield 1, identity.report_missing, {}
-    yield 1, identity.report_found, {}
-    yield 1, care.request_closure, {"by": CASEWORKER}
-    yield 2, identity.close_case, {}
+    yield 1, searching.report_missing, {}
+    yield 1, searching.report_found, {}
+    yield (
+        1,
+        closing.request_closure,
+        {"by": CASEWORKER, "reason": "case_opened_in_error", "informed": True},
+    )
+    yield 2, closing.close_case, {}
     if play.chance.random() < 0.1:
         yield 1, block.place_block, {"countries": (other,)}
 
@@ -427,7 +432,7 @@ def _afterwards(case: Case) -> Iterator[Move]:
             yield 9, erasure.record_erased, {**words, "by": REACTOR, **done}
         if one.state == "erased":
             yield 9, attest_all, {**words, "by": REACTOR}
-    yield 1, identity.reopen_case, {}
+    yield 1, closing.reopen_case, {"reason": "other"}
 
 
 def attest_all(matter: Matter, /, *, erasure_id: UUID) -> tuple[Draft, ...]:

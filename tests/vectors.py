@@ -67,6 +67,9 @@ TEXTS: Mapping[str, tuple[str, str, str]] = {
     "declined_for": ("a", "no_capacity", "incomplete_information"),
     "name": ("K", "KZ", "kz-" + "0f" * 16),
     "guideline": ("g", "unaccompanied", "g-" + "0f" * 16),
+    "step": ("risk", "first_contact", "closure_decision"),
+    "reason": ("other", "child_no_longer_contactable", "overall_goal_of_the_case_plan"),
+    "against": ("a", "cw-4f2a", "cw-" + "0f" * 16),
     "persons": ("a", "uncle-1", "uncle-" + "0f" * 16),
 }
 

@@ -320,8 +320,15 @@ def _after_bad_acceptance(forger: Forger, by: str, key: bytes | None) -> set[Bro
 
 
 def _waits_for_the_rest(forger: Forger) -> bool:
+    """Say whether its receiver has offered no key, not even in an acceptance that is void."""
     handoff = forger.handoff
-    return handoff.key is None and len(handoff.scopes) > 1
+    accepted = (
+        one.event
+        for one in forger.heard
+        if isinstance(one.event, ReferralAccepted | TransferAccepted)
+    )
+    offered = any(one.handoff_id == forger.release.handoff_id and one.grant_key for one in accepted)
+    return handoff.key is None and len(handoff.scopes) > 1 and not offered
 
 
 def _rest(forger: Forger) -> Event:

@@ -10,6 +10,7 @@ from events.care import (
     AssessmentCompleted,
     CaseAssigned,
     CaseShared,
+    ClosureRejected,
     ClosureRequested,
     ConcernRecorded,
     ConcernResolved,
@@ -17,12 +18,13 @@ from events.care import (
     GuardianEnded,
     OwnConsentSought,
     RefusalRecorded,
+    ReopeningJustified,
     RiskAssessed,
     SiblingLinked,
     ViewsRecorded,
 )
 from events.codes import DataScope, RiskLevel
-from events.errors import BadInput, NotAllowedNow
+from events.errors import BadInput, NotAllowedNow, ProtectiveRefusal
 from events.stamp import Event
 from ledger.case.changing import changed
 from ledger.case.effects import Effect
@@ -63,7 +65,7 @@ def _risk_assessed(plane: Plane, event: RiskAssessed) -> Plane:
     rises = _URGENCY.index(event.risk) < _URGENCY.index(plane.care.risk)
     first = not plane.care.risk_assessed
     news = _new(plane, event) if first or rises else {}
-    return _care(plane, risk_assessed=True, risk=event.risk, **news)
+    return _care(plane, risk_assessed=True, risk=event.risk, unsafe=None, **news)
 
 
 def _concerned(plane: Plane, event: ConcernRecorded) -> Plane:
@@ -83,6 +85,24 @@ def _linked(plane: Plane, event: SiblingLinked) -> Plane:
     return _care(plane, siblings={**plane.care.siblings, event.sibling_case_id: event.together})
 
 
+def _assessed(plane: Plane, event: AssessmentCompleted) -> Plane:
+    return _care(plane, to_plan=event.event_id, assessed=True)
+
+
+def _told(plane: Plane, event: ViewsRecorded) -> Plane:
+    """Who was heard was spoken to; a reason why she was not is no contact."""
+    heard = plane.care.views_heard or event.heard
+    return _care(
+        plane, views_told=True, views_heard=heard, contacted=plane.care.contacted or event.heard
+    )
+
+
+def _reopened(plane: Plane, event: ReopeningJustified) -> Plane:
+    """Contact, assessment and views have to be there anew, and the rules are asked again."""
+    again = {"contacted": False, "assessed": False, "views_told": False, "attempts": ()}
+    return _care(plane, to_direct=event.event_id, **again)
+
+
 def _shown_in_trail(plane: Plane, _event: Event) -> Plane:
     return plane
 
@@ -93,14 +113,16 @@ EFFECTS: Mapping[type[Event], Effect] = {
     ConcernRecorded: _concerned,
     ConcernResolved: _resolved,
     SiblingLinked: _linked,
-    AssessmentCompleted: lambda plane, event: _care(plane, to_plan=event.event_id),
-    ViewsRecorded: lambda plane, _event: _care(plane, views_heard=True),
+    AssessmentCompleted: _assessed,
+    ViewsRecorded: _told,
     CaseAssigned: lambda plane, event: _care(plane, assignee=event.assignee),
     GuardianAppointed: _appointed,
     GuardianEnded: _ended,
     ClosureRequested: lambda plane, event: _care(
         plane, closure_requested_by=event.actor.id, closure_requested=event.closing
     ),
+    ClosureRejected: lambda plane, _event: _care(plane, closure_requested=0),
+    ReopeningJustified: _reopened,
     RefusalRecorded: _shown_in_trail,
     OwnConsentSought: lambda plane, _event: _care(plane, own_consent_sought=True),
 }
@@ -111,13 +133,6 @@ def _national(
 ) -> Drafts:
     matter.require_known()
     return (Draft(kind, fields, data=data),)
-
-
-def request_closure(matter: Matter, /) -> Drafts:
-    """Ask that the case be closed; another person decides."""
-    if matter.case.identity.state != "open":
-        raise NotAllowedNow(f"case {matter.case.case_id} is not open")
-    return _national(matter, ClosureRequested, closing=matter.case.identity.closures + 1)
 
 
 def assess_risk(
@@ -180,10 +195,20 @@ def complete_assessment(
 
 
 def record_views(
-    matter: Matter, /, *, data: PersonalData | None = None, views_id: UUID | None = None
+    matter: Matter,
+    /,
+    *,
+    heard: bool = True,
+    data: PersonalData | None = None,
+    views_id: UUID | None = None,
 ) -> Drafts:
-    """Record that the child was heard."""
-    return _national(matter, ViewsRecorded, data, views_id=views_id or matter.new_id())
+    """Record that the child was heard, or, with a reason (scope narrative), that she was not."""
+    if not heard and (data is None or DataScope.NARRATIVE not in data.scopes):
+        raise ProtectiveRefusal(
+            "say why she was not heard (--data, scope narrative)", rule="reason_given"
+        )
+    fields = {"views_id": views_id or matter.new_id(), "heard": heard}
+    return _national(matter, ViewsRecorded, data, **fields)
 
 
 def assign_case(matter: Matter, /, *, assignee: str) -> Drafts:

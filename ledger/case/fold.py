@@ -14,15 +14,19 @@ from ledger.case import (
     access,
     block,
     care,
+    clocks,
+    complaint,
     consent,
     data,
     erasure,
     gone,
     governance,
     identity,
+    monitoring,
     plan,
     referral,
     routing,
+    searching,
     transfer,
     withdrawal,
 )
@@ -42,6 +46,7 @@ _STATE: Mapping[str, Callable[[Plane, Event], str]] = {
     "care": identity.state,
     "routing": identity.state,
     "plan": identity.state,
+    "monitoring": identity.state,
     "access": identity.state,
     "block": identity.state,
     "erasure": identity.state,
@@ -57,6 +62,9 @@ EFFECTS: Mapping[type[Event], Effect] = {
     **care.EFFECTS,
     **routing.EFFECTS,
     **plan.EFFECTS,
+    **monitoring.EFFECTS,
+    **searching.EFFECTS,
+    **complaint.EFFECTS,
     **access.EFFECTS,
     **block.EFFECTS,
     **erasure.EFFECTS,
@@ -107,6 +115,8 @@ def fold(plane: Plane, event: Event, leaf: bytes) -> tuple[Plane, Verdict]:
     after = effect(plane, event) if verdict.effective else plane
     if plane.attested or plane.releases:
         after = gone.compared(plane, after, event)
+    if not plane.shared and verdict.effective:
+        after = clocks.moved(plane, after, event)
     protective = verdict.effective and step_of(event).kind_of(event) is Kind.PROTECTIVE
     return _placed(plane, after, event.origin, event.version, leaf, protective), verdict
 

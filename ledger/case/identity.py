@@ -17,10 +17,11 @@ from events.case import (
     StatusChanged,
 )
 from events.codes import NeutralStatus
-from events.errors import BadInput, CodeUnknown, NotAllowedNow, ProtectiveRefusal
+from events.errors import BadInput, CodeUnknown, NotAllowedNow
 from events.stamp import Event
 from ledger.case.block import require_may_be_ready
 from ledger.case.changing import changed
+from ledger.case.closing import require_nothing_open
 from ledger.case.effects import Effect
 from ledger.case.matter import Draft, Drafts, Matter
 from ledger.case.personal import PersonalData
@@ -133,61 +134,14 @@ def change_status(matter: Matter, /, *, status: NeutralStatus) -> Drafts:
     return (Draft(StatusChanged, {"status": status}),)
 
 
-def close_case(matter: Matter, /) -> Drafts:
-    """Close a case. Another person has asked for it (`request_closure`), and no handoff is open."""
-    matter.require_known()
-    matter.require_supervising()
-    care = matter.case.national.care
-    if care.closure_requested != matter.case.identity.closures + 1:
-        raise NotAllowedNow(
-            f"case {matter.case.case_id}: closure has not been requested; a caseworker asks first",
-            rule="four_eyes",
-        )
-    if care.closure_requested_by == matter.by.id:
-        raise ProtectiveRefusal("who asked for closure cannot close the case", rule="four_eyes")
-    _require_nothing_open(matter)
-    return (Draft(CaseClosed),)
-
-
-def reopen_case(matter: Matter, /) -> Drafts:
-    """Work on a closed or joined case again. Plan and consents have to be confirmed again."""
-    matter.require_known()
-    return (Draft(CaseReopened),)
-
-
 def join_case(matter: Matter, /, *, into_case_id: UUID) -> Drafts:
     """Let this case yield to another one about the same child."""
     matter.require_known()
     matter.require_supervising()
     if into_case_id == matter.case.case_id:
         raise BadInput("a case cannot be joined with itself")
-    _require_nothing_open(matter)
+    require_nothing_open(matter)
     return (Draft(CaseJoined, {"into_case_id": into_case_id}),)
-
-
-def _require_nothing_open(matter: Matter) -> None:
-    """Refuse while work is open at home: a shared case ends on the shared topic, which knows none.
-
-    Handoffs on the topic on which the case ends are judged there (`no_open_handoff`).
-    """
-    national = matter.case.national
-    if any(handoff.open for handoff in national.referrals.values()):
-        raise NotAllowedNow(
-            f"case {matter.case.case_id}: a referral at home is open; end it first",
-            rule="handoff_open",
-        )
-
-
-def report_missing(matter: Matter, /) -> Drafts:
-    """Raise the alarm that nobody knows where the child is."""
-    matter.require_known()
-    return (Draft(ChildMissing),)
-
-
-def report_found(matter: Matter, /) -> Drafts:
-    """Say that the missing child has been found."""
-    matter.require_known()
-    return (Draft(ChildFound),)
 
 
 def correct_record(matter: Matter, /, *, corrects_version: int) -> Drafts:

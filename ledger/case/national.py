@@ -108,6 +108,33 @@ class Plan:
     review_by: date | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Clock:
+    """Something that is missing for the child, and since when."""
+
+    #: Code of the list `deadline_step`.
+    step: str
+    #: Which one, if there are several.
+    subject: UUID | None
+    #: Names the deadline that may be set for it.
+    deadline_id: UUID
+    since: datetime
+    #: When it is over, if somebody has said so; else the rules do.
+    due_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deadline:
+    """By when it has to be there, and who was told that it is not."""
+
+    due_at: datetime
+    breached: bool = False
+    #: How often somebody else was told after the breach.
+    told: int = 0
+    #: When the next one is told.
+    next_at: datetime | None = None
+
+
 #: States in which somebody has the child, or is asked.
 LIVE = frozenset({"asked", "accepted"})
 
@@ -138,6 +165,28 @@ class Care:
     plans: Mapping[UUID, Plan] = field(default_factory=dict)
     #: Event since which the rules have to be asked for a plan; None: they were, or it is too early.
     to_plan: UUID | None = None
+    #: Whether deadlines run for the child here.
+    monitored: bool = False
+    #: What is missing for her, by step and subject; and what is set for it, by deadline.
+    clocks: Mapping[str, Clock] = field(default_factory=dict)
+    deadlines: Mapping[UUID, Deadline] = field(default_factory=dict)
+    #: Event since which the rules have to be asked by when; None: they were.
+    to_reckon: UUID | None = None
+    #: Whether somebody has spoken to her, an assessment was completed, and she was heard or it was
+    #: said why not: since the work with her began, or began again.
+    contacted: bool = False
+    assessed: bool = False
+    views_told: bool = False
+    #: The last follow-up; and what asks for a new look at the risk.
+    last_follow_up: UUID | None = None
+    unsafe: UUID | None = None
+    #: Days on which nobody could be reached, since somebody was.
+    attempts: tuple[date, ...] = ()
+    #: The search for her, and the referrals by which neighbours search, too.
+    search: UUID | None = None
+    searched_by: tuple[UUID, ...] = ()
+    #: Complaints that nobody has answered, and about whom each is.
+    complaints: Mapping[UUID, str | None] = field(default_factory=dict)
     shared_with: str | None = None
     #: Who refused permission or took it back, where no terms were recorded here.
     ended_by: Mapping[UUID, ConsentGiver] = field(default_factory=dict)

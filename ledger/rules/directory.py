@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from ledger.rules.documents import Document, mistake, read
-from ledger.rules.pack import Country, Id, Specialist
+from ledger.rules.terms import Country, Id, Specialist
 
 #: A country, then what lies in it, from large to small: `KZ/almaty/almaly`.
 Area = Annotated[str, Field(pattern=r"^[A-Z]{2}(/[a-z0-9-]{1,40}){0,3}$")]

@@ -13,57 +13,29 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Annotated, Final, Self, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from events.code_lists import code_list
-from events.errors import BadInput, CodeUnknown
+from events.codes import Role
 from ledger.rules.documents import Document, mistake, read
-from ledger.rules.spans import Calendar, Span, knows_holidays
+from ledger.rules.spans import Calendar, knows_holidays
+from ledger.rules.terms import (
+    EVERYTHING,
+    RISKS,
+    ByRisk,
+    Concern,
+    Country,
+    Id,
+    Specialist,
+    Time,
+    Version,
+    Weight,
+    coded,
+)
 
-#: Levels of risk, the most urgent first; the first two know no weekend.
-RISKS: Final = ("emergency", "high", "medium", "low")
-URGENT: Final = frozenset(RISKS[:2])
-#: A route for whatever no other route is for.
-EVERYTHING: Final = "*"
-
-Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
-Version = Annotated[int, Field(ge=1)]
-Weight = Annotated[int, Field(ge=0, le=1000)]
-Country = Annotated[str, Field(pattern="^[A-Z]{2}$")]
-
-
-def _code(list_id: str) -> AfterValidator:
-    """Return a check that a text is a code of a list, and says something."""
-
-    def check(said: str) -> str:
-        try:
-            known = code_list(list_id).require(said)
-        except CodeUnknown as error:
-            raise mistake(f"{said!r}: {error}") from None
-        if known == "UNKNOWN":
-            raise mistake(f"{said!r} is for readers of newer events; a rule names a real code")
-        return known
-
-    return AfterValidator(check)
-
-
-def _concern_or_all(said: str) -> str:
-    if said != EVERYTHING and (said == "UNKNOWN" or said not in code_list("concern").codes):
-        raise mistake(f"{said!r} is not on the list 'concern', nor is it {EVERYTHING!r}")
-    return said
-
-
-def _span(said: object) -> Span:
-    try:
-        return said if isinstance(said, Span) else Span.parse(str(said))
-    except BadInput as error:
-        raise mistake(str(error)) from None
-
-
-Concern = Annotated[str, AfterValidator(_concern_or_all)]
-Specialist = Annotated[str, _code("specialist")]
-Service = Annotated[str, _code("service")]
-Time = Annotated[Span, BeforeValidator(_span)]
+#: Steps for which every pack has a deadline.
+FOR_EVERYBODY: Final = ("first_contact", "follow_up", "plan_item", "child_missing")
+#: Concerns of children who are alone: each has a guardian within a day (design of the ledger).
+GUARDED: Final = frozenset({"unaccompanied", "separated", "orphan"})
 
 
 class Working(Document):
@@ -134,32 +106,11 @@ class Route(Document):
     offers_sex_of_worker: bool = False
 
 
-class ByRisk(Document):
-    """A span for each level of risk."""
-
-    emergency: Time
-    high: Time
-    medium: Time
-    low: Time
-
-    @model_validator(mode="after")
-    def _no_weekend_for_urgent(self) -> Self:
-        for risk in sorted(URGENT):
-            if self.of(risk).in_working_days:
-                raise mistake(f"{risk} risk knows no working days: write hours (h) or days (d)")
-        return self
-
-    def of(self, risk: str | None) -> Span:
-        """Return the span of a level; of an unknown one that of high risk."""
-        found: Span = getattr(self, risk or "high")
-        return found
-
-
 class PlanItem(Document):
     """One thing that a plan has done, for which goal, and who sees to it."""
 
-    activity: Annotated[str, _code("plan_activity")]
-    goal: Annotated[str, _code("plan_goal")]
+    activity: Annotated[str, coded("plan_activity")]
+    goal: Annotated[str, coded("plan_goal")]
     owner: Specialist
     #: Keeps her safe: never left out, and taken away with a reason only.
     mandatory: bool = False
@@ -178,6 +129,30 @@ class PlanRule(Document):
     def _each_once(self) -> Self:
         _require_each_once("item", (one.activity for one in self.item))
         return self
+
+
+class Escalation(Document):
+    """Who else is told, and how long after the one before."""
+
+    after: Time
+    to: Role
+
+    @model_validator(mode="after")
+    def _no_weekend(self) -> Self:
+        if self.after.in_working_days:
+            raise mistake("whoever is told next knows no weekend: write min, h or d")
+        return self
+
+
+class DeadlineRule(Document):
+    """By when something that is missing has to be there, and who is told if it is not."""
+
+    id: Id
+    step: Annotated[str, coded("deadline_step")]
+    #: For children with one of these concerns; the shortest of several rules counts.
+    concerns: Annotated[tuple[Concern, ...], Field(min_length=1)] = (EVERYTHING,)
+    within: ByRisk
+    escalate: tuple[Escalation, ...] = ()
 
 
 class Wishes(Document):
@@ -203,6 +178,7 @@ class Pack(Document):
     guideline: tuple[Guideline, ...] = ()
     route: Annotated[tuple[Route, ...], Field(min_length=1)]
     plan: Annotated[tuple[PlanRule, ...], Field(min_length=1)]
+    deadline: Annotated[tuple[DeadlineRule, ...], Field(min_length=1)]
     wishes: Wishes
 
     @model_validator(mode="after")
@@ -216,11 +192,27 @@ class Pack(Document):
             if route.lead in route.parallel:
                 raise mistake(f"{route.lead!r} leads and is parallel, too", ("route", at))
         _require_each_once("plan", (one.id for one in self.plan))
+        _require_each_once("deadline", (one.id for one in self.deadline))
+        self._require_deadlines()
         if not any(EVERYTHING in rule.concerns for rule in self.plan):
             raise mistake(f"no plan is for {EVERYTHING!r}: a child would be left without any")
         if not any(EVERYTHING in route.concerns for route in self.route):
             raise mistake(f"no route is for {EVERYTHING!r}: a child would be left to nobody")
         return self
+
+    def _require_deadlines(self) -> None:
+        """Refuse a pack that forgets what no child may be without."""
+        steps = {one.step for one in self.deadline if EVERYTHING in one.concerns}
+        forgotten = sorted(set(FOR_EVERYBODY) - steps)
+        if forgotten:
+            raise mistake(f"no deadline for {forgotten[0]!r} is for {EVERYTHING!r}")
+        guarded: set[str] = set()
+        for at, one in enumerate(self.deadline):
+            if one.step == "guardian" and not GUARDED.isdisjoint(one.concerns):
+                guarded.update(one.concerns)
+                _require_within_a_day(one, at)
+        if not (guarded >= GUARDED or EVERYTHING in guarded):
+            raise mistake(f"no deadline 'guardian' is for each of {', '.join(sorted(GUARDED))}")
 
     @cached_property
     def versions(self) -> Mapping[str, int]:
@@ -238,6 +230,15 @@ class Pack(Document):
     def wish(self, activity: str) -> PlanItem | None:
         """Return what stands for a wish of the child; None if the pack knows nothing of it."""
         return next((one for one in self.wishes.item if one.activity == activity), None)
+
+
+def _require_within_a_day(rule: DeadlineRule, at: int) -> None:
+    """Refuse a later guardian for a child who is alone, whatever her risk."""
+    for risk in RISKS:
+        span = rule.within.of(risk)
+        hours = {"min": span.count / 60, "h": span.count, "d": 24 * span.count}
+        if hours.get(span.unit, 25) > 24:
+            raise mistake("a child who is alone has a guardian within 24h", ("deadline", at))
 
 
 R = TypeVar("R", Route, PlanRule)

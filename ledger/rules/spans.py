@@ -1,8 +1,8 @@
 """How long something may take, and when that is over in the country where it has to be done.
 
-`2h` are hours that pass, day and night. `14d` are days of the calendar there: the same time of day,
-whatever the clock was set to in between. `5wd` are working days: the end of the fifth one. For a
-child in high risk there are no working days: such a pack is refused.
+`2h` are hours that pass, day and night, `30min` minutes. `14d` are days of the calendar there: the
+same time of day, whatever the clock was set to in between. `5wd` are working days: the end of the
+fifth one. For a child in high risk there are no working days: such a pack is refused.
 """
 
 from __future__ import annotations
@@ -18,24 +18,26 @@ import holidays
 
 from events.errors import BadInput
 
-_SPAN = re.compile(r"([1-9][0-9]{0,3})(h|d|wd)")
+_SPAN = re.compile(r"([1-9][0-9]{0,3})(min|h|d|wd)")
+#: Units that pass alike everywhere, whatever a clock is set to.
+_PASSING = {"min": timedelta(minutes=1), "h": timedelta(hours=1)}
 #: No search for a working day goes further: a calendar without any is a mistake.
 _LONGEST_BREAK = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A number of hours, of days, or of working days."""
+    """A number of minutes, of hours, of days, or of working days."""
 
     count: int
     unit: str
 
     @classmethod
     def parse(cls, text: str) -> Span:
-        """Read `2h`, `14d` or `5wd`; BadInput."""
+        """Read `30min`, `2h`, `14d` or `5wd`; BadInput."""
         found = _SPAN.fullmatch(text)
         if found is None:
-            raise BadInput("a span is a number and h, d or wd: 2h, 14d, 5wd", rule="span")
+            raise BadInput("a span is a number and min, h, d or wd: 2h, 14d, 5wd", rule="span")
         return cls(int(found[1]), found[2])
 
     @property
@@ -61,8 +63,8 @@ class Calendar:
 
     def after(self, at: datetime, span: Span) -> datetime:
         """Return the moment (UTC) at which a span that begins at a moment is over."""
-        if span.unit == "h":
-            return at + timedelta(hours=span.count)
+        if span.unit in _PASSING:
+            return at + span.count * _PASSING[span.unit]
         local = at.astimezone(ZoneInfo(self.zone))
         if span.unit == "d":
             return self._at(local.date() + timedelta(days=span.count), local.time())

@@ -28,6 +28,7 @@ NOUNS: Mapping[str, str] = {
     "care": "The national work with the child; other countries do not see it.",
     "routing": "Which services a child has, why the rules chose them, and what they answer.",
     "plan": "What is done for a child, by when; generated, agreed, approved by somebody else.",
+    "deadline": "By when something has to be there for a child, and what came of it.",
     "rules": "What a country has decided about routing: files, checked and put in force.",
     "provider": "What a provider says of itself: the guidelines it follows, the places it has.",
     "access": "Who could see what about a child, who did see it, and who holds keys of her case.",

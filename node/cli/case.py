@@ -154,6 +154,7 @@ verb(
 )
 verb(app, "missing", "report_missing")
 verb(app, "found", "report_found")
+verb(app, "search", "extend_search", role=Role.SUPERVISOR)
 verb(app, "correct", "correct_record")
 verb(app, "join", "join_case", role=Role.SUPERVISOR)
 verb(app, "request-closure", "request_closure")
@@ -162,6 +163,7 @@ verb(
     "close",
     "close_case",
     role=Role.SUPERVISOR,
-    summary="Close a case. Another person asked for it before, and no handoff is open.",
+    summary="Close a case. Another person asked for it before, and nothing is open.",
 )
+verb(app, "reject-closure", "reject_closure", role=Role.SUPERVISOR)
 verb(app, "reopen", "reopen_case")

@@ -185,7 +185,8 @@ def _parameter(take: Take, name: str) -> inspect.Parameter:
     if positional:
         info = typer.Argument(metavar=name.removesuffix("_id").upper(), help=MEANING[name])
     elif kind is bool:
-        flag = f"{_option(name)}/--not-{name}" if needed else _option(name)
+        can_be_said_no = needed or inspect.signature(take).parameters[name].default is True
+        flag = f"{_option(name)}/--not-{name}" if can_be_said_no else _option(name)
         info = typer.Option(flag, help=MEANING[name])
     else:
         info = typer.Option(_option(name), metavar=METAVAR.get(name, "ID"), help=MEANING[name])

@@ -23,7 +23,7 @@ MEANING: Mapping[str, str] = {
     "risk": "How urgent it is: emergency, high, medium, low.",
     "language": "Language in which it was explained, such as ky.",
     "persons": "Pseudonyms of persons excluded, separated by commas.",
-    "reason": "Code of the reason: court_order, ... of an override; no_capacity, ... of a service.",
+    "reason": "Code of the reason, of the list that the verb is about.",
     "until": "Last day.",
     "withheld_from": "Pseudonyms of who must not see the data, separated by commas.",
     "basis_id": "Consent or override it rests on; default: the only one that permits it.",
@@ -56,6 +56,12 @@ MEANING: Mapping[str, str] = {
     "together": "Whether they go to the same services.",
     "scopes": "Data scopes, separated by commas: identity,health,...",
     "upheld": "Whether it was right.",
+    "safety": "How safe she was found: safe, concern, unsafe.",
+    "heard": "Whether she was heard; if not, the data say why.",
+    "informed": "She, or who cares for her, knows that she can come back.",
+    "rating": "How she judges the help: very_satisfied, satisfied, not_satisfied.",
+    "against": "Pseudonym of who a complaint is about, if it is about a person here.",
+    "complaint_id": "The complaint.",
 }
 #: Shorter names at the command line.
 OPTION: Mapping[str, str] = {
@@ -97,5 +103,8 @@ METAVAR: Mapping[str, str] = {
     "purpose": "PURPOSE",
     "recipient": "COUNTRY",
     "requested_by": "PSEUDONYM",
+    "safety": "SAFETY",
+    "rating": "RATING",
+    "against": "PSEUDONYM",
     "scopes": "SCOPE,...",
 }

@@ -58,6 +58,30 @@ SELECT EXISTS (
 ) AS holds
 """
 
+# Everything that was missing had its time by rules, nothing was breached twice, a search ended and
+# was looked at anew; who asked for closure did not close; and what began again has its time again.
+_MONITORED = """
+SELECT EXISTS (
+    SELECT FROM {case_file} AS file
+    WHERE file.state = 'open' AND file.monitored AND NOT file.unreckoned
+        AND EXISTS (SELECT FROM {deadlines} AS met
+            WHERE met.case_id = file.case_id AND met.state = 'met' AND met.rules IS NOT NULL)
+        AND EXISTS (SELECT FROM {deadlines} AS sought
+            WHERE sought.case_id = file.case_id AND sought.step = 'child_missing'
+                AND sought.ended_at IS NOT NULL)
+        AND EXISTS (SELECT FROM {audit_trail} AS asked JOIN {audit_trail} AS closed USING (case_id)
+            JOIN {audit_trail} AS again USING (case_id)
+            JOIN {deadlines} AS running USING (case_id)
+            WHERE asked.case_id = file.case_id AND asked.event_type = 'ClosureRequested'
+                AND closed.event_type = 'CaseClosed' AND closed.actor_id <> asked.actor_id
+                AND again.event_type = 'ReopeningJustified'
+                AND running.state = 'running' AND running.begins_at >= closed.recorded_at)
+) AND NOT EXISTS (
+    SELECT FROM {audit_trail} AS one WHERE one.event_type = 'DeadlineBreached' AND one.effective
+    GROUP BY one.summary->>'deadline_id' HAVING count(*) > 1
+) AS holds
+"""
+
 # Nobody was left who knew the guideline; somebody acknowledged it, and got the child by the rules.
 _GUIDED = """
 SELECT EXISTS (
@@ -81,6 +105,10 @@ def _planned(found: Reader) -> bool:
     return _holds(found, _PLANNED)
 
 
+def _monitored(found: Reader) -> bool:
+    return _holds(found, _MONITORED)
+
+
 def _guided(found: Reader) -> bool:
     return _holds(found, _GUIDED)
 
@@ -94,6 +122,7 @@ def _holds(found: Reader, statement: str, *parameters: object) -> bool:
 QUESTIONS: Final[Mapping[str, Question]] = {
     "M1": _redirected,
     "M2": _planned,
+    "M3": _monitored,
     "M14": _guided,
 }
 

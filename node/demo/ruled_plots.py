@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Mapping
 from uuid import UUID
 
 from events.codes import Agreement, DataScope, RiskLevel, Role
-from events.errors import ServiceUnavailable
 from events.stamp import Actor
 from ledger.case import care, governance, plan, routing
 from ledger.case.personal import PersonalData
 from ledger.rules.directory import Service
 from ledger.rules.pack import Pack
 from node import ruling
+from node.demo.awaiting import waits
 from node.demo.desk import Desk
 from node.demo.story import Plot, Story
+from node.demo.watched_plots import watched
 from node.place import Place
 from node.words import country_name
 
-#: Longer than anything here takes on a busy machine.
-_PATIENCE_S = 60.0
 _GIRL = PersonalData(
     {
         DataScope.IDENTITY: {"birth_date": "2012-03-04", "languages": ["ky", "ru"]},
@@ -31,8 +28,6 @@ _GIRL = PersonalData(
 )
 _TRACING = "tracing_agency"
 _ALONE = PersonalData({DataScope.PROTECTION: {"concern": "unaccompanied"}})
-
-T = TypeVar("T")
 
 
 def put_in_force(where: Place) -> None:
@@ -66,12 +61,12 @@ def redirected(story: Story) -> None:
     here = story.here
     story.title = "To the right specialist, by rules that explain themselves"
     _found_alone(story)
-    lead = _waits(here, lambda: _lead(here, story.case_id))
+    lead = waits(here, lambda: _lead(here, story.case_id))
     story.takes(
         here, "the first service has no place", routing.decline_routing,
         routing_id=lead, reason="no_capacity",
     )  # fmt: skip
-    other = _waits(here, lambda: _lead(here, story.case_id))
+    other = waits(here, lambda: _lead(here, story.case_id))
     story.takes(here, "the next one takes her", routing.accept_routing, routing_id=other)
     story.ending = "Nobody searched for a telephone number, and `ledger routing explain` says why."
 
@@ -82,7 +77,7 @@ def planned(story: Story) -> None:
     story.title = "A plan of her own"
     _found_alone(story)
     story.takes(here, "has looked at what she needs", care.complete_assessment)
-    plan_id = _waits(here, lambda: _plan(here, story.case_id))
+    plan_id = waits(here, lambda: _plan(here, story.case_id))
     agreed = {"child": Agreement.AGREES, "caregiver": Agreement.AGREES}
     story.takes(here, "she agrees with the plan", plan.submit_plan, plan_id=plan_id, **agreed)
     story.takes(here, "a supervisor approves it", plan.approve_plan, plan_id=plan_id)
@@ -99,13 +94,13 @@ def guided(story: Story) -> None:
     here = story.here
     story.title = "Nobody works with her who has not read the guideline"
     _found_alone(story)
-    _waits(here, lambda: _at_the_desk(here, story.case_id))
+    waits(here, lambda: _at_the_desk(here, story.case_id))
     directory = ruling.rules_of(here.where).directory.services.values()
     (agency,) = (one for one in directory if _TRACING in one.specialists)
     said = {"organisation": agency.organisation, "guideline": "unaccompanied", "number": 1}
     words = "the tracing agency reads the guideline, and has her at once"
     story.records(here, words, governance.acknowledge_guideline, **said)
-    _waits(here, lambda: _asked(here, story.case_id, agency.id))
+    waits(here, lambda: _asked(here, story.case_id, agency.id))
     story.ending = "Until then the duty desk had her: never nobody."
 
 
@@ -114,6 +109,7 @@ SCENARIOS: dict[str, tuple[Plot, ...]] = {
     "specialist": (redirected,),
     "plan": (planned,),
     "guidelines": (guided,),
+    "monitoring": (watched,),
 }
 
 
@@ -144,13 +140,3 @@ def _asked(desk: Desk, case_id: UUID, service: str) -> bool | None:
 def _plan(desk: Desk, case_id: UUID) -> UUID | None:
     plans = desk.ledger.case(case_id).national.care.plans
     return next((key for key, one in plans.items() if one.state == "draft"), None)
-
-
-def _waits(desk: Desk, found: Callable[[], T | None]) -> T:
-    """Wait until a program of this country has done something."""
-    end = time.monotonic() + _PATIENCE_S
-    while (said := found()) is None:
-        if time.monotonic() > end:
-            raise ServiceUnavailable(f"{desk.country} waits in vain for its rules")
-        time.sleep(0.05)
-    return said

@@ -56,7 +56,7 @@ def view(path: Path, country: str) -> View:
 
 def agree(one: View, other: View) -> bool:
     """Say whether both have the same state of every shared case, and the same verdicts."""
-    return bool(one.states) and one.states == other.states and one.shared == other.shared
+    return one.states == other.states and one.shared == other.shared
 
 
 def events_of(one: View, other: View) -> Counter[str]:

@@ -93,7 +93,7 @@ def test_data_is_shared_in_two_steps_stopped_and_erased(nodes, typed):
     assert states(nodes, case, "identity,health", country="KZ") == {"open"}
 
     nodes.does("referral", "revoke", case, "--wait")
-    nodes.does("case", "request-closure", case)
+    nodes.does("case", "request-closure", case, "--reason", "case_opened_in_error", "--informed")
     nodes.does("case", "close", case, "--wait")
     nodes.does("erasure", "request", case, "--by", "supervisor:sup-1@cps")
     nodes.does("erasure", "approve", case, "--by", "data_protection_officer:dpo-1@cps")

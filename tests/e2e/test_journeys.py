@@ -101,7 +101,10 @@ def test_closing_needs_two_people(nodes):
     case = nodes.opened()
     early = nodes("case", "close", case, "--json")
     assert (early.code, early.error["rule"]) == (3, "four_eyes")
-    nodes.does("case", "request-closure", case, "--by", "supervisor:s1@office")
+    nodes.does(
+        "case", "request-closure", case, "--reason", "case_opened_in_error", "--informed",
+        "--by", "supervisor:s1@office",
+    )  # fmt: skip
     same = nodes("case", "close", case, "--by", "supervisor:s1@office", "--json")
     assert (same.code, same.error["type"]) == (3, "ProtectiveRefusal")
     closed = nodes.does("case", "close", case, "--by", "supervisor:s2@office", "--wait")

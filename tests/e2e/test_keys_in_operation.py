@@ -70,7 +70,7 @@ def test_after_a_restore_what_was_erased_is_erased_again(nodes):
             f"SELECT {columns} FROM keystore.key_set WHERE case_id = %s", (case,)
         ).fetchall()
     assert backup
-    nodes.does("case", "request-closure", case)
+    nodes.does("case", "request-closure", case, "--reason", "case_opened_in_error", "--informed")
     nodes.does("case", "close", case, "--by", "supervisor:s-1@cps", "--wait")
     nodes.does("erasure", "request", case)
     nodes.does("erasure", "approve", case, "--wait")

@@ -211,7 +211,7 @@ def test_nothing_is_left_after_an_erasure(journey):
     journey.nodes.hears(case, withdrawn["events"][0]["event_id"])
     journey.reads("KG", ",".join(SCOPES), "stopped")
     does("referral", "revoke", case)
-    does("case", "request-closure", case)
+    does("case", "request-closure", case, "--reason", "case_opened_in_error", "--informed")
     does("case", "close", case, "--by", "supervisor:s-1@cps", "--wait")
     does("erasure", "request", case)
     does("erasure", "approve", case, "--wait")

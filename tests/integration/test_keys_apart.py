@@ -12,12 +12,13 @@ from events.codes import AgeBand, ConsentGiver, DataScope, NeutralStatus, Purpos
 from events.data import KeysReleased
 from events.errors import AccessRefused, KeysGone, KeystoreDamaged, ProtectiveRefusal, SealBroken
 from events.stamp import leaf_hash
-from ledger.case import access, block, care, consent, erasure, identity, referral, transfer
+from ledger.case import access, block, closing, consent, erasure, identity, referral, transfer
 from ledger.case.personal import PersonalData
 from ledger.keys.national import opened
 from ledger.keys.seal import key_id, key_id_of
 from tests.country import CASEWORKER, SUPERVISOR
 from tests.crossing import DPO, REST, SYSTEM, corridor, referees, soon
+from tests.given import CLOSING
 
 ALLERGY = PersonalData({DataScope.HEALTH: {"allergy": "nuts"}})
 WHY = PersonalData({DataScope.PROTECTION: {"why": "the uncle waits there"}})
@@ -232,8 +233,8 @@ def test_each_part_of_what_is_asked_opens_for_what_it_was_given_for(both):
 
 def closed_again(both):
     """Let two people of KZ close a case that was opened once more."""
-    both.kz.did(both.case_id, care.request_closure, by=CASEWORKER)
-    both.kz.did(both.case_id, identity.close_case)
+    both.kz.did(both.case_id, closing.request_closure, by=CASEWORKER, **CLOSING)
+    both.kz.did(both.case_id, closing.close_case)
     both.settle()
 
 
@@ -254,7 +255,7 @@ def test_a_case_that_is_open_again_is_worked_on_with_new_keys(both):
     erasure_id = erased(both)
     with pytest.raises(KeysGone):
         both.kz.did(both.case_id, access.record_data, data=ALLERGY)
-    both.kz.did(both.case_id, identity.reopen_case)
+    both.kz.did(both.case_id, closing.reopen_case, reason="other")
     both.settle()
     both.kz.did(both.case_id, access.record_data, data=ALLERGY)
     shown = both.kz.shows(both.case_id, DataScope.HEALTH)["KZ"][DataScope.HEALTH]
@@ -274,7 +275,7 @@ def test_an_old_erasure_destroys_nothing_of_a_later_record(both):
     """Said again by whoever, after a restore or out of malice, on a case that is closed again."""
     both.accepted()
     erasure_id = erased(both)
-    both.kz.did(both.case_id, identity.reopen_case)
+    both.kz.did(both.case_id, closing.reopen_case, reason="other")
     both.settle()
     both.kz.did(both.case_id, access.record_data, data=ALLERGY)
     closed_again(both)
@@ -288,7 +289,7 @@ def test_an_approval_of_an_earlier_record_destroys_no_later_one(both):
     both.accepted()
     both.closed()
     erasure_id = both.erasure_approved()
-    both.kz.did(both.case_id, identity.reopen_case)
+    both.kz.did(both.case_id, closing.reopen_case, reason="other")
     both.settle()
     closed_again(both)
     with pytest.raises(ProtectiveRefusal) as refused:
@@ -301,7 +302,7 @@ def test_a_second_erasure_is_stopped_by_a_hold_as_the_first(both):
     """That keys of the case were destroyed once says nothing of the new ones."""
     both.accepted()
     erased(both)
-    both.kz.did(both.case_id, identity.reopen_case)
+    both.kz.did(both.case_id, closing.reopen_case, reason="other")
     both.settle()
     both.kz.did(both.case_id, access.record_data, data=ALLERGY)
     closed_again(both)

@@ -24,7 +24,7 @@ from events.errors import (
 )
 from events.referral import ReferralAccepted
 from events.stamp import Event
-from ledger.case import access, block, data, erasure, identity, referral
+from ledger.case import access, block, closing, data, erasure, referral
 from ledger.case.personal import PersonalData
 from ledger.keys.records import Events, Told, events_of, open_entry
 from ledger.keys.seal import unseal_with_event_key
@@ -680,7 +680,7 @@ def test_a_case_that_is_open_again_has_a_new_record_and_the_old_one_stays_erased
     erasure_id = both.erasure_approved()
     done = both.kz.keystore.erase(both.case_id, erasure_id)
     more = PersonalData({DataScope.HEALTH: {"allergy": "nuts"}})
-    both.kz.did(both.case_id, identity.reopen_case)
+    both.kz.did(both.case_id, closing.reopen_case, reason="other")
     with pytest.raises(KeysGone):  # it would be destroyed with the rest
         both.kz.did(both.case_id, access.record_data, data=more)
     facts = {"slots": done.slots, "replicas": done.replicas, "method": done.method}

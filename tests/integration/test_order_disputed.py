@@ -10,7 +10,7 @@ from consumers.alarms import raise_alarm
 from events.codes import DataScope, NeutralStatus, Purpose
 from events.contract import order_name, partition_of
 from events.errors import NotAllowedNow
-from ledger.case import access, block, care, consent, identity, referral, withdrawal
+from ledger.case import access, block, care, consent, identity, referral, searching, withdrawal
 from ledger.case.personal import PersonalData
 from ledger.log.faults import Fault
 from ledger.request import Request, decision
@@ -124,7 +124,7 @@ def test_what_protects_the_child_waits_for_nobody(both):
     case_id = both.accepted()
     both.received()
     disputed(both.kz.node, partition(case_id))
-    both.kz.did(case_id, identity.report_missing, by=CASEWORKER)
+    both.kz.did(case_id, searching.report_missing, by=CASEWORKER)
     both.kz.did(case_id, identity.change_status, status=NeutralStatus.NOT_READY)
     both.withdrawn()
     both.stopped()
@@ -141,10 +141,10 @@ def test_what_protects_the_child_waits_for_nobody(both):
 
 def test_what_takes_a_protection_back_waits(both):
     case_id = both.sent()
-    both.kz.did(case_id, identity.report_missing, by=CASEWORKER)
+    both.kz.did(case_id, searching.report_missing, by=CASEWORKER)
     both.settle()
     disputed(both.kz.node, partition(case_id))
-    refused(lambda: both.kz.did(case_id, identity.report_found, by=CASEWORKER))
+    refused(lambda: both.kz.did(case_id, searching.report_found, by=CASEWORKER))
     refused(lambda: both.kz.did(case_id, identity.change_status, status=NeutralStatus.READY))
     refused(lambda: both.kz.did(case_id, consent.grant_consent, expires_on=SOON, **ASKED))
 

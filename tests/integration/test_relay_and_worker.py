@@ -6,7 +6,7 @@ import pytest
 
 from events.errors import FoundVoid, ServiceUnavailable
 from ledger import topics
-from ledger.case import care, identity, transfer, withdrawal
+from ledger.case import care, searching, transfer, withdrawal
 from tests.country import CASEWORKER, SUPERVISOR, opened
 from tests.integration.test_service import proposed
 
@@ -91,7 +91,7 @@ def test_a_node_decides_again_when_only_markers_are_behind(nodes):
     with kz.worker(), kz.ledger() as ledger:
         with kz.relay():
             receipt = decide_when_ready(ledger)
-            ledger.on(receipt.case_id, by=CASEWORKER).decide(identity.report_missing)
+            ledger.on(receipt.case_id, by=CASEWORKER).decide(searching.report_missing)
             assert ledger.outcome(receipt, 60).settled
         before = len(kz.stored())
         kz.database.run("UPDATE ledger.start_mark SET incarnation = 'a life before'")

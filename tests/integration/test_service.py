@@ -27,10 +27,11 @@ from events.errors import (
 )
 from events.stamp import Actor
 from ledger import LedgerSettings, open_ledger
-from ledger.case import care, consent, identity, transfer, withdrawal
+from ledger.case import care, closing, consent, identity, searching, transfer, withdrawal
 from ledger.receipt import Receipt
 from ledger.request import Request, decision
 from tests.country import CASEWORKER, SUPERVISOR, Referee, mirror, opened
+from tests.given import CLOSING
 
 SCOPES = (DataScope.IDENTITY,)
 SOON = datetime.now(UTC).date() + timedelta(days=9)
@@ -110,9 +111,9 @@ def test_a_key_answers_even_when_the_step_would_no_longer_be_legal(ledger):
     """The repetition of a step that was taken is not a second step."""
     case_id = opened(ledger).case_id
     report = ledger.on(case_id, by=CASEWORKER, key="gone", expected_number=1)
-    first = report.decide(identity.report_missing)
-    ledger.on(case_id, by=CASEWORKER).decide(identity.report_found)
-    assert first.events[0].event_id == report.decide(identity.report_missing).events[0].event_id
+    first = report.decide(searching.report_missing)
+    ledger.on(case_id, by=CASEWORKER).decide(searching.report_found)
+    assert first.events[0].event_id == report.decide(searching.report_missing).events[0].event_id
 
 
 @pytest.mark.parametrize(
@@ -206,8 +207,8 @@ def test_a_loser_is_told_so_unless_it_asked_to_decide_again(kz, ledger):
 @pytest.mark.parametrize(
     ("refused", "decide"),
     [
-        (CaseUnknown, lambda door: door(uuid4()).decide(identity.close_case)),
-        (NotAllowedNow, lambda door: door().decide(identity.reopen_case)),
+        (CaseUnknown, lambda door: door(uuid4()).decide(closing.close_case)),
+        (NotAllowedNow, lambda door: door().decide(closing.reopen_case, reason="other")),
         (
             CodeUnknown,
             lambda door: door(
@@ -253,9 +254,9 @@ def test_a_refusal_leaves_no_effect(kz, ledger, refused, decide):
 def test_a_refusal_that_protects_is_recorded_before_it_is_raised(kz, ledger):
     """A supervisor and an auditor see what was tried."""
     case_id = opened(ledger).case_id
-    ledger.on(case_id, by=SUPERVISOR).decide(care.request_closure)
+    ledger.on(case_id, by=SUPERVISOR).decide(closing.request_closure, **CLOSING)
     with pytest.raises(ProtectiveRefusal) as caught:
-        ledger.on(case_id, by=SUPERVISOR, key="k").decide(identity.close_case)
+        ledger.on(case_id, by=SUPERVISOR, key="k").decide(closing.close_case)
     assert caught.value.rule == "four_eyes"
     assert isinstance(decode(kz.stored()[-1][3]), RefusalRecorded)
     assert [] == kz.database.run("SELECT key FROM ledger.command")
@@ -352,7 +353,7 @@ def test_a_kept_prefix_reads_like_a_fresh_one(new_node):
             equal(kz, ours)
         referee.deliver(kg)
         theirs.on(case_id, by=SUPERVISOR).decide(transfer.preview_transfer, handoff_id=handoff_id)
-        ours.on(case_id, by=SUPERVISOR).decide(identity.report_missing)
+        ours.on(case_id, by=SUPERVISOR).decide(searching.report_missing)
         equal(kz, ours)
         equal(kg, theirs)
         theirs.on(case_id, by=SUPERVISOR).decide(transfer.accept_transfer, handoff_id=handoff_id)
@@ -577,7 +578,7 @@ def test_many_requests_are_recorded_each_completely_or_not_at_all(kz, ledger):
     bad = Request(
         by=CASEWORKER,
         key="bad",
-        decisions=(decision(identity.open_case), decision(identity.reopen_case)),
+        decisions=(decision(identity.open_case), decision(closing.reopen_case, reason="other")),
     )
     answers = list(ledger.record_many([good[0], bad, *good[1:]]))
     assert ["Receipt", "NotAllowedNow", "Receipt", "Receipt"] == [type(a).__name__ for a in answers]
@@ -598,9 +599,9 @@ def test_requests_on_one_case_follow_each_other(kz, ledger):
     case_id = opened(ledger).case_id
     asked = [
         Request(by=CASEWORKER, case_id=case_id, decisions=(one,))
-        for one in (decision(identity.report_missing), decision(identity.report_found))
+        for one in (decision(searching.report_missing), decision(searching.report_found))
     ]
-    assert [2, 3] == [answer.number for answer in ledger.record_many(asked)]
+    assert [3, 5] == [answer.number for answer in ledger.record_many(asked)]
     twice = requests(1) * 2
     assert [False, True] == [answer.replayed for answer in ledger.record_many(twice)]
 

@@ -20,12 +20,23 @@ from hypothesis import strategies as st
 from events.codes import NeutralStatus, Outcome, Purpose
 from events.errors import DecisionRefused
 from events.stamp import Event
-from ledger.case import care, consent, identity, referral, transfer, withdrawal
+from ledger.case import closing, consent, identity, referral, searching, transfer, withdrawal
 from ledger.case.encoding import state_hash
 from ledger.case.fold import fold
 from ledger.case.plane import Plane, empty
 from ledger.case.steps import Kind, step_of
-from tests.given import CASEWORKER, NOON, SCOPES, SOON, Story, consented, opened, proposed, ready
+from tests.given import (
+    CASEWORKER,
+    CLOSING,
+    NOON,
+    SCOPES,
+    SOON,
+    Story,
+    consented,
+    opened,
+    proposed,
+    ready,
+)
 
 COUNTRIES = ("KZ", "KG", "UZ")
 TERMS: Mapping[str, Any] = {"scopes": SCOPES, "expires_on": SOON}
@@ -45,11 +56,11 @@ CHOICES: tuple[Choice, ...] = (
     (consent.end_override, "override_id", {}),
     (identity.change_status, "", {"status": NeutralStatus.READY}),
     (identity.change_status, "", {"status": NeutralStatus.NOT_READY}),
-    (identity.report_missing, "", {}),
-    (identity.report_found, "", {}),
-    (care.request_closure, "", {"by": CASEWORKER}),
-    (identity.close_case, "", {}),
-    (identity.reopen_case, "", {}),
+    (searching.report_missing, "", {}),
+    (searching.report_found, "", {}),
+    (closing.request_closure, "", {"by": CASEWORKER, **CLOSING}),
+    (closing.close_case, "", {}),
+    (closing.reopen_case, "", {"reason": "other"}),
     (referral.send_referral, "recipient basis_id", HANDOFF),
     (referral.receive_referral, "handoff_id", {}),
     (referral.accept_referral, "handoff_id", {}),

@@ -26,7 +26,7 @@ from events.errors import BadInput, DecisionRefused
 from events.stamp import Event
 from ledger.case import (
     block,
-    care,
+    closing,
     consent,
     data,
     erasure,
@@ -40,7 +40,7 @@ from ledger.case.erasure import OVERWRITTEN, holds_on, require_erasable
 from ledger.case.fold import fold
 from ledger.case.plane import Plane, empty
 from ledger.case.sharing import releases_due, stops
-from tests.given import CASEWORKER, NOON, Story, opened
+from tests.given import CASEWORKER, CLOSING, NOON, Story, opened
 from tests.reacting import (
     ALL,
     DPO,
@@ -112,10 +112,10 @@ CHOICES: tuple[Choice, ...] = (
 )  # fmt: skip
 #: What happens to a case whose work is done.
 ENDING: tuple[Choice, ...] = (
-    (care.request_closure, "", {"by": CASEWORKER}),
-    (identity.close_case, "", {}),
-    (identity.close_case, "", {}),
-    (identity.reopen_case, "", {}),
+    (closing.request_closure, "", {"by": CASEWORKER, **CLOSING}),
+    (closing.close_case, "", {}),
+    (closing.close_case, "", {}),
+    (closing.reopen_case, "", {"reason": "other"}),
     (erasure.place_hold, "", {"until": LAST}),
     (erasure.end_hold, "hold_id", {}),
     (erasure.request_erasure, "", {}),
@@ -227,7 +227,7 @@ def ending() -> Run:
     """A case whose only referral is completed; what was given for it is still held."""
     story = opened(*COUNTRIES)
     referred(story, granted(story), "completed")
-    story.did("KZ", care.request_closure, by=CASEWORKER)
+    story.did("KZ", closing.request_closure, by=CASEWORKER, **CLOSING)
     return Run(story, ENDING)
 
 

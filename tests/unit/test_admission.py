@@ -13,7 +13,7 @@ from consumers.examination import Claim, Ground, Outcome, Reason
 from events.codec import encode
 from events.contract import CE_TYPE, LOG, log_header
 from events.stamp import Event, leaf_hash
-from ledger.case import identity, transfer, withdrawal
+from ledger.case import searching, transfer, withdrawal
 from ledger.case.case import Topic
 from ledger.mirror import Standing
 from tests.given import Story, changed, consented, opened, proposed, ready
@@ -305,6 +305,6 @@ def test_withdrawing_twice_is_two_events():
     proposed(story, basis_id)
     for _ in range(2):
         story.did("KZ", withdrawal.withdraw_consent, consent_id=basis_id)
-    story.did("KG", identity.report_missing)
+    story.did("KG", searching.report_missing)
     admission = taken(PENS.write_all(event for event, _ in story.topic))
     assert len(story.topic) == len(admission.placed)

@@ -26,6 +26,7 @@ from ledger.case import (
     access,
     block,
     care,
+    closing,
     consent,
     identity,
     referral,
@@ -370,7 +371,7 @@ def test_what_else_forbids_it_is_not_told_to_who_is_excluded(by: Actor) -> None:
     sent = {"recipient": "KG", "basis_id": basis, "scopes": ALL, "due_on": SOON}
     tries: list[tuple[Callable[..., Any], dict[str, Any]]] = [
         (referral.send_referral, sent),
-        (identity.close_case, {}),
+        (closing.close_case, {}),
         (block.lift_block, {"block_id": uuid4()}),
     ]
     for take, words in tries:

@@ -19,10 +19,11 @@ from events.errors import (
     WrongRole,
 )
 from events.stamp import Actor
-from ledger.case import care, consent, identity, referral, transfer, withdrawal
+from ledger.case import closing, consent, identity, referral, transfer, withdrawal
 from ledger.case.plane import VoidReason
 from tests.given import (
     CASEWORKER,
+    CLOSING,
     DUE,
     NOON,
     SCOPES,
@@ -334,20 +335,27 @@ def _domestic(story: Story) -> UUID:
     return handoff
 
 
+def _refused_at_once(story: Story) -> None:
+    _domestic(story)
+    story["KZ"].decide(closing.request_closure, by=CASEWORKER, **CLOSING)
+
+
 def test_a_shared_case_does_not_end_over_a_referral_at_home() -> None:
     """The shared topic knows nothing of it; the country does."""
     story = opened()
     handoff = sent(story, consented(story, purpose=Purpose.SERVICE))
     story.did("KG", referral.reject_referral, handoff_id=handoff)
+    with pytest.raises(NotAllowedNow, match="referral at home is open"):
+        _refused_at_once(opened())
+    story.did("KZ", closing.request_closure, by=CASEWORKER, **CLOSING)
     at_home = _domestic(story)
-    story.did("KZ", care.request_closure, by=CASEWORKER)
 
     with pytest.raises(NotAllowedNow, match="referral at home is open"):
-        story["KZ"].decide(identity.close_case)
+        story["KZ"].decide(closing.close_case)
     with pytest.raises(NotAllowedNow, match="referral at home is open"):
         story["KZ"].decide(identity.join_case, into_case_id=uuid4())
     story.did("KZ", referral.revoke_referral, handoff_id=at_home)
-    story.did("KZ", identity.close_case)
+    story.did("KZ", closing.close_case)
     with pytest.raises(NotAllowedNow, match="is closed"):
         _domestic(story)
 

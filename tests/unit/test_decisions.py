@@ -23,11 +23,12 @@ from events.errors import (
 from events.referral import ReferralExpired
 from events.stamp import Actor
 from events.transfer import TransferProposed
-from ledger.case import care, consent, identity, referral, transfer, withdrawal
+from ledger.case import care, closing, consent, identity, referral, searching, transfer, withdrawal
 from ledger.case.matter import Draft
 from ledger.case.recording import record
 from tests.given import (
     CASEWORKER,
+    CLOSING,
     DUE,
     NOON,
     SCOPES,
@@ -69,7 +70,7 @@ def test_a_case_cannot_be_opened_in_the_future() -> None:
 
 @pytest.mark.parametrize(
     "decision",
-    [identity.reopen_case, identity.report_missing, care.record_views, care.assess_risk],
+    [closing.close_case, searching.report_missing, care.record_views, care.assess_risk],
     ids=lambda decision: decision.__name__,
 )
 def test_an_unknown_case_is_named_as_such(decision: object) -> None:
@@ -215,13 +216,13 @@ def test_closing_needs_a_request_by_somebody_else() -> None:
     """Four eyes on the end of care."""
     story = opened()
     with pytest.raises(NotAllowedNow, match="closure has not been requested"):
-        story["KZ"].decide(identity.close_case)
-    story["KZ"].decide(care.request_closure, by=SUPERVISOR)
+        story["KZ"].decide(closing.close_case)
+    story["KZ"].decide(closing.request_closure, by=SUPERVISOR, **CLOSING)
     with pytest.raises(ProtectiveRefusal):
-        story["KZ"].decide(identity.close_case, by=SUPERVISOR)
+        story["KZ"].decide(closing.close_case, by=SUPERVISOR)
 
     story["KZ"].decide(
-        identity.close_case, by=Actor(id="sup-2", role="supervisor", organisation="x")
+        closing.close_case, by=Actor(id="sup-2", role="supervisor", organisation="x")
     )
 
     assert story["KZ"].national.identity.state == "closed"
@@ -230,12 +231,12 @@ def test_closing_needs_a_request_by_somebody_else() -> None:
 def test_a_reopened_case_needs_a_new_request_to_be_closed_again() -> None:
     """An old request does not close a case twice."""
     story = opened()
-    story["KZ"].decide(care.request_closure, by=CASEWORKER)
-    story["KZ"].decide(identity.close_case)
-    story["KZ"].decide(identity.reopen_case)
+    story["KZ"].decide(closing.request_closure, by=CASEWORKER, **CLOSING)
+    story["KZ"].decide(closing.close_case)
+    story["KZ"].decide(closing.reopen_case, reason="other")
 
     with pytest.raises(NotAllowedNow, match="closure has not been requested"):
-        story["KZ"].decide(identity.close_case)
+        story["KZ"].decide(closing.close_case)
 
 
 def test_only_the_sender_lets_a_handoff_expire_and_not_too_early() -> None:

@@ -19,7 +19,7 @@ from events.errors import (
     WrongRole,
 )
 from events.stamp import Actor
-from ledger.case import care, consent, data, erasure, identity, referral
+from ledger.case import closing, consent, data, erasure, referral
 from ledger.case.erasure import (
     OVERWRITTEN,
     holds_on,
@@ -27,7 +27,7 @@ from ledger.case.erasure import (
     require_of_this_record,
 )
 from ledger.case.personal import PersonalData
-from tests.given import CASEWORKER, NOON, SOON, SUPERVISOR, Story, new_id, opened
+from tests.given import CASEWORKER, CLOSING, NOON, SOON, SUPERVISOR, Story, new_id, opened
 from tests.reacting import ALL, DPO, SYSTEM, granted, react, reacted, referred, states
 
 TODAY = NOON.date()
@@ -37,8 +37,8 @@ DONE = {"slots": 2, "replicas": 2, "method": OVERWRITTEN}
 
 def _closed(story: Story | None = None) -> Story:
     story = story or opened()
-    story.did("KZ", care.request_closure, by=CASEWORKER)
-    story.did("KZ", identity.close_case)
+    story.did("KZ", closing.request_closure, by=CASEWORKER, **CLOSING)
+    story.did("KZ", closing.close_case)
     return story
 
 
@@ -83,8 +83,8 @@ def test_a_closure_counts_when_the_topic_has_ordered_it() -> None:
     story = opened()
     referred(story, granted(story), "completed")
     reacted(story)
-    story.did("KZ", care.request_closure, by=CASEWORKER)
-    story["KZ"].decide(identity.close_case)
+    story.did("KZ", closing.request_closure, by=CASEWORKER, **CLOSING)
+    story["KZ"].decide(closing.close_case)
 
     assert story["KZ"].case.identity.state == "closed"
     with pytest.raises(ProtectiveRefusal, match="is open"):
@@ -118,7 +118,7 @@ def test_what_was_approved_of_an_earlier_record_erases_no_later_one() -> None:
     story = _closed()
     asked_for, approved = _requested(story), _requested(story)
     story.did("KZ", erasure.approve_erasure, erasure_id=approved, by=DPO)
-    story.did("KZ", identity.reopen_case)
+    story.did("KZ", closing.reopen_case, reason="other")
     _closed(story)
     case = story["KZ"].case
 
@@ -173,7 +173,7 @@ def test_a_reopened_case_keeps_its_keys() -> None:
     """Whatever was approved before."""
     story = _closed()
     _approved(story)
-    story.did("KZ", identity.reopen_case)
+    story.did("KZ", closing.reopen_case, reason="other")
 
     with pytest.raises(ProtectiveRefusal, match="is open"):
         require_erasable(story["KZ"].case, TODAY)

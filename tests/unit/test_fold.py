@@ -8,12 +8,13 @@ from uuid import uuid4
 from events.codes import NeutralStatus, Purpose
 from events.consent import ConsentGranted, ConsentWithdrawn
 from events.referral import ReferralReceived
-from ledger.case import care, consent, identity, referral, transfer, withdrawal
+from ledger.case import closing, consent, identity, referral, searching, transfer, withdrawal
 from ledger.case.encoding import plane_from_json, plane_to_json, state_hash
 from ledger.case.fold import fold
 from ledger.case.plane import VoidReason
 from tests.given import (
     CASEWORKER,
+    CLOSING,
     NOON,
     SCOPES,
     SOON,
@@ -239,8 +240,8 @@ def test_closing_a_case_with_an_open_transfer_is_void() -> None:
     """KZ closes while KG accepts: whichever comes first, no child is left in between."""
     story, _, handoff = _transfer_story()
     story.did("KG", transfer.reject_transfer, handoff_id=handoff)
-    story["KZ"].decide(care.request_closure, by=CASEWORKER)
-    (closed,) = story["KZ"].decide(identity.close_case)
+    story["KZ"].decide(closing.request_closure, by=CASEWORKER, **CLOSING)
+    (closed,) = story["KZ"].decide(closing.close_case)
     early = changed(closed, seen=closed.seen)
 
     plane_with_open_transfer = _transfer_story()[0]["KZ"].settled
@@ -313,7 +314,7 @@ def test_seen_names_what_the_topic_had_settled_never_what_waits() -> None:
     settled = story["KG"].settled.head
     story["KZ"].decide(withdrawal.withdraw_consent, consent_id=basis)
     story.publish("KZ")
-    (missing,) = story["KG"].decide(identity.report_missing)
+    (missing,) = story["KG"].decide(searching.report_missing)
     (moved,) = story["KG"].decide(transfer.move_responsibility, handoff_id=handoff)
 
     story.settle()

@@ -17,10 +17,20 @@ from events.errors import (
     WrongRole,
 )
 from events.stamp import Actor
-from ledger.case import care, identity, plan, transfer
+from ledger.case import care, closing, plan, transfer
 from ledger.case.personal import PersonalData
 from ledger.case.plan import Planned, has_to_be_planned
-from tests.given import CASEWORKER, NOON, SUPERVISOR, Story, consented, opened, proposed, ready
+from tests.given import (
+    CASEWORKER,
+    CLOSING,
+    NOON,
+    SUPERVISOR,
+    Story,
+    consented,
+    opened,
+    proposed,
+    ready,
+)
 from tests.reacting import SYSTEM
 
 SAID = PersonalData({DataScope.PROTECTION: {"plan": {"items": []}}})
@@ -259,8 +269,8 @@ def test_only_the_country_that_answers_for_her_plans_for_her():
 
 def test_a_closed_case_has_no_plan_made():
     story = assessed()
-    story.did("KZ", care.request_closure, by=CASEWORKER)
-    story.did("KZ", identity.close_case)
+    story.did("KZ", closing.request_closure, by=CASEWORKER, **CLOSING)
+    story.did("KZ", closing.close_case)
     assert not wanted(story)
     with pytest.raises(NotAllowedNow):
         generates(story)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.code_lists import code_list
-from ledger.rules.pack import URGENT
 from ledger.rules.planning import MOST_ITEMS, Generated, differences, generate
+from ledger.rules.terms import URGENT
 from tests.ruled import facts, ruled
 
 AT = datetime(2026, 11, 26, 9, tzinfo=UTC)

@@ -20,12 +20,13 @@ from events.errors import (
 )
 from events.routing import CaseDirected, CaseRouted
 from events.stamp import Actor
-from ledger.case import block, care, identity, routing, transfer
+from ledger.case import block, care, closing, routing, transfer
 from ledger.case.personal import PersonalData
 from ledger.case.recording import record
 from ledger.case.routing import Routed, has_to_be_directed, is_at_the_desk, live
 from tests.given import (
     CASEWORKER,
+    CLOSING,
     NOON,
     SUPERVISOR,
     Story,
@@ -339,8 +340,8 @@ def test_only_the_country_that_answers_for_her_directs_her():
 
 def test_a_closed_case_is_not_directed():
     story = opened()
-    story.did("KZ", care.request_closure, by=CASEWORKER)
-    story.did("KZ", identity.close_case)
+    story.did("KZ", closing.request_closure, by=CASEWORKER, **CLOSING)
+    story.did("KZ", closing.close_case)
     assert not wanted(story)
     with pytest.raises(DecisionRefused):
         directs(story, asked())

@@ -44,7 +44,7 @@ WRONG = [
     ),
     ('lead = "legal_aid"', 'lead = "UNKNOWN"', "route.3.lead: 'UNKNOWN' is for readers"),
     ('"arrested_detained"]\nlead', '"poverty"]\nlead', "'poverty' is not on the list 'concern'"),
-    ('first_contact = "7d"', 'first_contact = "a week"', "a span is a number and h, d or wd"),
+    ('first_contact = "7d"', 'first_contact = "a week"', "a span is a number and min, h, d or wd"),
     ('guideline = "survivors"', 'guideline = "nobody"', "there is no guideline 'nobody'"),
     (
         'id = "asylum"\nconcerns = ["refugee", "s',
@@ -101,7 +101,7 @@ def test_a_text_that_is_no_toml_is_told_with_its_line():
 @pytest.mark.parametrize("risk", ["emergency", "high"])
 def test_for_high_risk_there_are_no_working_days(risk):
     from ledger.rules.documents import read
-    from ledger.rules.pack import ByRisk
+    from ledger.rules.terms import ByRisk
 
     plain = dict.fromkeys(("emergency", "high", "medium", "low"), "2d")
     text = "".join(f'{name} = "{span}"\n' for name, span in (plain | {risk: "5wd"}).items())

@@ -11,11 +11,20 @@ from events.codes import ConsentGiver, DataScope, NeutralStatus, Purpose, Retent
 from events.data import KeysReleased, ReleaseStopped
 from events.errors import BasisMissing, NotAllowedNow
 from events.referral import ReferralAccepted
-from ledger.case import block, care, consent, data, identity, referral, transfer, withdrawal
+from ledger.case import (
+    block,
+    closing,
+    consent,
+    data,
+    identity,
+    referral,
+    transfer,
+    withdrawal,
+)
 from ledger.case.matter import Draft, Drafts, Matter
 from ledger.case.plane import VoidReason
 from ledger.case.sharing import due_of, permitted_bases, releases_due, spent_epoch, stops
-from tests.given import CASEWORKER, NOON, SOON, Story, consented, opened, sent
+from tests.given import CASEWORKER, CLOSING, NOON, SOON, Story, consented, opened, sent
 from tests.reacting import (
     ALL,
     PREVIEW,
@@ -427,8 +436,8 @@ def test_a_closed_case_releases_nothing() -> None:
     story = opened()
     referral_id = referred(story, granted(story), "completed")
     reacted(story)
-    story.did("KZ", care.request_closure, by=CASEWORKER)
-    story["KZ"].decide(identity.close_case)
+    story.did("KZ", closing.request_closure, by=CASEWORKER, **CLOSING)
+    story["KZ"].decide(closing.close_case)
 
     case = story["KZ"].case
     assert list(releases_due(case, TODAY)) == []

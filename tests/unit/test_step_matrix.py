@@ -22,6 +22,8 @@ from events.codes import (
     Purpose,
     Resolution,
     RetentionGround,
+    Safety,
+    Satisfaction,
 )
 from events.registry import SCHEMAS
 from events.stamp import NOTHING_SEEN, Actor, Event
@@ -56,6 +58,7 @@ STATES = {
     "care": CASE_STATES,
     "routing": CASE_STATES,
     "plan": CASE_STATES,
+    "monitoring": CASE_STATES,
     "access": CASE_STATES,
     "block": CASE_STATES,
     "erasure": CASE_STATES,
@@ -89,7 +92,10 @@ VALUES: dict[str, Any] = {
     "text": bytes(32), "effective_from": DAY, "organisation": "o", "guideline": "g",
     "service": "s", "places": 1, "plan_id": SUBJECT, "item_id": SUBJECT, "concerns": (SUBJECT,),
     "mandatory": True, "due_at": MOMENT, "child": Agreement.AGREES, "caregiver": Agreement.AGREES,
-    "done": True, "review_by": DAY,
+    "done": True, "review_by": DAY, "since": MOMENT, "deadline_id": SUBJECT, "step": "guardian",
+    "begins_at": MOMENT, "told": 1, "role": "supervisor", "follow_up_id": SUBJECT,
+    "safety": Safety.SAFE, "attempt_id": SUBJECT, "search_id": SUBJECT, "feedback_id": SUBJECT,
+    "rating": Satisfaction.SATISFIED, "complaint_id": SUBJECT, "reason": "other",
 }  # fmt: skip
 
 

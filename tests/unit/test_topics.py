@@ -7,7 +7,7 @@ from hashlib import sha256
 from events.case import CaseOpened
 from events.codes import Purpose
 from events.consent import ConsentGranted
-from ledger.case import care, identity, referral, withdrawal
+from ledger.case import care, referral, searching, withdrawal
 from tests.given import (
     CASEWORKER,
     SCOPES,
@@ -132,18 +132,18 @@ def test_the_receiving_country_works_nationally_too() -> None:
 def test_an_alarm_goes_where_the_case_is() -> None:
     """Missing is national for a national case and shared for a shared one."""
     story = opened()
-    story.did("KZ", identity.report_missing)
+    story.did("KZ", searching.report_missing)
     assert _types(story) == []
     basis = consented(story)
     ready(story)
     proposed(story, basis)
 
-    story.did("KG", identity.report_missing)
+    story.did("KG", searching.report_missing)
 
     assert _types(story)[-1] == "ChildMissing"
-    story.did("KZ", identity.report_found)
+    story.did("KZ", searching.report_found)
     assert _types(story)[-1] == "ChildFound"
-    story.did("KZ", identity.report_found)
+    story.did("KZ", searching.report_found)
     assert _types(story)[-1] == "ChildFound"
     assert not story["KZ"].national.identity.missing
 

@@ -1,0 +1,195 @@
+"""Deadlines: whoever answers for a child lets them run, and says once that one is over.
+
+By when something has to be there follows from events and the rules alone; this program only looks
+at the time. Each thing it records has a key of its own, so that it is recorded once whatever
+crashes, and however many of these programs run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+from psycopg import Connection
+
+from consumers.asking_rules import AskedBefore, Desk, read_facts
+from consumers.release_measures import BREACHES
+from consumers.rulebook import in_force
+from events.codes import DataScope, RiskLevel
+from ledger.case import monitoring, searching
+from ledger.case.case import Case
+from ledger.case.clocks import clock_of
+from ledger.case.monitoring import Reckoned, has_to_be_monitored
+from ledger.case.national import Clock, Deadline
+from ledger.case.personal import PersonalData
+from ledger.rules.deadlines import Due, asks_for_facts, clocks_out, next_of, reckon
+from ledger.rules.facts import Facts
+from ledger.rules.pack import Ruled
+from projections import generation
+
+# Since when a country answers for a case that goes on: it took it over, opened it, or reopened it.
+_SINCE = """
+SELECT coalesce(
+    max(recorded_at) FILTER (WHERE event_type IN ('ResponsibilityMoved', 'CaseReopened')),
+    min(recorded_at) FILTER (WHERE event_type = 'CaseOpened')
+) FROM {schema}.audit_trail
+WHERE case_id = %b AND effective
+    AND event_type IN ('CaseOpened', 'ResponsibilityMoved', 'CaseReopened')
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timekeeper:
+    """One country's deadlines for its children."""
+
+    country: str
+    #: Case id of the register.
+    register: UUID
+    desk: Desk
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    _asked: AskedBefore = field(default_factory=AskedBefore)
+
+    def watch(self, database: Connection[Any], case: Case, today: date) -> bool:
+        """Let deadlines run for a case that goes on here, and for no other one."""
+        care, goes_on = case.national.care, has_to_be_monitored(case)
+        if goes_on == care.monitored:
+            return False
+        if not goes_on:
+            self._decide(case, monitoring.end_monitoring, {}, f"unwatch/{case.number}")
+            return True
+        if self._ruled(database, today) is None:
+            return False
+        asked = {"since": self._since(database, case)}
+        self._decide(case, monitoring.begin_monitoring, asked, f"watch/{case.number}")
+        return True
+
+    def search(self, _database: Connection[Any], case: Case, _today: date) -> bool:
+        """Search for a child whom somebody else has reported missing, or found."""
+        search_id, wanted = case.national.care.search, searching.has_to_be_searched(case)
+        if wanted is (search_id is not None):
+            return False
+        if wanted:
+            asked = {"search_id": uuid5(case.case_id, f"search/{case.number}")}
+            self._decide(case, searching.begin_search, asked, f"search/{case.number}")
+        else:
+            self._decide(case, searching.end_search, {}, f"searched/{search_id}")
+        return True
+
+    def reckon(self, database: Connection[Any], case: Case, today: date) -> bool:
+        """Ask the rules by when what is missing has to be there, if that may be otherwise now."""
+        care = case.national.care
+        cause = care.to_reckon
+        if cause is None or not care.monitored or not has_to_be_monitored(case):
+            return False
+        ruled = self._ruled(database, today)
+        if ruled is None:
+            return False
+        mark, at = hash((cause, ruled.sha256)), self.now()
+        if not self._asked.may_ask(case.case_id, mark, at, wanted=True):
+            return False
+        facts = self._facts(case, ruled, today)
+        found = reckon(facts, ruled.pack, care.clocks)
+        decision_id = uuid5(cause, "deadlines")
+        asked = {
+            "decision_id": decision_id,
+            "cause": cause,
+            "rules": ruled.name,
+            "deadlines": tuple(_reckoned(one) for one in found if _is_news(one, care.deadlines)),
+            "data": PersonalData(
+                {DataScope.PROTECTION: {"deadlines": sealed(facts, ruled, care.clocks, found, at)}}
+            ),
+        }
+        self._decide(case, monitoring.reckon_deadlines, asked, f"reckon/{decision_id}")
+        return True
+
+    def breach(self, database: Connection[Any], case: Case, today: date) -> bool:
+        """Say which deadlines are over, and tell the next one of those that still are."""
+        now = self.now()
+        over = {
+            deadline_id: one
+            for deadline_id, one in case.national.care.deadlines.items()
+            if one.next_at is not None and one.next_at <= now
+        }
+        ruled = self._ruled(database, today) if over else None
+        if ruled is None or not has_to_be_monitored(case):
+            return False
+        for deadline_id, one in over.items():
+            self._say(case, ruled, deadline_id, one)
+        return True
+
+    def _say(self, case: Case, ruled: Ruled, deadline_id: UUID, one: Deadline) -> None:
+        clock = clock_of(case.national, deadline_id)
+        assert clock is not None, "a deadline goes with its clock"
+        assert one.next_at is not None, "only one that is over is said"
+        told = one.told + 1 if one.breached else 0
+        after = next_of(ruled.pack, clock.step, told)
+        calendar = ruled.pack.working.calendar
+        asked: dict[str, Any] = {
+            "deadline_id": deadline_id,
+            "rules": ruled.name,
+            "next_at": None if after is None else calendar.after(one.next_at, after.after),
+        }
+        if not one.breached:
+            self._decide(case, monitoring.breach_deadline, asked, f"breach/{deadline_id}")
+            BREACHES.labels(self.country, clock.step).inc()
+            return
+        now = next_of(ruled.pack, clock.step, one.told)
+        # A pack of today may name fewer: then whoever was to be told is a supervisor.
+        said = {"told": told, "role": "supervisor" if now is None else str(now.to)}
+        key = f"escalate/{deadline_id}/{told}"
+        self._decide(case, monitoring.escalate_deadline, asked | said, key)
+
+    def _facts(self, case: Case, ruled: Ruled, today: date) -> Facts:
+        """Return what the rules may know; nothing of her record is opened if none of them asks."""
+        care = case.national.care
+        if asks_for_facts(ruled.pack, care.clocks.values()):
+            return read_facts(self.desk, case, today)
+        return Facts(today=today, risk=None if care.risk is RiskLevel.UNKNOWN else str(care.risk))
+
+    def _ruled(self, database: Connection[Any], today: date) -> Ruled | None:
+        rules = in_force(database, self.desk.case(self.register).national, self.country, today)
+        return None if rules is None else rules.ruled
+
+    def _since(self, database: Connection[Any], case: Case) -> datetime:
+        """Return since when this country answers for a case; now, if it has only decided so."""
+        number, now = generation.current(database), self.now()
+        if number is None:
+            return now
+        statement = _SINCE.format(schema=generation.schema_of(number))
+        row = database.execute(statement, (case.case_id,)).fetchone()
+        return now if row is None or row[0] is None else min(row[0], now)
+
+    def _decide(
+        self, case: Case, take: Callable[..., Any], asked: dict[str, Any], key: str
+    ) -> None:
+        self.desk.decide(case.case_id, take, asked, key)
+
+
+def _is_news(one: Due, known: Any) -> bool:
+    before: Deadline | None = known.get(one.clock.deadline_id)
+    return before is None or (not before.breached and before.due_at != one.due_at)
+
+
+def _reckoned(one: Due) -> Reckoned:
+    clock = one.clock
+    return Reckoned(clock.deadline_id, clock.step, clock.subject, clock.since, one.due_at)
+
+
+def sealed(
+    facts: Facts,
+    ruled: Ruled,
+    clocks: Mapping[str, Clock],
+    found: tuple[Due, ...],
+    at: datetime,
+) -> dict[str, Any]:
+    """Return why: what the deadlines can be made again of, by these rules or by others."""
+    return {
+        "at": at.isoformat(),
+        "facts": facts.words(),
+        "rules": ruled.name,
+        "missing": clocks_out(clocks),
+        "due": [one.words() for one in found],
+    }
