@@ -109,10 +109,10 @@ def close_case(matter: Matter, /) -> Drafts:
 def reopen_case(matter: Matter, /, *, reason: str) -> Drafts:
     """Work on a closed or joined case again, for a reason of the list reopen_reason.
 
-    Plan and consents have to be confirmed again, and every deadline begins anew.
+    A supervisor does. Plan and consents have to be confirmed again, and every deadline begins anew.
     """
     matter.require_known()
-    matter.require_working()
+    matter.require_supervising()
     if reason == UNKNOWN:
         raise CodeUnknown("a reason of the list reopen_reason is needed", rule="reason")
     code = code_list("reopen_reason").require(reason)

@@ -166,4 +166,4 @@ verb(
     summary="Close a case. Another person asked for it before, and nothing is open.",
 )
 verb(app, "reject-closure", "reject_closure", role=Role.SUPERVISOR)
-verb(app, "reopen", "reopen_case")
+verb(app, "reopen", "reopen_case", role=Role.SUPERVISOR)

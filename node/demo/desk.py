@@ -28,7 +28,7 @@ from node.reading import reader
 #: Longer than anything here takes on a busy machine.
 _PATIENCE_S = 30.0
 #: Who decides what a caseworker may not.
-_DECIDE = {"approve_plan": Role.SUPERVISOR, "close_case": Role.SUPERVISOR}
+_DECIDE = dict.fromkeys(("approve_plan", "close_case", "reopen_case"), Role.SUPERVISOR)
 #: A program of the country may decide on the case at the same moment.
 _ATTEMPTS = 5
 _MOVED = "SELECT count(*) FROM ledger.grant_moved WHERE step = %s AND grant_id = ANY (%s)"

@@ -173,9 +173,8 @@ def test_a_case_begins_again_for_a_reason_and_everything_with_it():
     story.did("KZ", closing.close_case)
     with pytest.raises(CodeUnknown):
         story["KZ"].decide(closing.reopen_case, reason="UNKNOWN")
-    border = Actor(id="bo-1", role="border_officer", organisation="post")
     with pytest.raises(WrongRole):
-        story["KZ"].decide(closing.reopen_case, reason="abuse", by=border)
+        story["KZ"].decide(closing.reopen_case, reason="abuse", by=CASEWORKER)
     story.did("KZ", closing.reopen_case, reason="abuse")
     case = story["KZ"].case
     assert ("open", True) == (case.identity.state, has_to_be_directed(case))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from events.codes import Agreement, DataScope, RiskLevel, Safety
@@ -330,6 +330,7 @@ ACTS = {
 }
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(sorted(ACTS)), max_size=12), st.booleans())
 def test_whatever_happens_a_clock_runs_for_what_is_missing_and_for_nothing_else(acts, reckons):
     """Whatever the order: the clocks are what is missing, each since the event that made it so."""
