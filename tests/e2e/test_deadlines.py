@@ -34,7 +34,7 @@ def test_what_is_missing_has_its_time_and_is_met_by_what_people_do(ruled):
     found = until(ruled, case, "running", "guardian", "first_contact", "views", "assessment")
     assert found["guardian"]["rules"].startswith("KZ/1/")
     ruled.does("care", "appoint-guardian", case)
-    ruled.does("care", "views", case, "--no-heard", "--data", written(ruled, WHY))
+    ruled.does("care", "views", case, "--not-heard", "--data", written(ruled, WHY))
     ruled.does("care", "follow-up", case, "--safety", "unsafe")
     found = until(ruled, case, "met", "guardian", "views", "first_contact")
     found = until(ruled, case, "running", "risk_review", "follow_up")
