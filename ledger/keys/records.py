@@ -25,6 +25,7 @@ from events.codec import decode
 from events.codes import DataScope
 from events.data import KeysReleased
 from events.erasure import KeysErased
+from events.monitoring import FollowUpCompleted
 from events.stamp import Event, SealedEntry, leaf_hash
 from ledger.case.personal import merged, record_text
 from ledger.case.plane import Plane, empty
@@ -47,6 +48,7 @@ OF_RECORD = frozenset(
         RiskAssessed,
         ViewsRecorded,
         GuardianAppointed,
+        FollowUpCompleted,
     }
 )
 _OWN = """

@@ -10,6 +10,7 @@ from uuid import UUID
 from events.codes import DataScope
 from events.data import KeysReleased
 from events.errors import Misconfigured, NotEncodable
+from events.monitoring import DeadlinesReckoned
 from events.plan import PlanItemAdded, ProtectionPlanGenerated
 from events.referral import ReferralSent
 from events.registry import BY_NAME
@@ -31,7 +32,9 @@ RECORD_BYTES: Mapping[DataScope, int] = {
     if scope is not DataScope.UNKNOWN
 }
 #: Events whose data is no part of the child's record and is never released: why rules decided so.
-WORKING: Final = frozenset({CaseDirected, ProtectionPlanGenerated, PlanItemAdded})
+WORKING: Final = frozenset(
+    {CaseDirected, ProtectionPlanGenerated, PlanItemAdded, DeadlinesReckoned}
+)
 #: Their padded sizes: with its envelope the largest is an event that can be recorded.
 WORKING_BUCKETS: Final = (*BUCKETS, 16384)
 _SHARED_BYTES: Mapping[type[Event], Mapping[DataScope, int]] = {
