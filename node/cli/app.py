@@ -17,7 +17,7 @@ UsageError: Any = typer.BadParameter.__base__
 NOUNS: Mapping[str, str] = {
     "up": "Run the nodes of one or more countries on this machine, until told to stop.",
     "demo": "Two countries, a handoff, a race and a withdrawal, on real servers.",
-    "simulate": "Realistic traffic of all parts on running nodes, with mischief; then what must hold.",
+    "simulate": "Realistic traffic on running nodes, with mischief in it; then what must hold.",
     "case": "A child's matter, known by a pseudonym.",
     "consent": "Permission to share data scopes of a case with a country until a day.",
     "override": "Release without consent: a second person, a reason, an end.",

@@ -1,7 +1,7 @@
 """Realistic traffic on running nodes, with mischief in it, and what must hold afterwards.
 
 * `kinds`: the kinds of cases, their shares and lengths.
-* `plan`: what is wished for, in which order and after which pauses: all of it follows from the seed.
+* `plan`: what is wished for, in which order, after which pauses: all of it from the seed.
 * `moves`: what can be decided, one line a decision, in tables (`care_moves`, `consent_moves`,
   `handoff_moves`, `ruled_moves`, `forbidden_moves`).
 * `playing`: several threads per country take what is planned; outcomes of races differ.

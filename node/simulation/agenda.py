@@ -25,7 +25,7 @@ class Agenda:
             thread.start()
 
     def put(self, task: Task, at: float) -> None:
-        """Let a task be taken at a moment of the monotonic clock, or as soon as a thread is free."""
+        """Let a task be taken at a moment of the monotonic clock, or when a thread is free."""
         with self._changed:
             heapq.heappush(self._tasks, (at, next(self._numbers), task))
             self._changed.notify()

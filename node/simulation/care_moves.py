@@ -132,7 +132,7 @@ MOVES = (
         take=block.place_block,
         when=lambda seen: seen.answers and not seen.care.blocks,
         arguments=lambda seen: {"countries": (seen.other,), "block_id": seen.id()},
-        weight=0.15,
+        weight=0.3,
         kinds=BETWEEN,
     ),
     Move(
@@ -160,8 +160,10 @@ MOVES = (
     Move(take=identity.close_case, when=_closable, by="second", weight=8),
     Move(
         take=identity.reopen_case,
-        when=lambda seen: seen.case.identity.state == "closed" and not seen.ends,
+        when=lambda seen: (
+            seen.case.identity.state == "closed" and seen.case.identity.responsible == seen.country
+        ),
         by="supervisor",
-        weight=0.2,
+        weight=0.5,
     ),
 )

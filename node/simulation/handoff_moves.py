@@ -255,7 +255,7 @@ MOVES = (
         ),
         arguments=of("transfers", "accepted", child_is_here=True),
         by="focal_point",
-        weight=0.5,
+        weight=3,
         kinds=BETWEEN,
         against="revoke_transfer",
     ),

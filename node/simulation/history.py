@@ -1,4 +1,4 @@
-"""What every country mirrored of a case, and what its read models show: invariants ask nothing else.
+"""What every country mirrored of a case, and what it shows: invariants ask nothing else.
 
 Bytes are decoded anew and national events opened with the country's own keys. Whether an event took
 effect is read from the audit trail; what effect it has, nobody is asked: invariants say it
@@ -79,6 +79,11 @@ class Story:
     def effective(self) -> list[Line]:
         """The shared lines that took effect, in the topic's order."""
         return [line for line in self.shared if line.effective]
+
+    @property
+    def events(self) -> int:
+        """How many there are, on all topics."""
+        return len(self.shared) + sum(len(one.national) for one in self.told.values())
 
     def national(self, country: str) -> list[Line]:
         """What a country has recorded for itself, with effect."""

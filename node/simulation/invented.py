@@ -17,7 +17,7 @@ MARK = "Simulatova"
 _NAMES = ("Aizada", "Nurlan", "Meerim", "Daniyar", "Zarina", "Timur", "Begimai", "Arman")
 _LANGUAGES = ("ky", "kk", "ru", "uz", "tg")
 _AREAS = {"KZ": ("KZ/almaty/almaly", "KZ/turkistan"), "KG": ("KG/osh", "KG/bishkek")}
-_CONCERNS = ("unaccompanied", "separated", "child_labour", "neglect", "out_of_school")
+_CONCERNS = ("unaccompanied", "separated", "child_labour", "neglect", "migrant")
 
 
 def child(draw: Random, country: str) -> PersonalData:

@@ -23,7 +23,7 @@ class Kind:
     name: str
     #: So many of twenty cases are of this kind.
     share: int
-    #: Fewest and most decisions that are wished for where the case begins, and in the other country.
+    #: Fewest and most turns where the case begins, and in the other country.
     here: tuple[int, int]
     there: tuple[int, int] = (0, 0)
     #: Mean pause between two of them.
@@ -36,7 +36,7 @@ class Kind:
 
 
 KINDS = (
-    Kind(MONITORED, 12, here=(6, 12)),
-    Kind(DOMESTIC, 5, here=(22, 36)),
-    Kind(CROSSING, 3, here=(45, 75), there=(30, 50), pause_s=0.2),
+    Kind(MONITORED, 14, here=(6, 12)),
+    Kind(DOMESTIC, 4, here=(22, 36)),
+    Kind(CROSSING, 2, here=(45, 75), there=(30, 50), pause_s=0.2),
 )

@@ -24,6 +24,11 @@ TABLES = ("care_moves", "consent_moves", "handoff_moves", "ruled_moves")
 FORBIDDEN = ("forbidden_moves",)
 
 
+#: A wish that is always possible: to do nothing this time. What is rare would else be done as soon
+#: as nothing else can be.
+WAIT, WAIT_WEIGHT = "wait", 1.5
+
+
 def nothing(_seen: Seen) -> Mapping[str, Any]:
     """Return no arguments."""
     return {}

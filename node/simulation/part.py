@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import takewhile
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +21,7 @@ from ledger.receipt import Receipt
 from ledger.service import Ledger
 from node.simulation import invented
 from node.simulation.agenda import Agenda
-from node.simulation.moves import Move, forbidden, moves
+from node.simulation.moves import WAIT, Move, forbidden, moves
 from node.simulation.plan import CasePlan, Manner, Part, Turn, draw_of
 from node.simulation.seen import Seen
 from node.simulation.tally import Tally
@@ -71,6 +73,13 @@ class Attempt:
     overtaken: int = 0
 
 
+def chosen(turn: Turn, seen: Seen) -> Move | None:
+    """Return the dearest wish that is possible; None if that is to wait."""
+    table = forbidden() if turn.manner is Manner.FORBIDDEN else moves()
+    wishes = takewhile(lambda name: name != WAIT, turn.wishes)
+    return next((table[name] for name in wishes if table[name].when(seen)), None)
+
+
 class PartPlay:
     """What one country does in a case, turn by turn."""
 
@@ -92,7 +101,7 @@ class PartPlay:
             door = self._desk.ledger.open(by=by, key=self._key("open"))
             receipt = door.decide(identity.open_case, data=data)
             self._stage.tally.decides("open_case")
-            self._stage.tally.opens(receipt.case_id, self.part.country)
+            self._stage.tally.opens(receipt.case_id, self._plan.kind, self.part.country)
             told(receipt.case_id)
 
         self._later(opening, 0.0)
@@ -132,8 +141,7 @@ class PartPlay:
         if seen is None:
             self._listen()
             return
-        table = forbidden() if turn.manner is Manner.FORBIDDEN else moves()
-        move = next((table[one] for one in turn.wishes if table[one].when(seen)), None)
+        move = chosen(turn, seen)
         if move is None:
             self._look_again(turn)
             return
@@ -142,7 +150,7 @@ class PartPlay:
         self._later(lambda: self._decide(attempt, turn, then=self._done), pause_s)
 
     def _pause(self, attempt: Attempt, turn: Turn) -> float:
-        """Return how long to wait with a decision: for one's own reasons, or for who contradicts."""
+        """Return how long to wait with a decision: to think, or for who contradicts."""
         if turn.manner in {Manner.LATE, Manner.LATE_NUMBERED}:
             return turn.late_s
         if not turn.contradicted or attempt.move.against is None:
@@ -229,6 +237,7 @@ class PartPlay:
             progress=self._at / len(self.part.turns),
             turn=f"{self.part.country}/{label}",
             draw=draw_of(turn.seed),
+            today=datetime.now(UTC).date(),
             neighbour=self._stage.tally.neighbour(self.part.country, self._case_id),
         )
 

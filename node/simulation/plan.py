@@ -15,7 +15,7 @@ from random import Random
 
 from node.simulation.cast import Cast, cast
 from node.simulation.kinds import KINDS, Kind
-from node.simulation.moves import Move, forbidden, moves
+from node.simulation.moves import WAIT, WAIT_WEIGHT, Move, forbidden, moves
 
 
 class Manner(StrEnum):
@@ -141,4 +141,5 @@ def _wishes(table: Iterable[Move], kind: Kind, draw: Random) -> tuple[str, ...]:
         for move in table
         if kind.name in move.kinds
     ]
+    arrivals.append((-log(1.0 - draw.random()) / WAIT_WEIGHT, WAIT))
     return tuple(name for _, name in sorted(arrivals))

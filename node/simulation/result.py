@@ -17,6 +17,8 @@ class Result:
     seconds: float
     played_seconds: float
     decisions_per_second: float
+    #: Kind of case -> events of one case, the median.
+    events_per_case: Mapping[str, float]
     #: Decision -> how often it was recorded.
     decided: Mapping[str, int]
     #: Rule -> how often it refused.
@@ -25,8 +27,8 @@ class Result:
     void: Mapping[str, int]
     #: How often somebody else was first.
     overtaken: int
-    #: Forbidden, repeated and contradicted turns; turns on which nothing was possible; and how often
-    #: a program did not answer.
+    #: Forbidden, repeated and contradicted turns; turns on which nothing was possible; how often a
+    #: program did not answer.
     mischief: Mapping[str, int]
     #: Name -> how often it is broken.
     invariants: Mapping[str, int]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from uuid import uuid4
 
 from events.errors import Misconfigured
@@ -59,8 +60,13 @@ def simulate(asked: Asked, *, advance: Advance, say: Callable[[str], None]) -> R
     played_s = time.monotonic() - began
     say(f"{len(stage.tally.cases)} cases in {played_s:.0f} s; waiting until the nodes are calm")
     wait_until_calm(asked.path, asked.countries)
-    found = list(breaches(stories(asked.path, asked.countries, list(stage.tally.cases))))
-    return _result(asked, stage.tally, found, played_s, began)
+    found: list[Breach] = []
+    events: dict[str, list[int]] = {}
+    for story in stories(asked.path, asked.countries, list(stage.tally.cases)):
+        found.extend(breaches(story))
+        events.setdefault(stage.tally.cases[story.case_id], []).append(story.events)
+    medians = {kind: median(counts) for kind, counts in sorted(events.items())}
+    return _result(asked, stage.tally, found, medians, played_s, began)
 
 
 def _rule(where: place.Place, say: Callable[[str], None]) -> None:
@@ -123,7 +129,12 @@ def _wait(semaphore: threading.Semaphore, failures: list[BaseException]) -> None
 
 
 def _result(
-    asked: Asked, tally: Tally, found: Sequence[Breach], played_s: float, began: float
+    asked: Asked,
+    tally: Tally,
+    found: Sequence[Breach],
+    medians: Mapping[str, float],
+    played_s: float,
+    began: float,
 ) -> Result:
     seen = [views.view(asked.path, country) for country in asked.countries]
     agree = all(views.agree(seen[0], other) for other in seen[1:])
@@ -144,6 +155,7 @@ def _result(
         seconds=round(time.monotonic() - began, 1),
         played_seconds=round(played_s, 1),
         decisions_per_second=round(decided / played_s, 1),
+        events_per_case=medians,
         decided=dict(sorted(tally.decided.items())),
         refused=dict(sorted(tally.refused.items())),
         void=dict(sorted(void.items())),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from random import Random
 from typing import TypeVar
 from uuid import UUID, uuid5
@@ -35,6 +35,8 @@ class Seen:
     #: Name of the turn: ids follow from it and from the pseudonym of the case.
     turn: str
     draw: Random
+    #: The day (UTC).
+    today: date
     #: Another case of this country.
     neighbour: UUID | None = None
     _ids: list[UUID] = field(default_factory=list)
@@ -62,12 +64,7 @@ class Seen:
     @property
     def ends(self) -> bool:
         """Whether little is left to do."""
-        return self.progress > 0.8
-
-    @property
-    def today(self) -> date:
-        """The day (UTC)."""
-        return datetime.now(UTC).date()
+        return self.progress > 0.65
 
     def after(self, days: int) -> date:
         """Return a day that is to come."""

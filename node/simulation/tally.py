@@ -27,7 +27,7 @@ class Tally:
     repeated: int = 0
     not_repeated: list[tuple[str, UUID]] = field(default_factory=list)
     contradicted: int = 0
-    #: Cases that were opened, and where.
+    #: Cases that were opened, and of which kind each is.
     cases: dict[UUID, str] = field(default_factory=dict)
     _newest: dict[str, tuple[UUID, ...]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -47,10 +47,10 @@ class Tally:
         with self._lock:
             self.refused[rule] += 1
 
-    def opens(self, case_id: UUID, country: str) -> None:
+    def opens(self, case_id: UUID, kind: str, country: str) -> None:
         """Remember a case."""
         with self._lock:
-            self.cases[case_id] = country
+            self.cases[case_id] = kind
             self._newest[country] = (case_id, *self._newest.get(country, ()))[:2]
 
     def neighbour(self, country: str, case_id: UUID) -> UUID | None:

@@ -6,7 +6,7 @@ lines that took effect and says by itself what they mean.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 from uuid import UUID
 
@@ -45,9 +45,8 @@ class Breach(NamedTuple):
     what: str
 
 
-def breaches(stories: Iterable[Story]) -> Iterator[Breach]:
-    """Yield everything that breaks an invariant."""
-    for story in stories:
-        for name, invariant in INVARIANTS.items():
-            for what in invariant(story):
-                yield Breach(name, story.case_id, what)
+def breaches(story: Story) -> Iterator[Breach]:
+    """Yield everything in a case that breaks an invariant."""
+    for name, invariant in INVARIANTS.items():
+        for what in invariant(story):
+            yield Breach(name, story.case_id, what)

@@ -22,7 +22,7 @@ _LAPSES: Mapping[str, tuple[str, ...]] = {
 
 
 def two_people_where_two_are_asked(story: Story) -> Iterator[str]:
-    """Four eyes: who asked for it does not approve it: closures, plans, overrides, their reviews."""
+    """Four eyes: who asked does not approve: closures, plans, overrides, their reviews."""
     for country, told in story.told.items():
         lines = in_order(told.own, country)
         yield from _closures(lines)
@@ -84,7 +84,7 @@ def _withdrawals(lines: list[Line]) -> Iterator[str]:
 
 
 def all_countries_name_the_same_one(story: Story) -> Iterator[str]:
-    """Exactly one responsible country per child, and every country that knows her names the same."""
+    """Exactly one responsible country per child, and every country names the same."""
     files = [one.file for one in story.told.values() if one.file is not None]
     shared = [file for file in files if file["is_shared"]]
     named = {file["responsible"] for file in (shared or files)}
@@ -112,7 +112,7 @@ def nobody_decides_who_may_not(story: Story) -> Iterator[str]:
 
 
 def every_version_once(story: Story) -> Iterator[str]:
-    """Nothing is lost, doubled or reordered: each origin's versions are 1, 2, 3 … in every mirror."""
+    """Nothing is lost, doubled or reordered: versions are 1, 2, 3 … in every mirror."""
     for country, told in story.told.items():
         for lines in (told.shared, told.national):
             versions: dict[str, list[int]] = {}

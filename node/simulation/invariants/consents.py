@@ -81,37 +81,44 @@ def _again(story: Story, country: str) -> Iterator[str]:
             who.setdefault(said.basis_id, (said.given_by, said.giver))
             if said.given_by is ConsentGiver.CHILD:  # her word stays, whatever an adult adds
                 who[said.basis_id] = (said.given_by, said.giver)
-    begun: set[UUID] = set()
-    for line, known in (*_grants(own), *_grants(story.effective)):
-        event: Any = line.event
-        if event.origin != country or (line.event.event_id in begun):
-            continue
-        begun.add(event.event_id)
+    for event, met in _again_of(own, story.effective, country):
         given = terms.get(event.consent_id)
         # What only this country knew is published with the first step that rests on it.
         if given is None or given.recorded_at != event.recorded_at:
             continue
-        met = {who.get(one) for one in _met(known, event)}
-        alone = given.given_by is ConsentGiver.CHILD or met <= {(given.given_by, given.giver)}
+        by = {who.get(one) for one in met}
+        alone = given.given_by is ConsentGiver.CHILD or by <= {(given.given_by, given.giver)}
         if not alone and event.actor.role not in _SUPERVISING:
             yield f"{event.event_id} gives again what another had taken back"
 
 
-def _grants(lines: list[Line]) -> list[tuple[Line, Permissions]]:
-    """Return each new permission with those before it."""
-    return [(line, dict(known)) for line, known in walked(lines) if line.kind == "ConsentGranted"]
+def _again_of(
+    own: list[Line], shared: list[Line], country: str
+) -> Iterator[tuple[Any, frozenset[UUID]]]:
+    """Yield each new permission, with what had been taken back of it, here or on the topic."""
+    met: dict[UUID, frozenset[UUID]] = {}
+    grants: dict[UUID, Any] = {}
+    for lines in (own, shared):
+        for line, known in walked(lines):
+            event: Any = line.event
+            if line.kind == "ConsentGranted" and event.origin == country:
+                grants[event.event_id] = event
+                before = met.get(event.event_id, frozenset())
+                met[event.event_id] = before | _met(known, event)
+    for event_id, event in grants.items():
+        yield event, met[event_id]
 
 
-def _met(known: Permissions, event: Any) -> list[UUID]:
+def _met(known: Permissions, event: Any) -> frozenset[UUID]:
     """Return what was refused or taken back of this."""
-    return [
+    return frozenset(
         basis_id
         for basis_id, one in known.items()
         if one.ended
         and not one.override
         and one.recipient == event.recipient
         and not one.scopes.isdisjoint(event.scopes)
-    ]
+    )
 
 
 def nothing_personal_stands_in_clear(story: Story) -> Iterator[str]:
