@@ -84,9 +84,8 @@ def view(story: Story, name: str, progress: int = 0):
 
 def directed() -> Story:
     story = opened()
-    asked = Routed(
-        uuid4(), "kz-casework", "kz-care", leads=True, ladder="place", answer_by=NOON, contact_by=NOON
-    )  # fmt: skip
+    when = {"answer_by": NOON, "contact_by": NOON}
+    asked = Routed(uuid4(), "kz-casework", "kz-care", leads=True, ladder="place", **when)
     story.did(
         "KZ", routing.direct_case, by=SYSTEM, decision_id=uuid4(), cause=None, rules="KZ/1/ab",
         directory=bytes(32), routes=(asked,), ends=(), data=SAID,

@@ -1,0 +1,151 @@
+"""`ledger simulate`: traffic of both countries on real servers, and whether everything still holds.
+
+The soak plays 2,000 cases while programs are killed again and again.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from node.simulation.invariants import INVARIANTS
+from tests.e2e.conftest import LEDGER, Done, Up, environment
+
+#: Far longer than the traffic takes on a machine that is busy with something else.
+PATIENCE = 600
+SOAK_PATIENCE = 2700
+#: Programs of which one is killed every few seconds, and how many seconds that are.
+MORTAL = ("workers", "relay", "reactor", "keystore", "sealer")
+PAUSE_S = (4.0, 10.0)
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory, kafka, postgres) -> Iterator[Up]:
+    """Nodes of their own: what is simulated is not between what others look at."""
+    home = tmp_path_factory.mktemp("sim")
+    env = environment(LEDGER_KAFKA=kafka, LEDGER_PG=postgres)
+    running = Up.start("--countries", "KZ,KG", "--dir", home, "--prefix", "sim", env=env)
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+def simulate(up: Up, *arguments: object, patience: int = PATIENCE) -> Done:
+    """Run the verb on running nodes."""
+    command = [LEDGER, "simulate", "--dir", up.document["dir"], "--json", *map(str, arguments)]
+    done = subprocess.run(
+        command, env=environment(), capture_output=True, text=True, check=False, timeout=patience
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def require_ok(done: Done, cases: int) -> dict:
+    """Everything holds, and every invariant was asked."""
+    assert done.code == 0, done.err + done.out
+    said = done.json
+    assert said["ok"]
+    assert said["cases"] == cases
+    assert said["broken"] == []
+    assert set(INVARIANTS) <= set(said["invariants"])
+    assert set(said["invariants"].values()) == {0}
+    assert said["views_agree"]
+    assert said["rebuild_equal"]
+    return said
+
+
+def test_what_is_simulated_is_decided_refused_and_agreed_on(up):
+    """Cases of every kind, with mischief in them; and the lengths that the kinds promise."""
+    done = simulate(up, "--cases", 30, "--seed", 4)
+    said = require_ok(done, 30)
+    assert said["seed"] == 4
+    assert said["decided"]["open_case"] == 30
+    assert {"send_referral", "grant_consent", "accept_routing", "record_views"} <= set(
+        said["decided"]
+    )
+    assert "wrong_role" in said["refused"]
+    assert said["mischief"]["forbidden"] > 20
+    assert said["mischief"]["repeated"] > 5
+    found = said["events_per_case"]
+    assert found["monitored"] < found["domestic"] < found["crossing"]
+
+
+def test_the_same_seed_again_is_other_cases(up):
+    """Keys and ids of one run mean nothing in another; a rate is kept."""
+    again = require_ok(simulate(up, "--cases", 3, "--seed", 4, "--rate", 2), 3)
+    assert again["decided"]["open_case"] == 3
+    assert again["played_seconds"] >= 1
+
+
+def test_what_is_broken_is_named_and_told_by_the_exit_code(up):
+    """Somebody changes one line of one country: the views differ, and so would a rebuild."""
+    with psycopg.connect(up.document["countries"]["KZ"]["postgresql"]) as connection:
+        row = connection.execute("SELECT number FROM projections.current_generation").fetchone()
+        assert row is not None
+        trail = f"read_{row[0]}.audit_trail"
+        changed = connection.execute(
+            f"UPDATE {trail} SET effective = NOT effective WHERE (case_id, topic, place) ="
+            f" (SELECT case_id, topic, place FROM {trail} WHERE topic = 'shared' LIMIT 1)"
+        )
+        assert changed.rowcount == 1
+    done = simulate(up, "--cases", 1, "--seed", 1)
+    assert done.code == 3
+    assert (done.json["ok"], done.json["views_agree"]) == (False, False)
+    assert not done.json["rebuild_equal"]
+
+
+def test_without_running_nodes_nothing_is_simulated(tmp_path):
+    done = simulate(Up(None, {"dir": str(tmp_path)}), "--cases", 1)
+    assert done.code == 6
+    assert "ledger up" in done.err
+
+
+@contextmanager
+def killing(home: Path, seed: int) -> Iterator[Counter[str]]:
+    """Kill programs of both countries with SIGKILL, one every few seconds; counts them."""
+    draw, stop, killed = random.Random(seed), threading.Event(), Counter()
+
+    def kill() -> None:
+        while not stop.wait(draw.uniform(*PAUSE_S)):
+            countries = json.loads((home / "running.json").read_text())["countries"]
+            programs = countries[draw.choice(sorted(countries))]
+            name = draw.choice(MORTAL)
+            found = draw.choice(programs[name]) if name == "workers" else programs[name]
+            if found["pid"] is not None:
+                with suppress(ProcessLookupError):
+                    os.kill(found["pid"], signal.SIGKILL)
+                    killed[name] += 1
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        yield killed
+    finally:
+        stop.set()
+        thread.join()
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(SOAK_PATIENCE + 120)
+def test_two_thousand_cases_while_programs_are_killed(tmp_path_factory):
+    """Nothing is lost and nothing contradicts itself, whoever dies in between."""
+    home = tmp_path_factory.mktemp("soak")
+    up = Up.start("--countries", "KZ,KG", "--dir", home, "--workers", 2, env=environment())
+    try:
+        with killing(home, 42) as killed:
+            done = simulate(up, "--cases", 2000, "--seed", 42, patience=SOAK_PATIENCE)
+        said = require_ok(done, 2000)
+    finally:
+        up.stop()
+    assert set(killed) == set(MORTAL)
+    assert said["void"]
+    assert said["decided"]["move_responsibility"] > 20
