@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from uuid import UUID
 
 from events.codes import Agreement, DataScope, RiskLevel, Role
@@ -30,12 +30,15 @@ _TRACING = "tracing_agency"
 _ALONE = PersonalData({DataScope.PROTECTION: {"concern": "unaccompanied"}})
 
 
-def put_in_force(where: Place) -> None:
-    """Put the example rules of a country in force, and let its providers read the guidelines."""
+def put_in_force(where: Place, change: Callable[[str], str] = str) -> None:
+    """Put the example rules of a country in force, and let its providers read the guidelines.
+
+    `change` is made to the text of each file before.
+    """
     from ledger.service import open_ledger
 
     for directory in (False, True):
-        text = ruling.example(where.country, directory=directory)
+        text = change(ruling.example(where.country, directory=directory))
         ruling.activate_text(where, None, ruling.checked(text, f"{where.country}.toml"), None)
     rules = ruling.rules_of(where)
     by = Actor(id="demo-supervisor", role=Role.SUPERVISOR, organisation=f"demo-{where.country}")

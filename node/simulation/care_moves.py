@@ -1,4 +1,4 @@
-"""Moves of the everyday work with a child: heard, looked at, looked after, closed, opened again."""
+"""Moves of the everyday work with a child: heard, looked at, looked after."""
 
 from __future__ import annotations
 
@@ -13,15 +13,6 @@ _RISKS = (RiskLevel.LOW, RiskLevel.MEDIUM, RiskLevel.MEDIUM, RiskLevel.HIGH)
 
 def _risk(seen: Seen) -> RiskLevel:
     return RiskLevel.LOW if seen.kind not in WORKED else seen.one(_RISKS)
-
-
-def _closable(seen: Seen) -> bool:
-    asked = seen.care.closure_requested == seen.case.identity.closures + 1
-    return seen.answers and asked and not (seen.handoffs("referrals") or seen.handoffs("transfers"))
-
-
-def _has_asked(seen: Seen) -> bool:
-    return seen.care.closure_requested == seen.case.identity.closures + 1
 
 
 #: When somebody in this country works with the child.
@@ -110,19 +101,6 @@ MOVES = (
         weight=1.5,
     ),
     Move(
-        take=identity.report_missing,
-        when=lambda seen: seen.answers and not seen.case.identity.missing,
-        weight=0.3,
-        kinds=WORKED,
-        against="report_found",
-    ),
-    Move(
-        take=identity.report_found,
-        when=lambda seen: seen.is_open and seen.case.identity.missing,
-        weight=5,
-        kinds=WORKED,
-    ),
-    Move(
         take=identity.correct_record,
         when=lambda seen: seen.answers and seen.case.national.versions.get(seen.country, 0) > 2,
         arguments=lambda _seen: {"corrects_version": 1},
@@ -150,20 +128,5 @@ MOVES = (
         by="supervisor",
         weight=1,
         kinds=WORKED,
-    ),
-    Move(
-        take=care.request_closure,
-        when=lambda seen: seen.answers and seen.ends and not _has_asked(seen),
-        by=lambda seen: seen.cast["supervisor" if seen.chance(0.3) else "caseworker"],
-        weight=4,
-    ),
-    Move(take=identity.close_case, when=_closable, by="second", weight=8),
-    Move(
-        take=identity.reopen_case,
-        when=lambda seen: (
-            seen.case.identity.state == "closed" and seen.case.identity.responsible == seen.country
-        ),
-        by="supervisor",
-        weight=0.5,
     ),
 )

@@ -12,7 +12,7 @@ from typing import Any
 
 from events.codes import AgeBand, Assent, ConsentGiver, DataScope, NeutralStatus, Purpose
 from events.stamp import Actor
-from ledger.case import care, consent, identity, plan, referral, transfer
+from ledger.case import care, closing, consent, identity, plan, referral, transfer
 from node.simulation import invented
 from node.simulation.consent_moves import granted, overridden
 from node.simulation.handoff_moves import SERVICES, may_propose, sends
@@ -69,8 +69,9 @@ def _excluded(seen: Seen) -> Actor:
 
 MOVES = (
     Move(
-        take=identity.close_case,
+        take=closing.close_case,
         called="close_own_request",
+        weight=20,
         when=lambda seen: _asked_by_supervisor(seen) and not seen.handoffs("referrals"),
         by="supervisor",
     ),
@@ -100,6 +101,7 @@ MOVES = (
     Move(
         take=transfer.accept_transfer,
         called="accept_own_transfer",
+        weight=20,
         when=lambda seen: bool(seen.handoffs("transfers", "proposed", "previewed", sent=True)),
         arguments=lambda seen: {
             "handoff_id": seen.one(seen.handoffs("transfers", "proposed", "previewed", sent=True))[
@@ -183,7 +185,7 @@ MOVES = (
         kinds=BETWEEN,
     ),
     Move(
-        take=identity.close_case,
+        take=closing.close_case,
         called="close_while_handed_over",
         when=lambda seen: seen.answers and bool(seen.case.ahead.open_transfers),
         by="second",

@@ -17,6 +17,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from node import place
+from node.demo.ruled_plots import put_in_force
+from node.reading import reader
 from node.simulation.invariants import INVARIANTS
 from tests.e2e.conftest import LEDGER, Done, Up, environment
 
@@ -141,6 +144,8 @@ def test_two_thousand_cases_while_programs_are_killed(tmp_path_factory):
     home = tmp_path_factory.mktemp("soak")
     up = Up.start("--countries", "KZ,KG", "--dir", home, "--workers", 2, env=environment())
     try:
+        for country in ("KZ", "KG"):
+            put_in_force(place.find(home, country), hurried)
         with killing(home, 42) as killed:
             done = simulate(up, "--cases", 2000, "--seed", 42, patience=SOAK_PATIENCE)
         said = require_ok(done, 2000)
@@ -148,4 +153,29 @@ def test_two_thousand_cases_while_programs_are_killed(tmp_path_factory):
         up.stop()
     assert set(killed) == set(MORTAL)
     assert said["void"]
+    assert told(home) > 100, "many waited longer than a minute, and each was told of once"
     assert said["decided"]["move_responsibility"] > 20
+
+
+def hurried(text: str) -> str:
+    """Let a first contact and a follow-up be due within a minute, and one person be told then."""
+    soon = 'within = { emergency = "1min", high = "1min", medium = "1min", low = "1min" }'
+    for step in ("first_contact", "follow_up"):
+        begin = f'step = "{step}"\n'
+        head, found, rest = text.partition(begin)
+        if found:
+            _within, _escalate, rest = rest.split("\n", 2)
+            told = 'escalate = [{ after = "1min", to = "supervisor" }]'
+            text = f"{head}{found}{soon}\n{told}\n{rest}"
+    return text
+
+
+def told(home: Path) -> int:
+    """Count the breaches that stand in the read models of both countries; no deadline has two."""
+    found = []
+    for country in ("KZ", "KG"):
+        with reader(place.find(home, country)) as reading:
+            found += reading.rows("audit_trail", "WHERE event_type = 'DeadlineBreached'")
+    ids = [one["summary"]["deadline_id"] for one in found]
+    assert len(ids) == len(set(ids))
+    return len(ids)

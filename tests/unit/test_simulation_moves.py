@@ -46,7 +46,7 @@ def tour():
     taken_ones: Counter[str] = Counter()
     refused: dict[str, Counter[str]] = {}
     let_in: Counter[str] = Counter()
-    for seed in range(3):
+    for seed in range(6):
         for move, turn, rule in played(120, seed):
             if rule is not None:
                 refused.setdefault(move.name, Counter())[rule] += 1

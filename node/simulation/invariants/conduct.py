@@ -18,6 +18,8 @@ _LAPSES: Mapping[str, tuple[str, ...]] = {
     "ReferralExpired": ("handoff_id",),
     "TransferExpired": ("handoff_id",),
     "RoutingLapsed": ("routing_id",),
+    "DeadlineBreached": ("deadline_id",),
+    "DeadlineEscalated": ("deadline_id", "told"),
 }
 
 
