@@ -21,6 +21,7 @@ import events.care
 import events.case
 import events.consent
 import events.data
+import events.duplicate
 import events.erasure
 import events.governance
 import events.plan
@@ -40,6 +41,7 @@ CLASSES: Mapping[str, type[Event]] = {
         events.referral,
         events.transfer,
         events.data,
+        events.duplicate,
         events.care,
         events.routing,
         events.plan,

@@ -14,6 +14,7 @@ from uuid_utils.compat import uuid7
 
 from events.errors import NotAllowedNow, Overtaken
 from events.stamp import leaf_hash
+from ledger.case.case import Case
 from ledger.case.dispute import RULE as ORDER_DISPUTED
 from ledger.case.dispute import waits_for_order
 from ledger.case.matter import Matter
@@ -51,11 +52,13 @@ class Decider:
         sealer: Sealer | None = None,
         *,
         partitions: int,
+        look: Callable[[UUID], Case],
         written_with: WrittenWith | None = None,
     ) -> None:
         self._store = store
         self._partitions = partitions
         self._written_with = written_with
+        self._look = look
         self._sealer = sealer
         self._countries = countries
         self._clock = clock
@@ -78,6 +81,8 @@ class Decider:
                 countries=self._countries,
                 new_id=uuid7,
                 one_time=partial(self._one_time, case_id),
+                look=self._look,
+                new_salt=partial(os.urandom, 32),
             )
             drafted = record(matter, decided(matter, decision.drafts), salt=os.urandom(32))
             recorded = sealed(drafted, self._sealer)

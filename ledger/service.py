@@ -76,8 +76,9 @@ class Ledger:
     def __init__(self, settings: LedgerSettings, store: Store) -> None:
         countries = frozenset(settings.agreement.countries)
         histories = Histories(settings.country, most=settings.histories)
+        reader = CaseReader(store, histories)
         written_with = WrittenWith(
-            CaseReader(store, histories),
+            reader,
             settings.country,
             register_id(settings.agreement.prefix),
             began_with(settings.agreement.schemas),
@@ -89,6 +90,7 @@ class Ledger:
             settings.clock,
             settings.sealer,
             partitions=partitions,
+            look=lambda case_id: reader.read(case_id).history.case,
             written_with=written_with,
         )
         self._sealer = settings.sealer

@@ -24,10 +24,13 @@ from ledger.case import (
     care,
     consent,
     data,
+    duplicate,
     erasure,
     identity,
+    joining,
     plan,
     referral,
+    reserving,
     routing,
     transfer,
     withdrawal,
@@ -77,6 +80,9 @@ _PARTS = (
     erasure,
     routing,
     plan,
+    duplicate,
+    joining,
+    reserving,
 )
 #: Decisions that programs take: the service, the reactor, whoever shows data.
 _BY_PROGRAMS = frozenset(

@@ -174,6 +174,13 @@ def _plan(matter: Matter, take: Take, _given: Given) -> UUID:
     return _only(found, matter.case, f"{wanted} plan", "--plan")
 
 
+def _suspicion(matter: Matter, _take: Take, _given: Given) -> UUID:
+    case = matter.case
+    suspicions = {**case.national.suspicions, **case.ahead.suspicions}
+    found = [key for key, one in suspicions.items() if one.state == "suspected"]
+    return _only(found, case, "open suspicion", "the id")
+
+
 _CHOICES: Mapping[str, Callable[[Matter, Take, Given], UUID]] = {
     "basis_id": _basis,
     "handoff_id": _handoff,
@@ -187,4 +194,5 @@ _CHOICES: Mapping[str, Callable[[Matter, Take, Given], UUID]] = {
     "grant_id": _grant,
     "routing_id": _routing,
     "plan_id": _plan,
+    "suspicion_id": _suspicion,
 }

@@ -11,6 +11,7 @@ from projections.change import (
     CASE,
     CONSENT,
     DATA,
+    DUPLICATE,
     ERASURE,
     GOVERNANCE,
     PLAN,
@@ -77,5 +78,5 @@ OPINIONS: Opinions = {
     # Nothing else places or lifts a block: not even the end of what it was placed for.
     **on(f"{CASE} {CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {DATA}"),
     **on(f"{CARE} {ROUTING} {PLAN} {ACCESS} {ERASURE}"),
-    **on(GOVERNANCE),
+    **on(f"{GOVERNANCE} {DUPLICATE}"),
 }

@@ -17,6 +17,7 @@ from projections.change import (
     CASE,
     CONSENT,
     DATA,
+    DUPLICATE,
     ERASURE,
     GOVERNANCE,
     PLAN,
@@ -69,7 +70,7 @@ OPINIONS: Opinions = {
     # What is kept of these is who looked, who watches over the data and who is kept away.
     **on(f"{ACCESS} {ERASURE} {BLOCK} {DATA} RefusalRecorded"),
     **on(GOVERNANCE),
-    **on(f"CaseDirected RoutingEnded {PLAN}", _worked),
+    **on(f"CaseDirected RoutingEnded {PLAN} {DUPLICATE}", _worked),
     **on("RoutingAnswered", _taken_on),
     **on("CaseRouted RoutingLapsed"),
     # But whoever writes down what a child told works with her.

@@ -64,6 +64,11 @@ GOVERNANCE = (
     "SchemasReleased KeyRotated SigningKeyReplaced ParkingRetried AlarmResolved RebuildBegun"
     " RebuildFinished RulesActivated GuidelineAcknowledged ServiceCapacityChanged"
 )
+#: Of two cases of one child.
+DUPLICATE = (
+    "DuplicateNoted DuplicateSuspected DuplicateConfirmed DuplicateDismissed CaseReserved"
+    " CaseParted"
+)
 WITHDRAWAL = "WithdrawalRecorded WithdrawalAsked WithdrawalReviewed DataForgone OwnConsentSought"
 
 

@@ -12,6 +12,7 @@ from projections.change import (
     BLOCK,
     CARE,
     DATA,
+    DUPLICATE,
     ERASURE,
     GOVERNANCE,
     PLAN,
@@ -85,5 +86,5 @@ OPINIONS: Opinions = {
     # A withdrawal that waits for its review has ended nothing yet.
     **on("WithdrawalAsked WithdrawalReviewed DataForgone OwnConsentSought"),
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK}"),
-    **on(GOVERNANCE),
+    **on(f"{GOVERNANCE} {DUPLICATE}"),
 }

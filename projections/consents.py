@@ -11,6 +11,7 @@ from projections.change import (
     BLOCK,
     CARE,
     DATA,
+    DUPLICATE,
     ERASURE,
     GOVERNANCE,
     PLAN,
@@ -73,5 +74,5 @@ OPINIONS: Opinions = {
     **on(f"{CARE} {ROUTING} {PLAN}"),
     # Keys follow a permission; they do not change it.
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
-    **on(GOVERNANCE),
+    **on(f"{GOVERNANCE} {DUPLICATE}"),
 }

@@ -13,6 +13,7 @@ from projections.change import (
     CASE,
     CONSENT,
     DATA,
+    DUPLICATE,
     ERASURE,
     GOVERNANCE,
     PLAN,
@@ -73,5 +74,5 @@ OPINIONS: Opinions = {
     **on(PLAN, _differing),
     # What has changed with the child is asked of the rules; a plan changes by its own events.
     **on(f"{CARE} {ROUTING} {CASE} {CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {DATA}"),
-    **on(f"{ACCESS} {ERASURE} {BLOCK} {GOVERNANCE}"),
+    **on(f"{ACCESS} {ERASURE} {BLOCK} {GOVERNANCE} {DUPLICATE}"),
 }

@@ -15,6 +15,7 @@ from projections.change import (
     CASE,
     CONSENT,
     DATA,
+    DUPLICATE,
     ERASURE,
     GOVERNANCE,
     PLAN,
@@ -102,5 +103,5 @@ OPINIONS: Opinions = {
     # says so by ReleaseStopped. Until then this country's people have to know that it goes on.
     **on(f"{CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {CASE}"),
     **on(f"{CARE} {ROUTING} {PLAN} {ACCESS} {ERASURE} {BLOCK}"),
-    **on(GOVERNANCE),
+    **on(f"{GOVERNANCE} {DUPLICATE}"),
 }

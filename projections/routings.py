@@ -14,6 +14,7 @@ from projections.change import (
     CASE,
     CONSENT,
     DATA,
+    DUPLICATE,
     ERASURE,
     GOVERNANCE,
     PLAN,
@@ -102,5 +103,5 @@ OPINIONS: Opinions = {
     **on(f"CaseDirected {CARE} {PLAN}"),
     # That a case ends says its file; whoever counts work asks both.
     **on(f"{CASE} {CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {DATA}"),
-    **on(f"{ACCESS} {ERASURE} {BLOCK} {GOVERNANCE}"),
+    **on(f"{ACCESS} {ERASURE} {BLOCK} {GOVERNANCE} {DUPLICATE}"),
 }

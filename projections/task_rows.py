@@ -67,6 +67,9 @@ ROUTING_ANSWER = "routing_answer"
 PLAN_DRAFT = "plan_draft"
 PLAN_APPROVAL = "plan_approval"
 
+#: Two cases that may be one child's: confirm or dismiss. Subject: the suspicion.
+DUPLICATE_ANSWER = "duplicate_answer"
+
 #: Within what time somebody looks (design §11).
 DUE = timedelta(hours=24)
 #: Every kind of task.
@@ -82,6 +85,7 @@ KINDS = frozenset(
         ROUTING_ANSWER,
         PLAN_DRAFT,
         PLAN_APPROVAL,
+        DUPLICATE_ANSWER,
     }
 )
 

@@ -19,10 +19,11 @@ from events.consent import (
     WithdrawalReviewed,
 )
 from events.routing import CaseRouted
-from projections import sharing_tasks
+from projections import joining_tasks, sharing_tasks
 from projections.change import (
     BLOCK,
     CARE,
+    DUPLICATE,
     ERASURE,
     GOVERNANCE,
     PLAN,
@@ -166,10 +167,11 @@ OPINIONS: Opinions = {
     **on("OwnConsentSought BasisRecorded", _own_consent),
     **on("KeysReleased WithdrawalRecorded"),
     **on("PersonalDataRecorded PersonalDataAccessed AccessDenied"),
-    **on("CaseOpened CaseClosed CaseReopened CaseJoined RecordCorrected ChildMissing ChildFound"),
+    **on("CaseOpened CaseClosed RecordCorrected ChildMissing ChildFound"),
     **on(f"{CARE} {ERASURE} {BLOCK} CaseDirected"),
     **on("CaseRouted", _routed),
     **on(PLAN, _planned),
     **on("RoutingAnswered RoutingLapsed RoutingEnded", _routing_moved),
     **on(GOVERNANCE),
+    **on(f"{DUPLICATE} CaseJoined CaseReopened", joining_tasks.suspected),
 }

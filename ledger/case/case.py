@@ -9,6 +9,7 @@ from uuid import UUID
 
 from events.case import CaseOpened, ChildFound
 from events.consent import ConsentGranted, ConsentRefused, OverrideApproved
+from events.duplicate import DuplicateSuspected
 from events.governance import SchemasReleased, SigningKeyReplaced
 from events.referral import ReferralSent
 from events.registry import BY_NAME
@@ -103,6 +104,8 @@ def _crosses_border(event: Event, case: Case) -> bool:
             return event.shared
         case CaseOpened():  # the second one, at the first cross-border step
             return case.national.identity.state != NONE
+        case DuplicateSuspected():
+            return case.is_shared
         case ChildFound():  # where the alarm was raised
             return case.ahead.identity.missing
         case ConsentGranted() | ConsentRefused() | OverrideApproved():
@@ -119,5 +122,7 @@ def _subject_is_shared(event: Event, case: Case) -> bool:
             return case.is_shared
         case "consent":
             return subject in case.ahead.consents
+        case "duplicate":
+            return subject in case.ahead.suspicions
         case _:
             return case.ahead.handoff(subject) is not None

@@ -16,6 +16,7 @@ from ledger.case import (
     care,
     consent,
     data,
+    duplicate,
     erasure,
     gone,
     governance,
@@ -38,6 +39,7 @@ _STATE: Mapping[str, Callable[[Plane, Event], str]] = {
     "referral": referral.state,
     "transfer": transfer.state,
     "data": data.state,
+    "duplicate": duplicate.state,
     # National work follows the state of the case.
     "care": identity.state,
     "routing": identity.state,
@@ -54,6 +56,7 @@ EFFECTS: Mapping[type[Event], Effect] = {
     **transfer.EFFECTS,
     **withdrawal.EFFECTS,
     **data.EFFECTS,
+    **duplicate.EFFECTS,
     **care.EFFECTS,
     **routing.EFFECTS,
     **plan.EFFECTS,

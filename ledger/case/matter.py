@@ -58,6 +58,14 @@ class Draft:
 Drafts = tuple[Draft, ...]
 
 
+def _no_other(case_id: UUID) -> Case:
+    raise CaseUnknown(f"case {case_id} is not known here")
+
+
+def _no_salt() -> bytes:
+    raise BadInput("nothing is drawn here")
+
+
 def _no_key(_handoff_id: UUID, _preview: bool) -> None:
     return None
 
@@ -75,6 +83,17 @@ class Matter:
     #: Gives this country's one-time public key for a handoff and one of the two steps of a release;
     #: None where there is no keystore: then no data is asked for.
     one_time: Callable[[UUID, bool], bytes | None] = _no_key
+    #: Reads another case as this country knows it now.
+    look: Callable[[UUID], Case] = _no_other
+    #: Draws 32 random bytes.
+    new_salt: Callable[[], bytes] = _no_salt
+
+    def other(self, case_id: UUID) -> Case:
+        """Return another case that this node knows, or refuse."""
+        found = self.look(case_id)
+        if not found.is_known:
+            raise CaseUnknown(f"case {case_id} is not known here")
+        return found
 
     def one_time_key(self, handoff_id: UUID, *, preview: bool) -> bytes | None:
         """Return the key to offer for the preview of a handoff, or for the rest of its data."""

@@ -64,6 +64,30 @@ class Basis:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Suspicion:
+    """That this case and another one are about the same child; this one would yield."""
+
+    __pydantic_config__: ClassVar = _HEX
+
+    #: suspected, dismissed, joined; parted.
+    state: str
+    origin: str
+    #: Country that answered for this case when it was raised, and for the other one.
+    asked: str
+    holder: str
+    #: Salted commitment to the other case's id.
+    other: bytes
+    #: Who confirmed it: country and person.
+    confirmed: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether both sides have confirmed it; if both are one country, two of its people."""
+        countries = {country for country, _ in self.confirmed}
+        return {self.asked, self.holder} <= countries and len(self.confirmed) > 1
+
+
+@dataclass(frozen=True, kw_only=True)
 class Handoff:
     """A referral or a transfer on its way."""
 
@@ -196,6 +220,8 @@ class Plane:
     rules: Mapping[str, tuple[Activated, ...]] = field(default_factory=dict)
     #: SHA-256 of the schemas that each country released on this topic; only a register has any.
     schemas: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
+    #: Suspicions that this case is another one's child's.
+    suspicions: Mapping[UUID, Suspicion] = field(default_factory=dict)
 
     def rules_on(self, kind: str, name: str, day: date) -> Activated | None:
         """Return the rule file that was in force on a day, as far as it was activated here."""
@@ -249,6 +275,8 @@ class VoidReason(StrEnum):
     WRONG_TOPIC = "wrong_topic"
     #: About the ledger itself in a child's case, or about a child in the register.
     WRONG_CASE = "wrong_case"
+    #: Joined without both sides having confirmed that it is the same child's.
+    NOT_CONFIRMED = "not_confirmed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from events.access import AccessDenied, BreakGlassUsed, PersonalDataAccessed
 from events.care import CaseShared, RefusalRecorded
-from events.case import CaseOpened
+from events.case import CaseJoined, CaseOpened
 from events.codes import NEUTRAL_ROLES, DataScope
 from events.consent import ConsentGranted, OverrideApproved, WithdrawalAsked
 from events.errors import (
@@ -134,6 +134,8 @@ def _neutral(event: Event) -> Event:
         raise WrongRole(f"a {event.actor.role} takes no step that another country sees")
     organisation = f"focal-point-{event.origin}"
     actor = Actor(id=event.actor.id, role=event.actor.role, organisation=organisation)
+    if isinstance(event, CaseJoined):  # two ids would link two pseudonyms (ADR 44)
+        event = replace(event, into_case_id=event.suspicion_id or event.into_case_id)
     midnight = datetime.combine(event.occurred_at.date(), datetime.min.time(), tzinfo=UTC)
     return replace(event, actor=actor, occurred_at=midnight)
 

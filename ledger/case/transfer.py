@@ -36,6 +36,7 @@ from ledger.case.referral import (
     standing,
     with_party,
 )
+from ledger.case.reserving import require_not_reserved
 
 
 def state(plane: Plane, event: Event) -> str:
@@ -134,6 +135,7 @@ def propose_transfer(
     if data is not None:
         data.require_only({DataScope.PREVIEW}, "a transfer")
     require_unblocked(matter, recipient)
+    require_not_reserved(matter)
     require_basis_for(matter, basis_id, recipient, scopes, purposes=TRANSFER)
     if request_id is not None:
         _require_answerable(matter, request_id, recipient)

@@ -155,7 +155,7 @@ verb(
 verb(app, "missing", "report_missing")
 verb(app, "found", "report_found")
 verb(app, "correct", "correct_record")
-verb(app, "join", "join_case", role=Role.SUPERVISOR)
+verb(app, "join", "join_case", role=Role.SUPERVISOR, waits=True)
 verb(app, "request-closure", "request_closure")
 verb(
     app,

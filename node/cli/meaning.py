@@ -55,6 +55,11 @@ MEANING: Mapping[str, str] = {
     "sibling_case_id": "The case of the brother or sister.",
     "together": "Whether they go to the same services.",
     "scopes": "Data scopes, separated by commas: identity,health,...",
+    "suspicion_id": "The suspicion; default: the only one that is open.",
+    "other_case_id": "The other case, which would go on.",
+    "yielding_case_id": "The case that is to yield.",
+    "opening": "What opens the commitment, as the other side told it.",
+    "privately": "Only noted at home; no other country sees it.",
     "upheld": "Whether it was right.",
 }
 #: Shorter names at the command line.
@@ -65,6 +70,8 @@ OPTION: Mapping[str, str] = {
     "due_on": "--due",
     "expires_on": "--expires",
     "into_case_id": "--into",
+    "other_case_id": "--other",
+    "yielding_case_id": "--for",
     "request_id": "--request",
     "corrects_version": "--version",
 }
@@ -87,6 +94,7 @@ METAVAR: Mapping[str, str] = {
     "persons": "PSEUDONYM,...",
     "reason": "REASON",
     "until": "DAY",
+    "opening": "HEX",
     "withheld_from": "PSEUDONYM,...",
     "corrects_version": "N",
     "due_on": "DAY",
