@@ -25,6 +25,7 @@ Given = Mapping[str, Any]
 _PURPOSES: Mapping[Take, frozenset[Purpose]] = {
     referral.send_referral: bases.SERVICE,
     transfer.propose_transfer: bases.TRANSFER,
+    transfer.return_case: bases.TRANSFER,
 }
 
 
@@ -70,10 +71,11 @@ def handoffs_of(case: Case, take: Take) -> Mapping[UUID, Handoff]:
 def _basis(matter: Matter, take: Take, given: Given) -> UUID:
     case, day = matter.case, matter.today
     purposes, terms = _PURPOSES[take], case.national.care.terms
+    recipient = given.get("recipient") or _sender_of(case, given)
     fitting = [
         basis_id
         for basis_id, basis in bases_of(case).items()
-        if basis.covers(given["recipient"], given["scopes"], day)
+        if basis.covers(recipient, given["scopes"], day)
         and basis_id in terms
         and terms[basis_id].purpose in purposes
     ]
@@ -81,9 +83,25 @@ def _basis(matter: Matter, take: Take, given: Given) -> UUID:
         wanted = " or ".join(sorted(purposes))
         raise BasisMissing(
             f"case {case.case_id}: no consent or override for {wanted} lets these scopes go to"
-            f" {given['recipient']} today"
+            f" {recipient} today"
         )
     return _only(fitting, case, "basis", "--basis")
+
+
+def _sender_of(case: Case, given: Given) -> str:
+    """Return who takes a returned case back: the sender of the transfer by which it came."""
+    found = case.ahead.transfers.get(given.get("returned_id") or _came_by(case))
+    return "" if found is None else found.sender
+
+
+def _came_by(case: Case) -> UUID:
+    """Return the newest transfer by which this country got the case."""
+    came = [
+        key
+        for key, one in case.ahead.transfers.items()
+        if one.receiver == case.country and one.state in {"moved", "completed"}
+    ]
+    return _only(came[-1:], case, "transfer by which it came", "its id")
 
 
 def _handoff(matter: Matter, take: Take, _given: Given) -> UUID:
@@ -194,5 +212,6 @@ _CHOICES: Mapping[str, Callable[[Matter, Take, Given], UUID]] = {
     "grant_id": _grant,
     "routing_id": _routing,
     "plan_id": _plan,
+    "returned_id": lambda matter, _take, _given: _came_by(matter.case),
     "suspicion_id": _suspicion,
 }

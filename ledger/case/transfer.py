@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
@@ -148,6 +149,41 @@ def propose_transfer(
         "request_id": request_id,
     }
     return (Draft(TransferProposed, fields, data=data),)
+
+
+def return_case(
+    matter: Matter,
+    /,
+    *,
+    returned_id: UUID,
+    basis_id: UUID,
+    scopes: tuple[DataScope, ...],
+    due_on: date,
+    data: PersonalData,
+    handoff_id: UUID | None = None,
+) -> Drafts:
+    """Propose that a country take back what it handed over: a new transfer, never an undo.
+
+    `returned_id` is the transfer by which the case came; the new one says that it follows from
+    it. The grounds are data of scope preview: whoever is asked sees them, and nobody else.
+    """
+    before = standing(matter, returned_id)
+    came = before.state in {"moved", "completed"} and before.receiver == matter.case.country
+    if not came or returned_id not in matter.case.ahead.transfers:
+        raise NotAllowedNow(
+            f"case {matter.case.case_id} did not come by transfer {returned_id}", rule="returned"
+        )
+    matter.require_responsible()
+    (proposal,) = propose_transfer(
+        matter,
+        recipient=before.sender,
+        basis_id=basis_id,
+        scopes=scopes,
+        due_on=due_on,
+        data=data,
+        handoff_id=handoff_id,
+    )
+    return (replace(proposal, caused_by=before.began_with),)
 
 
 def _require_answerable(matter: Matter, request_id: UUID, asker: str) -> None:

@@ -60,12 +60,14 @@ MEANING: Mapping[str, str] = {
     "yielding_case_id": "The case that is to yield.",
     "opening": "What opens the commitment, as the other side told it.",
     "privately": "Only noted at home; no other country sees it.",
+    "returned_id": "Transfer by which the case came; default: the newest.",
     "upheld": "Whether it was right.",
 }
 #: Shorter names at the command line.
 OPTION: Mapping[str, str] = {
     "basis_id": "--basis",
     "plan_id": "--plan",
+    "returned_id": "--transfer",
     "review_by": "--by-day",
     "due_on": "--due",
     "expires_on": "--expires",

@@ -32,5 +32,13 @@ verb(
     summary="Answer for the case from here on, as the country that accepted it.\n\n"
     "Refused while no basis is in force, unless the child is here already.",
 )
+verb(
+    app,
+    "return",
+    "return_case",
+    role=Role.FOCAL_POINT,
+    summary="Propose that the country before take the case back: a new transfer, never an undo.\n\n"
+    "The grounds are data of scope preview.",
+)
 verb(app, "complete", "complete_handover")
 listing(app, "transfer")
