@@ -24,6 +24,7 @@ import events.data
 import events.duplicate
 import events.erasure
 import events.governance
+import events.measure
 import events.plan
 import events.referral
 import events.routing
@@ -45,6 +46,7 @@ CLASSES: Mapping[str, type[Event]] = {
         events.care,
         events.routing,
         events.plan,
+        events.measure,
         events.access,
         events.block,
         events.erasure,

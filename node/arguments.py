@@ -28,6 +28,7 @@ from ledger.case import (
     erasure,
     identity,
     joining,
+    measure,
     plan,
     referral,
     reserving,
@@ -83,6 +84,7 @@ _PARTS = (
     duplicate,
     joining,
     reserving,
+    measure,
 )
 #: Decisions that programs take: the service, the reactor, whoever shows data.
 _BY_PROGRAMS = frozenset(

@@ -199,6 +199,12 @@ def _suspicion(matter: Matter, _take: Take, _given: Given) -> UUID:
     return _only(found, case, "open suspicion", "the id")
 
 
+def _measure(matter: Matter, _take: Take, _given: Given) -> UUID:
+    measures = matter.case.ahead.measures.items()
+    found = [key for key, one in measures if one.state == "taken"]
+    return _only(found, matter.case, "urgent measure", "the id")
+
+
 _CHOICES: Mapping[str, Callable[[Matter, Take, Given], UUID]] = {
     "basis_id": _basis,
     "handoff_id": _handoff,
@@ -212,6 +218,7 @@ _CHOICES: Mapping[str, Callable[[Matter, Take, Given], UUID]] = {
     "grant_id": _grant,
     "routing_id": _routing,
     "plan_id": _plan,
+    "measure_id": _measure,
     "returned_id": lambda matter, _take, _given: _came_by(matter.case),
     "suspicion_id": _suspicion,
 }

@@ -20,6 +20,7 @@ from projections.change import (
     DUPLICATE,
     ERASURE,
     GOVERNANCE,
+    MEASURE,
     PLAN,
     REFERRAL,
     ROUTING,
@@ -141,6 +142,6 @@ OPINIONS: Opinions = {
     **on("PersonalDataRecorded"),
     # Who could see data follows from these; who did see it does not.
     **on(f"{DATA} {CONSENT} {WITHDRAWAL} {BLOCK} {ERASURE}"),
-    **on(f"{GOVERNANCE} {DUPLICATE}"),
+    **on(f"{GOVERNANCE} {DUPLICATE} {MEASURE}"),
     **on(f"{CASE} {REFERRAL} {TRANSFER} {CARE} {ROUTING} {PLAN}"),
 }

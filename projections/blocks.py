@@ -14,6 +14,7 @@ from projections.change import (
     DUPLICATE,
     ERASURE,
     GOVERNANCE,
+    MEASURE,
     PLAN,
     REFERRAL,
     ROUTING,
@@ -78,5 +79,5 @@ OPINIONS: Opinions = {
     # Nothing else places or lifts a block: not even the end of what it was placed for.
     **on(f"{CASE} {CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {DATA}"),
     **on(f"{CARE} {ROUTING} {PLAN} {ACCESS} {ERASURE}"),
-    **on(f"{GOVERNANCE} {DUPLICATE}"),
+    **on(f"{GOVERNANCE} {DUPLICATE} {MEASURE}"),
 }

@@ -20,6 +20,7 @@ from projections.change import (
     DUPLICATE,
     ERASURE,
     GOVERNANCE,
+    MEASURE,
     PLAN,
     REFERRAL,
     TRANSFER,
@@ -70,7 +71,7 @@ OPINIONS: Opinions = {
     # What is kept of these is who looked, who watches over the data and who is kept away.
     **on(f"{ACCESS} {ERASURE} {BLOCK} {DATA} RefusalRecorded"),
     **on(GOVERNANCE),
-    **on(f"CaseDirected RoutingEnded {PLAN} {DUPLICATE}", _worked),
+    **on(f"CaseDirected RoutingEnded {PLAN} {DUPLICATE} {MEASURE}", _worked),
     **on("RoutingAnswered", _taken_on),
     **on("CaseRouted RoutingLapsed"),
     # But whoever writes down what a child told works with her.

@@ -69,6 +69,7 @@ DUPLICATE = (
     "DuplicateNoted DuplicateSuspected DuplicateConfirmed DuplicateDismissed CaseReserved"
     " CaseParted"
 )
+MEASURE = "UrgentMeasureTaken UrgentMeasureEnded UrgentMeasureReviewed"
 WITHDRAWAL = "WithdrawalRecorded WithdrawalAsked WithdrawalReviewed DataForgone OwnConsentSought"
 
 

@@ -14,6 +14,7 @@ from projections.change import (
     DUPLICATE,
     ERASURE,
     GOVERNANCE,
+    MEASURE,
     PLAN,
     ROUTING,
     WITHDRAWAL,
@@ -74,5 +75,5 @@ OPINIONS: Opinions = {
     **on(f"{CARE} {ROUTING} {PLAN}"),
     # Keys follow a permission; they do not change it.
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
-    **on(f"{GOVERNANCE} {DUPLICATE}"),
+    **on(f"{GOVERNANCE} {DUPLICATE} {MEASURE}"),
 }

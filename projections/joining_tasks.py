@@ -1,14 +1,17 @@
-"""Tasks about two cases of one child: who has still to say whether it is."""
+"""Tasks between two countries: two cases of one child, and measures that one took alone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from uuid import UUID
 
-from ledger.case.plane import Suspicion
+from events.measure import UrgentMeasureReviewed
+from ledger.case.joint import Suspicion
+from ledger.case.plane import Plane
 from projections.change import Change
 from projections.table import Row
-from projections.task_rows import DUPLICATE_ANSWER, closed, opened
+from projections.task_rows import DUPLICATE_ANSWER, URGENT_MEASURE, closed, opened
 
 #: Two caseworkers who help one child without knowing of each other do not wait for weeks.
 _ANSWERED = timedelta(days=3)
@@ -33,3 +36,27 @@ def _waits(suspicion: Suspicion | None, country: str) -> bool:
     # Where both cases are one country's, two of its people are asked.
     one_side = suspicion.asked == suspicion.holder
     return one_side or country not in {who for who, _ in suspicion.confirmed}
+
+
+def measures(change: Change) -> Iterator[Row]:
+    """An urgent measure is for the country that answers for the child to look at."""
+    if isinstance(change.event, UrgentMeasureReviewed):
+        yield closed(change, URGENT_MEASURE, change.event.measure_id)
+        return
+    was, now = (_to_look_at(one, change.country) for one in (change.before, change.after))
+    for measure_id in now:
+        if measure_id not in was:
+            yield opened(change, URGENT_MEASURE, measure_id)
+    for measure_id in was:
+        if measure_id not in now:
+            yield closed(change, URGENT_MEASURE, measure_id)
+
+
+def _to_look_at(plane: Plane, country: str) -> tuple[UUID, ...]:
+    if not plane.measures or plane.identity.responsible != country:
+        return ()
+    return tuple(
+        measure_id
+        for measure_id, measure in plane.measures.items()
+        if measure.state == "taken" and measure.origin != country
+    )

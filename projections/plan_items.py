@@ -14,6 +14,7 @@ from projections.change import (
     DUPLICATE,
     ERASURE,
     GOVERNANCE,
+    MEASURE,
     PLAN,
     REFERRAL,
     ROUTING,
@@ -65,5 +66,5 @@ def _differing(change: Change) -> Iterable[Row]:
 OPINIONS: Opinions = {
     **on(PLAN, _differing),
     **on(f"{CARE} {ROUTING} {CASE} {CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {DATA}"),
-    **on(f"{ACCESS} {ERASURE} {BLOCK} {GOVERNANCE} {DUPLICATE}"),
+    **on(f"{ACCESS} {ERASURE} {BLOCK} {GOVERNANCE} {DUPLICATE} {MEASURE}"),
 }

@@ -16,6 +16,7 @@ from projections.change import (
     DUPLICATE,
     ERASURE,
     GOVERNANCE,
+    MEASURE,
     PLAN,
     REFERRAL,
     ROUTING,
@@ -74,5 +75,5 @@ OPINIONS: Opinions = {
     **on(PLAN, _differing),
     # What has changed with the child is asked of the rules; a plan changes by its own events.
     **on(f"{CARE} {ROUTING} {CASE} {CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {DATA}"),
-    **on(f"{ACCESS} {ERASURE} {BLOCK} {GOVERNANCE} {DUPLICATE}"),
+    **on(f"{ACCESS} {ERASURE} {BLOCK} {GOVERNANCE} {DUPLICATE} {MEASURE}"),
 }

@@ -15,6 +15,7 @@ from projections.change import (
     DUPLICATE,
     ERASURE,
     GOVERNANCE,
+    MEASURE,
     PLAN,
     ROUTING,
     WITHDRAWAL,
@@ -123,5 +124,5 @@ OPINIONS: Opinions = {
     **on(f"{CARE} {ROUTING} {PLAN}"),
     # Data follows a handoff; it moves none. A block moves one by StatusChanged.
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
-    **on(f"{GOVERNANCE} {DUPLICATE}"),
+    **on(f"{GOVERNANCE} {DUPLICATE} {MEASURE}"),
 }

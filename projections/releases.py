@@ -18,6 +18,7 @@ from projections.change import (
     DUPLICATE,
     ERASURE,
     GOVERNANCE,
+    MEASURE,
     PLAN,
     REFERRAL,
     ROUTING,
@@ -103,5 +104,5 @@ OPINIONS: Opinions = {
     # says so by ReleaseStopped. Until then this country's people have to know that it goes on.
     **on(f"{CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {CASE}"),
     **on(f"{CARE} {ROUTING} {PLAN} {ACCESS} {ERASURE} {BLOCK}"),
-    **on(f"{GOVERNANCE} {DUPLICATE}"),
+    **on(f"{GOVERNANCE} {DUPLICATE} {MEASURE}"),
 }

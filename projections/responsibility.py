@@ -16,6 +16,7 @@ from projections.change import (
     DUPLICATE,
     ERASURE,
     GOVERNANCE,
+    MEASURE,
     PLAN,
     ROUTING,
     WITHDRAWAL,
@@ -79,5 +80,5 @@ OPINIONS: Opinions = {
     **on(f"{CARE} {ROUTING} {PLAN}"),
     # Data, and who may see it, changes nobody's responsibility.
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
-    **on(f"{GOVERNANCE} {DUPLICATE}"),
+    **on(f"{GOVERNANCE} {DUPLICATE} {MEASURE}"),
 }

@@ -17,6 +17,7 @@ from projections.change import (
     DUPLICATE,
     ERASURE,
     GOVERNANCE,
+    MEASURE,
     PLAN,
     REFERRAL,
     TRANSFER,
@@ -103,5 +104,5 @@ OPINIONS: Opinions = {
     **on(f"CaseDirected {CARE} {PLAN}"),
     # That a case ends says its file; whoever counts work asks both.
     **on(f"{CASE} {CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {DATA}"),
-    **on(f"{ACCESS} {ERASURE} {BLOCK} {GOVERNANCE} {DUPLICATE}"),
+    **on(f"{ACCESS} {ERASURE} {BLOCK} {GOVERNANCE} {DUPLICATE} {MEASURE}"),
 }

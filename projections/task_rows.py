@@ -70,6 +70,9 @@ PLAN_APPROVAL = "plan_approval"
 #: Two cases that may be one child's: confirm or dismiss. Subject: the suspicion.
 DUPLICATE_ANSWER = "duplicate_answer"
 
+#: Another country protects the child for whom this one answers. Subject: the measure.
+URGENT_MEASURE = "urgent_measure"
+
 #: Within what time somebody looks (design §11).
 DUE = timedelta(hours=24)
 #: Every kind of task.
@@ -86,6 +89,7 @@ KINDS = frozenset(
         PLAN_DRAFT,
         PLAN_APPROVAL,
         DUPLICATE_ANSWER,
+        URGENT_MEASURE,
     }
 )
 

@@ -26,6 +26,7 @@ from projections.change import (
     DUPLICATE,
     ERASURE,
     GOVERNANCE,
+    MEASURE,
     PLAN,
     REFERRAL,
     TRANSFER,
@@ -150,10 +151,17 @@ def _planned(change: Change) -> Iterator[Row]:
                 yield opened(change, _PLAN_TASKS[plan.state], plan_id)
 
 
+def _responsibility_moved(change: Change) -> Iterator[Row]:
+    """Who answers for the child now looks at what protects her elsewhere."""
+    yield from sharing_tasks.sharing(change)
+    yield from joining_tasks.measures(change)
+
+
 OPINIONS: Opinions = {
     # A permission that ends, or is given anew, and what of a handoff needs one.
     **on("ConsentGranted ConsentRefused ConsentWithdrawn OverrideEnded", sharing_tasks.sharing),
     **on(f"{REFERRAL} {TRANSFER} StatusChanged", sharing_tasks.sharing),
+    **on("ResponsibilityMoved", _responsibility_moved),
     **on("OverrideApproved", _approved),
     **on("OverrideReviewed", _override_reviewed),
     **on("DataForgone", _forgone),
@@ -173,5 +181,6 @@ OPINIONS: Opinions = {
     **on(PLAN, _planned),
     **on("RoutingAnswered RoutingLapsed RoutingEnded", _routing_moved),
     **on(GOVERNANCE),
+    **on(MEASURE, joining_tasks.measures),
     **on(f"{DUPLICATE} CaseJoined CaseReopened", joining_tasks.suspected),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from events.care import CaseShared
-from events.case import CaseJoined, CaseOpened, CaseParted, CaseReopened, StatusChanged
+from events.case import CaseClosed, CaseJoined, CaseOpened, CaseParted, CaseReopened, StatusChanged
 from events.codes import NeutralStatus
 from events.consent import ConsentGranted
 from events.duplicate import (
@@ -13,6 +13,7 @@ from events.duplicate import (
     DuplicateNoted,
     DuplicateSuspected,
 )
+from events.measure import UrgentMeasureEnded, UrgentMeasureReviewed, UrgentMeasureTaken
 from events.referral import ReferralRevoked, ReferralSent
 from events.transfer import ResponsibilityMoved, TransferAccepted, TransferProposed
 from tests.history import History
@@ -94,4 +95,32 @@ def national_duplicate() -> History:
     return history
 
 
-TOLD = (duplicate_joined, duplicate_dismissed, national_duplicate)
+def urgent_measures() -> History:
+    history = _party("urgent_measures", "Protection waits for no state, and moves nobody.")
+    history.put("UZ", UrgentMeasureTaken, measure_id="stranger", void="not_party")
+    history.put("KG", UrgentMeasureTaken, measure_id="one")
+    history.put("KG", UrgentMeasureTaken, measure_id="one")
+    history.put("KZ", StatusChanged, status=NeutralStatus.READY, seen=5, void="unseen_protection")
+    history.put("KZ", UrgentMeasureEnded, measure_id="one", void="wrong_country")
+    history.put("KG", UrgentMeasureEnded, measure_id="one")
+    history.put("KG", UrgentMeasureEnded, measure_id="one", void="wrong_state")
+    history.put("KZ", ReferralRevoked, handoff_id="referral")
+    history.put("KZ", CaseClosed)
+    history.put("KG", UrgentMeasureTaken, measure_id="two")
+    return history
+
+
+def national_measure() -> History:
+    history = History("national_measure", "Looked at.", shared=False, newest=True)
+    history.put("KZ", CaseOpened)
+    history.put("KZ", UrgentMeasureReviewed, measure_id="one")
+    return history
+
+
+TOLD = (
+    urgent_measures,
+    national_measure,
+    duplicate_joined,
+    duplicate_dismissed,
+    national_duplicate,
+)

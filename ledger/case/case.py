@@ -11,6 +11,7 @@ from events.case import CaseOpened, ChildFound
 from events.consent import ConsentGranted, ConsentRefused, OverrideApproved
 from events.duplicate import DuplicateSuspected
 from events.governance import SchemasReleased, SigningKeyReplaced
+from events.measure import UrgentMeasureEnded, UrgentMeasureTaken
 from events.referral import ReferralSent
 from events.registry import BY_NAME
 from events.stamp import Event
@@ -97,6 +98,8 @@ def topic(event: Event, case: Case) -> Topic:
 def _crosses_border(event: Event, case: Case) -> bool:
     match event:
         case TransferProposed() | TransferRequested() | SigningKeyReplaced():
+            return True
+        case UrgentMeasureTaken() | UrgentMeasureEnded():  # by another country than the child's
             return True
         case ReferralSent():
             return event.recipient != case.country

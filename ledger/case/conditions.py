@@ -60,6 +60,11 @@ def _concerned(plane: Plane, event: Event) -> bool:
     }
 
 
+def _taker(plane: Plane, event: Event) -> bool:
+    measure = plane.measures.get(event.measure_id)  # type: ignore[attr-defined]  # rows of measures
+    return measure is not None and event.origin == measure.origin
+
+
 #: Who may take a step. On the national plane there is one origin, so the question does not arise.
 WHO: Mapping[str, Test] = {
     "party": _party,
@@ -70,6 +75,7 @@ WHO: Mapping[str, Test] = {
     "receiver": _receiver,
     "holder": _holder,
     "concerned": _concerned,
+    "taker": _taker,
     # Whoever may write on the topic at all: of the ledger itself no country is the owner.
     "signatory": lambda _plane, _event: True,
 }

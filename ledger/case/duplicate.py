@@ -25,10 +25,11 @@ from ledger.case.block import require_unblocked
 from ledger.case.case import Case
 from ledger.case.changing import changed
 from ledger.case.effects import Effect
+from ledger.case.joint import Suspicion
 from ledger.case.matter import Draft, Drafts, Matter
 from ledger.case.national import Noted
 from ledger.case.personal import PersonalData
-from ledger.case.plane import NONE, Plane, Suspicion
+from ledger.case.plane import NONE, Plane
 from ledger.case.reserving import is_open, open_case_of, require_answers
 
 _DOMAIN = b"referral/duplicate/v1\0"

@@ -115,6 +115,9 @@ def _open(case: Case, other: Case) -> Iterator[str]:
             yield f"sibling {sibling}"
     for basis_id in care.withdrawals_asked:
         yield f"withdrawal {basis_id}"
+    for measure_id, measure in case.ahead.measures.items():
+        if measure.state == "taken":
+            yield f"urgent measure {measure_id}"
     if case.identity.missing and not other.identity.missing:
         yield "the alarm that she is missing"
 

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from events.codes import DataScope, NeutralStatus, RetentionGround
 from events.stamp import NOTHING_SEEN
+from ledger.case.joint import Measure, Suspicion
 from ledger.case.national import Care
 
 NONE = "none"
@@ -61,30 +62,6 @@ class Basis:
             and on <= self.expires_on
             and set(scopes) <= set(self.scopes)
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Suspicion:
-    """That this case and another one are about the same child; this one would yield."""
-
-    __pydantic_config__: ClassVar = _HEX
-
-    #: suspected, dismissed, joined; parted.
-    state: str
-    origin: str
-    #: Country that answered for this case when it was raised, and for the other one.
-    asked: str
-    holder: str
-    #: Salted commitment to the other case's id.
-    other: bytes
-    #: Who confirmed it: country and person.
-    confirmed: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def is_confirmed(self) -> bool:
-        """Whether both sides have confirmed it; if both are one country, two of its people."""
-        countries = {country for country, _ in self.confirmed}
-        return {self.asked, self.holder} <= countries and len(self.confirmed) > 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,6 +199,7 @@ class Plane:
     schemas: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
     #: Suspicions that this case is another one's child's.
     suspicions: Mapping[UUID, Suspicion] = field(default_factory=dict)
+    measures: Mapping[UUID, Measure] = field(default_factory=dict)
 
     def rules_on(self, kind: str, name: str, day: date) -> Activated | None:
         """Return the rule file that was in force on a day, as far as it was activated here."""

@@ -22,10 +22,12 @@ from events.errors import (
     WrongCountry,
     WrongRole,
 )
+from events.measure import UrgentMeasureTaken
 from events.referral import ReferralSent
 from events.registry import NEWEST
 from events.stamp import Actor, Event
 from events.transfer import TransferProposed
+from ledger.case import measure
 from ledger.case.block import require_not_excluded
 from ledger.case.case import Case, Topic, topic
 from ledger.case.changing import changed
@@ -45,6 +47,7 @@ _REFUSAL: dict[VoidReason, type[DecisionRefused]] = {
 SEALED_WITH: Mapping[type[Event], tuple[DataScope, ...]] = {
     ReferralSent: (DataScope.PREVIEW,),
     TransferProposed: (DataScope.PREVIEW,),
+    UrgentMeasureTaken: measure.SCOPES,
 }
 
 

@@ -61,6 +61,7 @@ MEANING: Mapping[str, str] = {
     "opening": "What opens the commitment, as the other side told it.",
     "privately": "Only noted at home; no other country sees it.",
     "returned_id": "Transfer by which the case came; default: the newest.",
+    "measure_id": "The urgent measure; default: the only one.",
     "upheld": "Whether it was right.",
 }
 #: Shorter names at the command line.

@@ -77,6 +77,9 @@ CLEAR: dict[str, dict[str, Any]] = {
     "CaseJoined": {"into_case_id": UUID, "suspicion_id": maybe(UUID)},
     "CaseParted": {},
     "DuplicateSuspected": {"suspicion_id": UUID, "holder": COUNTRY, "other": SALTED},
+    # What is done, and where, is sealed: that a country protects somebody says that she is there.
+    "UrgentMeasureTaken": {"measure_id": UUID},
+    "UrgentMeasureEnded": {"measure_id": UUID},
     "DuplicateConfirmed": {"suspicion_id": UUID},
     "DuplicateDismissed": {"suspicion_id": UUID},
     "ChildMissing": {},

@@ -20,8 +20,8 @@ from events.errors import (
 )
 from events.stamp import Actor
 from ledger.case import block, care, duplicate, identity, joining, referral, reserving, transfer
+from ledger.case.joint import Suspicion
 from ledger.case.personal import PersonalData
-from ledger.case.plane import Suspicion
 from projections.case_file import TABLE as FILE
 from projections.case_file import row as file_row
 from tests.given import (

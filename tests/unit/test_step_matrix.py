@@ -28,7 +28,8 @@ from events.registry import SCHEMAS
 from events.stamp import NOTHING_SEEN, Actor, Event
 from ledger.case.changing import changed
 from ledger.case.fold import judge
-from ledger.case.plane import Attested, Basis, Handoff, Identity, Plane, Release, Suspicion
+from ledger.case.joint import Measure, Suspicion
+from ledger.case.plane import Attested, Basis, Handoff, Identity, Plane, Release
 from ledger.case.steps import STEPS
 
 CASE = UUID("00000000-0000-4000-8000-000000000001")
@@ -53,6 +54,7 @@ TRANSFER_STATES = (
 )  # fmt: skip
 DATA_STATES = ("none", "released", "stopped", "claimed", "destroyed", "attested")
 DUPLICATE_STATES = ("none", "suspected", "dismissed", "joined", "parted")
+MEASURE_STATES = ("none", "taken", "ended")
 STATES = {
     "case": CASE_STATES,
     "care": CASE_STATES,
@@ -64,6 +66,7 @@ STATES = {
     "governance": CASE_STATES,
     "data": DATA_STATES,
     "duplicate": DUPLICATE_STATES,
+    "measure": MEASURE_STATES,
     "consent": CONSENT_STATES,
     "referral": REFERRAL_STATES,
     "transfer": TRANSFER_STATES,
@@ -94,6 +97,7 @@ VALUES: dict[str, Any] = {
     "mandatory": True, "due_at": MOMENT, "child": Agreement.AGREES, "caregiver": Agreement.AGREES,
     "done": True, "review_by": DAY,
     "suspicion_id": SUBJECT, "other": bytes(32), "yielding_case_id": BASIS,
+    "measure_id": SUBJECT,
 }  # fmt: skip
 
 
@@ -144,6 +148,9 @@ def _plane(part: str, state: str, *, shared: bool) -> Plane:
         referrals=handoff if part == "data" or (part == "referral" and state != "none") else {},
         transfers=handoff if part == "transfer" and state != "none" else {},
         suspicions=_suspicions(part, state),
+        measures={SUBJECT: Measure(state=state, origin="KG", since=DAY)}
+        if part == "measure" and state != "none"
+        else {},
         releases=_releases(state) if part == "data" else {},
         attested={"KZ": ATTESTED} if (part, state) == ("data", "attested") else {},
     )  # fmt: skip
