@@ -1,4 +1,4 @@
-"""Events of urgent measures: taken where the child is, by a country that does not answer for her."""
+"""Events of urgent measures: taken where the child is, while another country answers for her."""
 
 from __future__ import annotations
 
