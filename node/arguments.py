@@ -24,6 +24,7 @@ from ledger.case import (
     care,
     consent,
     data,
+    documents,
     duplicate,
     erasure,
     identity,
@@ -85,6 +86,7 @@ _PARTS = (
     joining,
     reserving,
     measure,
+    documents,
 )
 #: Decisions that programs take: the service, the reactor, whoever shows data.
 _BY_PROGRAMS = frozenset(

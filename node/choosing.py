@@ -13,7 +13,7 @@ from uuid import UUID
 
 from events.codes import Purpose
 from events.errors import BadInput, BasisMissing, NotAllowedNow
-from ledger.case import bases, referral, transfer
+from ledger.case import bases, documents, referral, transfer
 from ledger.case.case import Case
 from ledger.case.matter import Drafts, Matter
 from ledger.case.plane import Basis, Handoff
@@ -27,6 +27,10 @@ _PURPOSES: Mapping[Take, frozenset[Purpose]] = {
     transfer.propose_transfer: bases.TRANSFER,
     transfer.return_case: bases.TRANSFER,
 }
+
+
+#: Modules whose decisions are about transfers.
+_OF_TRANSFERS = frozenset({transfer.__name__, documents.__name__})
 
 
 def choosing(take: Take, chosen: dict[str, UUID]) -> Take:
@@ -64,7 +68,7 @@ def handoffs_of(case: Case, take: Take) -> Mapping[UUID, Handoff]:
     planes = (case.national, case.ahead)
     found: dict[UUID, Handoff] = {}
     for plane in planes:
-        found |= plane.transfers if take.__module__ == transfer.__name__ else plane.referrals
+        found |= plane.transfers if take.__module__ in _OF_TRANSFERS else plane.referrals
     return found
 
 
@@ -105,7 +109,7 @@ def _came_by(case: Case) -> UUID:
 
 
 def _handoff(matter: Matter, take: Take, _given: Given) -> UUID:
-    kind = "transfer" if take.__module__ == transfer.__name__ else "referral"
+    kind = "transfer" if take.__module__ in _OF_TRANSFERS else "referral"
     open_ones = [key for key, handoff in handoffs_of(matter.case, take).items() if handoff.open]
     return _only(open_ones, matter.case, f"open {kind}", "its id")
 

@@ -46,6 +46,7 @@ REFERRAL = (
 TRANSFER = (
     "TransferRequested TransferProposed TransferPreviewed TransferAccepted TransferRejected"
     " TransferRevoked TransferExpired ResponsibilityMoved HandoverCompleted"
+    " DocumentsCommitted"
 )
 CARE = (
     "CaseShared RiskAssessed ConcernRecorded ConcernResolved AssessmentCompleted ViewsRecorded"

@@ -87,5 +87,5 @@ OPINIONS: Opinions = {
     # A withdrawal that waits for its review has ended nothing yet.
     **on("WithdrawalAsked WithdrawalReviewed DataForgone OwnConsentSought"),
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK}"),
-    **on(f"{GOVERNANCE} {DUPLICATE} {MEASURE}"),
+    **on(f"{GOVERNANCE} {DUPLICATE} {MEASURE} DocumentsCommitted"),
 }

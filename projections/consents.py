@@ -75,5 +75,5 @@ OPINIONS: Opinions = {
     **on(f"{CARE} {ROUTING} {PLAN}"),
     # Keys follow a permission; they do not change it.
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
-    **on(f"{GOVERNANCE} {DUPLICATE} {MEASURE}"),
+    **on(f"{GOVERNANCE} {DUPLICATE} {MEASURE} DocumentsCommitted"),
 }

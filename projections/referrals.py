@@ -124,5 +124,5 @@ OPINIONS: Opinions = {
     **on(f"{CARE} {ROUTING} {PLAN}"),
     # Data follows a handoff; it moves none. A block moves one by StatusChanged.
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
-    **on(f"{GOVERNANCE} {DUPLICATE} {MEASURE}"),
+    **on(f"{GOVERNANCE} {DUPLICATE} {MEASURE} DocumentsCommitted"),
 }

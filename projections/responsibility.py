@@ -80,5 +80,5 @@ OPINIONS: Opinions = {
     **on(f"{CARE} {ROUTING} {PLAN}"),
     # Data, and who may see it, changes nobody's responsibility.
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
-    **on(f"{GOVERNANCE} {DUPLICATE} {MEASURE}"),
+    **on(f"{GOVERNANCE} {DUPLICATE} {MEASURE} DocumentsCommitted"),
 }

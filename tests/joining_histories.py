@@ -15,7 +15,12 @@ from events.duplicate import (
 )
 from events.measure import UrgentMeasureEnded, UrgentMeasureReviewed, UrgentMeasureTaken
 from events.referral import ReferralRevoked, ReferralSent
-from events.transfer import ResponsibilityMoved, TransferAccepted, TransferProposed
+from events.transfer import (
+    DocumentsCommitted,
+    ResponsibilityMoved,
+    TransferAccepted,
+    TransferProposed,
+)
 from tests.history import History
 
 OTHER = bytes(range(32))
@@ -117,7 +122,22 @@ def national_measure() -> History:
     return history
 
 
+def documents_committed() -> History:
+    history = _party("documents_committed", "Before the child goes, and by the sender only.")
+    history.put("KZ", StatusChanged, status=NeutralStatus.READY)
+    history.put("KZ", TransferProposed, handoff_id="transfer", basis_id="consent")
+    said = {"handoff_id": "transfer", "commitments": (OTHER,) * 32}
+    history.put("KG", DocumentsCommitted, **said, void="wrong_country")
+    history.put("KZ", DocumentsCommitted, **said)
+    history.put("KG", TransferAccepted, handoff_id="transfer", basis_id="consent")
+    history.put("KZ", DocumentsCommitted, **said)
+    history.put("KG", ResponsibilityMoved, handoff_id="transfer", basis_id="consent")
+    history.put("KZ", DocumentsCommitted, **said, void="wrong_state")
+    return history
+
+
 TOLD = (
+    documents_committed,
     urgent_measures,
     national_measure,
     duplicate_joined,

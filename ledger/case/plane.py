@@ -83,6 +83,8 @@ class Handoff:
     #: The receiver's one-time keys: for the preview, and for the rest.
     preview_key: bytes | None = None
     key: bytes | None = None
+    #: Commitments to the documents that go with it.
+    documents: tuple[bytes, ...] = ()
 
     @property
     def open(self) -> bool:

@@ -21,6 +21,7 @@ from events.transfer import (
     TransferRequested,
     TransferRevoked,
 )
+from ledger.case import documents
 from ledger.case.bases import TRANSFER, basis_of, require_basis_for
 from ledger.case.block import require_unblocked
 from ledger.case.changing import changed
@@ -264,6 +265,9 @@ def move_responsibility(
     return answer(matter, ResponsibilityMoved, handoff_id, basis_id=cited)
 
 
-def complete_handover(matter: Matter, /, *, handoff_id: UUID) -> Drafts:
-    """Say that the receiving country has met the child and has what it needs."""
-    return answer(matter, HandoverCompleted, handoff_id)
+def complete_handover(
+    matter: Matter, /, *, handoff_id: UUID, missing: tuple[str, ...] = ()
+) -> Drafts:
+    """Say that the receiving country has met the child; documents that are missing stay sealed."""
+    completed = answer(matter, HandoverCompleted, handoff_id)
+    return (*documents.missing(handoff_id, missing), *completed)

@@ -62,6 +62,8 @@ MEANING: Mapping[str, str] = {
     "privately": "Only noted at home; no other country sees it.",
     "returned_id": "Transfer by which the case came; default: the newest.",
     "measure_id": "The urgent measure; default: the only one.",
+    "documents": "Documents, as kind=SHA-256, separated by commas.",
+    "missing": "Kinds of documents that are missing, separated by commas; kept sealed.",
     "upheld": "Whether it was right.",
 }
 #: Shorter names at the command line.
@@ -97,6 +99,8 @@ METAVAR: Mapping[str, str] = {
     "persons": "PSEUDONYM,...",
     "reason": "REASON",
     "until": "DAY",
+    "missing": "KIND,...",
+    "documents": "KIND=HASH,...",
     "opening": "HEX",
     "withheld_from": "PSEUDONYM,...",
     "corrects_version": "N",

@@ -77,6 +77,8 @@ CLEAR: dict[str, dict[str, Any]] = {
     "CaseJoined": {"into_case_id": UUID, "suspicion_id": maybe(UUID)},
     "CaseParted": {},
     "DuplicateSuspected": {"suspicion_id": UUID, "holder": COUNTRY, "other": SALTED},
+    "DocumentsCommitted": {"handoff_id": UUID,
+                           "commitments": {"type": "array", "items": SALTED}},  # always 32
     # What is done, and where, is sealed: that a country protects somebody says that she is there.
     "UrgentMeasureTaken": {"measure_id": UUID},
     "UrgentMeasureEnded": {"measure_id": UUID},
