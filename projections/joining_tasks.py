@@ -7,11 +7,18 @@ from datetime import timedelta
 from uuid import UUID
 
 from events.measure import UrgentMeasureReviewed
+from events.transfer import TransferExpired
 from ledger.case.joint import Suspicion
 from ledger.case.plane import Plane
 from projections.change import Change
 from projections.table import Row
-from projections.task_rows import DUPLICATE_ANSWER, URGENT_MEASURE, closed, opened
+from projections.task_rows import (
+    DUPLICATE_ANSWER,
+    TRANSFER_EXPIRED,
+    URGENT_MEASURE,
+    closed,
+    opened,
+)
 
 #: Two caseworkers who help one child without knowing of each other do not wait for weeks.
 _ANSWERED = timedelta(days=3)
@@ -60,3 +67,17 @@ def _to_look_at(plane: Plane, country: str) -> tuple[UUID, ...]:
         for measure_id, measure in plane.measures.items()
         if measure.state == "taken" and measure.origin != country
     )
+
+
+def expired(change: Change) -> Iterator[Row]:
+    """A transfer that nobody took in time is back with its sender, which decides anew."""
+    event, country = change.event, change.country
+    assert event is not None
+    if isinstance(event, TransferExpired):
+        if event.origin == country:
+            yield opened(change, TRANSFER_EXPIRED, event.handoff_id)
+        return
+    transfers = change.before.transfers.items()
+    late = [key for key, one in transfers if (one.state, one.sender) == ("expired", country)]
+    if event.origin == country:
+        yield from (closed(change, TRANSFER_EXPIRED, key) for key in late[-1:])

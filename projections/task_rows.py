@@ -73,6 +73,9 @@ DUPLICATE_ANSWER = "duplicate_answer"
 #: Another country protects the child for whom this one answers. Subject: the measure.
 URGENT_MEASURE = "urgent_measure"
 
+#: An own transfer was not answered or not carried out in time. Subject: the transfer.
+TRANSFER_EXPIRED = "transfer_expired"
+
 #: Within what time somebody looks (design §11).
 DUE = timedelta(hours=24)
 #: Every kind of task.
@@ -90,6 +93,7 @@ KINDS = frozenset(
         PLAN_APPROVAL,
         DUPLICATE_ANSWER,
         URGENT_MEASURE,
+        TRANSFER_EXPIRED,
     }
 )
 

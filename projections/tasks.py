@@ -157,11 +157,19 @@ def _responsibility_moved(change: Change) -> Iterator[Row]:
     yield from joining_tasks.measures(change)
 
 
+def _transfer_moved(change: Change) -> Iterator[Row]:
+    """What its sender decides after a transfer has expired makes that task done."""
+    yield from sharing_tasks.sharing(change)
+    yield from joining_tasks.expired(change)
+
+
 OPINIONS: Opinions = {
     # A permission that ends, or is given anew, and what of a handoff needs one.
     **on("ConsentGranted ConsentRefused ConsentWithdrawn OverrideEnded", sharing_tasks.sharing),
     **on(f"{REFERRAL} {TRANSFER} StatusChanged", sharing_tasks.sharing),
     **on("ResponsibilityMoved", _responsibility_moved),
+    **on("TransferExpired TransferProposed TransferRequested StatusChanged", _transfer_moved),
+    **on("CaseClosed", joining_tasks.expired),
     **on("OverrideApproved", _approved),
     **on("OverrideReviewed", _override_reviewed),
     **on("DataForgone", _forgone),
@@ -175,7 +183,7 @@ OPINIONS: Opinions = {
     **on("OwnConsentSought BasisRecorded", _own_consent),
     **on("KeysReleased WithdrawalRecorded"),
     **on("PersonalDataRecorded PersonalDataAccessed AccessDenied"),
-    **on("CaseOpened CaseClosed RecordCorrected ChildMissing ChildFound"),
+    **on("CaseOpened RecordCorrected ChildMissing ChildFound"),
     **on(f"{CARE} {ERASURE} {BLOCK} CaseDirected"),
     **on("CaseRouted", _routed),
     **on(PLAN, _planned),
