@@ -26,6 +26,7 @@ from ledger.history import Histories
 from ledger.keys.national import NationalKeys
 from ledger.keys.seal import ItemKey
 from ledger.keys.sealing import Opened, Sealer
+from ledger.pairs import Pairs
 from ledger.receipt import Receipt
 from ledger.request import Request, decision
 from ledger.snapshot import CaseReader
@@ -83,6 +84,8 @@ class Ledger:
             register_id(settings.agreement.prefix),
             began_with(settings.agreement.schemas),
         )
+        register = register_id(settings.agreement.prefix)
+        pairs = Pairs(store, reader, settings.country, register)
         partitions = settings.agreement.partitions
         decider = Decider(
             store,
@@ -90,6 +93,7 @@ class Ledger:
             settings.clock,
             settings.sealer,
             partitions=partitions,
+            paired=pairs.with_country,
             look=lambda case_id: reader.read(case_id).history.case,
             written_with=written_with,
         )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from events.care import CaseShared
 from events.case import CaseClosed, CaseJoined, CaseOpened, CaseParted, CaseReopened, StatusChanged
-from events.codes import NeutralStatus
+from events.codes import NeutralStatus, RuleKind
 from events.consent import ConsentGranted
 from events.duplicate import (
     CaseReserved,
@@ -13,6 +15,7 @@ from events.duplicate import (
     DuplicateNoted,
     DuplicateSuspected,
 )
+from events.governance import RulesActivated
 from events.measure import UrgentMeasureEnded, UrgentMeasureReviewed, UrgentMeasureTaken
 from events.referral import ReferralRevoked, ReferralSent
 from events.transfer import (
@@ -136,7 +139,17 @@ def documents_committed() -> History:
     return history
 
 
+def pair_activated() -> History:
+    history = History(
+        "pair_activated", "What two countries agreed on.", shared=False, newest=True, register=True
+    )
+    said = {"number": 1, "text": OTHER, "effective_from": date(2026, 3, 2)}
+    history.put("KZ", RulesActivated, kind=RuleKind.PAIR, name="KG-KZ", **said)
+    return history
+
+
 TOLD = (
+    pair_activated,
     documents_committed,
     urgent_measures,
     national_measure,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from events.codes import NEUTRAL_ROLES, DataScope, Role
@@ -58,6 +58,17 @@ class Draft:
 Drafts = tuple[Draft, ...]
 
 
+class Paired(NamedTuple):
+    """What two countries have agreed on: what a handoff may be for, and what a preview may say."""
+
+    purposes: frozenset[str]
+    preview: frozenset[str]
+
+
+def _nothing_agreed(_country: str) -> None:
+    return None
+
+
 def _no_other(case_id: UUID) -> Case:
     raise CaseUnknown(f"case {case_id} is not known here")
 
@@ -87,6 +98,8 @@ class Matter:
     look: Callable[[UUID], Case] = _no_other
     #: Draws 32 random bytes.
     new_salt: Callable[[], bytes] = _no_salt
+    #: What is agreed with a country today, if a pair pack is in force.
+    agreed: Callable[[str], Paired | None] = _nothing_agreed
 
     def other(self, case_id: UUID) -> Case:
         """Return another case that this node knows, or refuse."""

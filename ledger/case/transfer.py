@@ -29,6 +29,7 @@ from ledger.case.effects import Effect
 from ledger.case.matter import Draft, Drafts, Matter
 from ledger.case.personal import PersonalData
 from ledger.case.plane import Handoff, Plane
+from ledger.case.previewing import require_preview
 from ledger.case.referral import (
     accepted,
     answer,
@@ -134,8 +135,7 @@ def propose_transfer(
     matter.require_abroad(recipient)
     matter.require_scopes(scopes)
     matter.require_day_ahead(due_on, "the due day")
-    if data is not None:
-        data.require_only({DataScope.PREVIEW}, "a transfer")
+    require_preview(matter, recipient, data, "a transfer")
     require_unblocked(matter, recipient)
     require_not_reserved(matter)
     require_basis_for(matter, basis_id, recipient, scopes, purposes=TRANSFER)
