@@ -112,7 +112,8 @@ OPINIONS: Opinions = {
     ),
     **on(
         "TransferRequested TransferProposed TransferPreviewed TransferAccepted TransferRejected"
-        " TransferRevoked TransferExpired ResponsibilityMoved HandoverCompleted",
+        " TransferRevoked TransferExpired ResponsibilityMoved HandoverCompleted"
+        " DocumentsCommitted",
         _differing,
     ),
     # What rests on a permission, or on the case being ready, stops with it.
@@ -124,5 +125,5 @@ OPINIONS: Opinions = {
     **on(f"{CARE} {ROUTING} {PLAN}"),
     # Data follows a handoff; it moves none. A block moves one by StatusChanged.
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
-    **on(f"{GOVERNANCE} {DUPLICATE} {MEASURE} DocumentsCommitted"),
+    **on(f"{GOVERNANCE} {DUPLICATE} {MEASURE}"),
 }
