@@ -33,11 +33,11 @@ from projections import generation
 # Since when a country answers for a case that goes on: it took it over, opened it, or reopened it.
 _SINCE = """
 SELECT coalesce(
-    max(recorded_at) FILTER (WHERE event_type IN ('ResponsibilityMoved', 'CaseReopened')),
+    max(recorded_at) FILTER (WHERE event_type <> 'CaseOpened'),
     min(recorded_at) FILTER (WHERE event_type = 'CaseOpened')
 ) FROM {schema}.audit_trail
 WHERE case_id = %b AND effective
-    AND event_type IN ('CaseOpened', 'ResponsibilityMoved', 'CaseReopened')
+    AND event_type IN ('CaseOpened', 'ResponsibilityMoved', 'CaseReopened', 'CaseParted')
 """
 
 

@@ -41,17 +41,24 @@ class CaseClosed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseReopened(Event):
-    """Work on a closed or joined case began again."""
+    """Work on a closed or joined case began again. A joined one is parted now (CaseParted)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseJoined(Event):
     """This case turned out to be about the same child as another one and yields to it.
 
-    Reversible by CaseReopened.
+    Reversible by CaseParted. Since version 2 it names the suspicion that both sides confirmed; on
+    the shared topic that id stands for the other case, too.
     """
 
     into_case_id: UUID
+    suspicion_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseParted(Event):
+    """A joined case turned out to be another child's and goes on by itself, not ready."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

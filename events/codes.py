@@ -175,6 +175,7 @@ class RuleKind(StrEnum):
     UNKNOWN = "UNKNOWN"
     PACK = "pack"
     DIRECTORY = "directory"
+    PAIR = "pair"
 
 
 class Role(StrEnum):

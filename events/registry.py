@@ -21,8 +21,10 @@ import events.care
 import events.case
 import events.consent
 import events.data
+import events.duplicate
 import events.erasure
 import events.governance
+import events.measure
 import events.monitoring
 import events.plan
 import events.referral
@@ -41,10 +43,12 @@ CLASSES: Mapping[str, type[Event]] = {
         events.referral,
         events.transfer,
         events.data,
+        events.duplicate,
         events.care,
         events.routing,
         events.plan,
         events.monitoring,
+        events.measure,
         events.access,
         events.block,
         events.erasure,

@@ -90,3 +90,11 @@ class HandoverCompleted(Event):
     """The receiving country has met the child and has what it needs."""
 
     handoff_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentsCommitted(Event):
+    """The sender of a transfer committed itself to the documents that it hands over."""
+
+    handoff_id: UUID
+    commitments: tuple[bytes, ...]

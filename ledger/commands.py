@@ -9,9 +9,7 @@ from uuid import UUID, uuid4
 from events.codes import Purpose
 from events.errors import (
     AccessRefused,
-    CaseUnknown,
     KeyReused,
-    NotAllowedNow,
     Overtaken,
     ProtectiveRefusal,
 )
@@ -83,7 +81,6 @@ class Commands:
 
     def plan(self, request: Request, seen: Snapshot) -> Plan:
         """Decide; a refusal that protects the child is recorded before it is raised."""
-        self._require_open(request)
         try:
             return self._decider.plan(request, seen)
         except (ProtectiveRefusal, AccessRefused) as refusal:
@@ -117,18 +114,6 @@ class Commands:
             replayed=True,
         )
         return self.verdicts.judged(receipt)
-
-    def _require_open(self, request: Request) -> None:
-        """Refuse to let a case yield to one that is not there, or has ended."""
-        for one in request.decisions:
-            into: UUID | None = one.arguments.get("into_case_id")
-            if into is None:
-                continue
-            case = self.reader.read(into).history.case
-            if not case.is_known:
-                raise CaseUnknown(f"case {into} is not known here")
-            if case.identity.state != "open":
-                raise NotAllowedNow(f"case {into} is not open", rule="into_open")
 
     def _record(self, request: Request) -> Receipt:
         seen = self.look(request)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
 from uuid import UUID
 
@@ -14,9 +14,10 @@ from uuid_utils.compat import uuid7
 
 from events.errors import NotAllowedNow, Overtaken
 from events.stamp import leaf_hash
+from ledger.case.case import Case
 from ledger.case.dispute import RULE as ORDER_DISPUTED
 from ledger.case.dispute import waits_for_order
-from ledger.case.matter import Matter
+from ledger.case.matter import Matter, Paired
 from ledger.case.recording import Recorded, decided, record
 from ledger.case.steps import Kind, step_of
 from ledger.history import History, Own
@@ -51,11 +52,15 @@ class Decider:
         sealer: Sealer | None = None,
         *,
         partitions: int,
+        look: Callable[[UUID], Case],
+        paired: Callable[[str, date], Paired | None],
         written_with: WrittenWith | None = None,
     ) -> None:
         self._store = store
         self._partitions = partitions
         self._written_with = written_with
+        self._look = look
+        self._paired = paired
         self._sealer = sealer
         self._countries = countries
         self._clock = clock
@@ -71,13 +76,17 @@ class Decider:
             )
         made: list[tuple[Recorded, StoredEvent]] = []
         for decision in request.decisions:
+            at = self._clock()
             matter = Matter(
                 case=history.case,
                 by=request.by,
-                at=self._clock(),
+                at=at,
                 countries=self._countries,
                 new_id=uuid7,
                 one_time=partial(self._one_time, case_id),
+                look=self._look,
+                new_salt=partial(os.urandom, 32),
+                agreed=partial(self._agreed, at.date()),
             )
             drafted = record(matter, decided(matter, decision.drafts), salt=os.urandom(32))
             recorded = sealed(drafted, self._sealer)
@@ -101,6 +110,9 @@ class Decider:
                 " docs/runbooks/order-disputed.md",
                 rule=ORDER_DISPUTED,
             )
+
+    def _agreed(self, today: date, country: str) -> Paired | None:
+        return self._paired(country, today)
 
     def _one_time(self, case_id: UUID, handoff_id: UUID, preview: bool) -> bytes | None:
         if self._sealer is None:

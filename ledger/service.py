@@ -26,6 +26,7 @@ from ledger.history import Histories
 from ledger.keys.national import NationalKeys
 from ledger.keys.seal import ItemKey
 from ledger.keys.sealing import Opened, Sealer
+from ledger.pairs import Pairs
 from ledger.receipt import Receipt
 from ledger.request import Request, decision
 from ledger.snapshot import CaseReader
@@ -76,12 +77,15 @@ class Ledger:
     def __init__(self, settings: LedgerSettings, store: Store) -> None:
         countries = frozenset(settings.agreement.countries)
         histories = Histories(settings.country, most=settings.histories)
+        reader = CaseReader(store, histories)
         written_with = WrittenWith(
-            CaseReader(store, histories),
+            reader,
             settings.country,
             register_id(settings.agreement.prefix),
             began_with(settings.agreement.schemas),
         )
+        register = register_id(settings.agreement.prefix)
+        pairs = Pairs(store, reader, settings.country, register)
         partitions = settings.agreement.partitions
         decider = Decider(
             store,
@@ -89,6 +93,8 @@ class Ledger:
             settings.clock,
             settings.sealer,
             partitions=partitions,
+            paired=pairs.with_country,
+            look=lambda case_id: reader.read(case_id).history.case,
             written_with=written_with,
         )
         self._sealer = settings.sealer

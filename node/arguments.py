@@ -26,11 +26,16 @@ from ledger.case import (
     complaint,
     consent,
     data,
+    documents,
+    duplicate,
     erasure,
     identity,
+    joining,
+    measure,
     monitoring,
     plan,
     referral,
+    reserving,
     routing,
     searching,
     transfer,
@@ -85,6 +90,11 @@ _PARTS = (
     closing,
     searching,
     complaint,
+    duplicate,
+    joining,
+    reserving,
+    measure,
+    documents,
 )
 #: Decisions that programs take: the service, the reactor, whoever shows data.
 _BY_PROGRAMS = frozenset(

@@ -73,6 +73,17 @@ _UNREVIEWED = """
 SELECT extract(epoch FROM max(now() - opened_at))::float8
 FROM {schema}.tasks WHERE kind = 'access_review' AND state = 'open'
 """
+# Transfers that this country sent or asked for: past their grace, or expired and not looked at.
+_LATE = """
+SELECT extract(epoch FROM max(now() - since))::float8 FROM (
+    SELECT opened_at AS since FROM {schema}.tasks
+    WHERE kind = 'transfer_expired' AND state = 'open'
+    UNION ALL
+    SELECT (due_on + 2)::timestamptz FROM {schema}.referrals
+    WHERE kind = 'transfer' AND is_open AND state <> 'moved' AND sender = %s
+        AND due_on + 2 <= current_date
+) AS late
+"""
 
 
 class ChildrenWaiting(Collector):
@@ -111,6 +122,7 @@ class ChildrenWaiting(Collector):
         unstopped: GaugeMetricFamily,
         unerased: GaugeMetricFamily,
         unreviewed: GaugeMetricFamily,
+        late: GaugeMetricFamily,
     ) -> None:
         for sender, receiver, seconds in database.execute(_UNANSWERED.format(schema=schema)):
             oldest.add_metric([sender, receiver], seconds)
@@ -122,9 +134,18 @@ class ChildrenWaiting(Collector):
             unerased.add_metric([self._country], seconds or 0.0)
         for (seconds,) in database.execute(_UNREVIEWED.format(schema=schema)):
             unreviewed.add_metric([self._country], seconds or 0.0)
+        for (seconds,) in database.execute(_LATE.format(schema=schema), (self._country,)):
+            late.add_metric([self._country], seconds or 0.0)
 
     def _answers(self) -> list[GaugeMetricFamily]:
-        asked = (self._oldest, self._ending, self._unstopped, self._unerased, self._unreviewed)
+        asked = (
+            self._oldest,
+            self._ending,
+            self._unstopped,
+            self._unerased,
+            self._unreviewed,
+            self._late,
+        )
         return [make() for make in asked]
 
     @staticmethod
@@ -172,5 +193,13 @@ class ChildrenWaiting(Collector):
         return GaugeMetricFamily(
             "ledger_oldest_unreviewed_access_seconds",
             "Age of the oldest emergency access that nobody has reviewed; 0 if there is none.",
+            labels=["country"],
+        )
+
+    @staticmethod
+    def _late() -> GaugeMetricFamily:
+        return GaugeMetricFamily(
+            "ledger_oldest_late_transfer_seconds",
+            "Since when a transfer of this country's is late or expired unseen; 0 if none is.",
             labels=["country"],
         )

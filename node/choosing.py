@@ -13,7 +13,7 @@ from uuid import UUID
 
 from events.codes import Purpose
 from events.errors import BadInput, BasisMissing, NotAllowedNow
-from ledger.case import bases, referral, searching, transfer
+from ledger.case import bases, documents, referral, searching, transfer
 from ledger.case.case import Case
 from ledger.case.matter import Drafts, Matter
 from ledger.case.plane import Basis, Handoff
@@ -26,7 +26,12 @@ _PURPOSES: Mapping[Take, frozenset[Purpose]] = {
     referral.send_referral: bases.SERVICE,
     transfer.propose_transfer: bases.TRANSFER,
     searching.extend_search: bases.SERVICE,
+    transfer.return_case: bases.TRANSFER,
 }
+
+
+#: Modules whose decisions are about transfers.
+_OF_TRANSFERS = frozenset({transfer.__name__, documents.__name__})
 
 
 def choosing(take: Take, chosen: dict[str, UUID]) -> Take:
@@ -64,17 +69,18 @@ def handoffs_of(case: Case, take: Take) -> Mapping[UUID, Handoff]:
     planes = (case.national, case.ahead)
     found: dict[UUID, Handoff] = {}
     for plane in planes:
-        found |= plane.transfers if take.__module__ == transfer.__name__ else plane.referrals
+        found |= plane.transfers if take.__module__ in _OF_TRANSFERS else plane.referrals
     return found
 
 
 def _basis(matter: Matter, take: Take, given: Given) -> UUID:
     case, day = matter.case, matter.today
     purposes, terms = _PURPOSES[take], case.national.care.terms
+    recipient = given.get("recipient") or _sender_of(case, given)
     fitting = [
         basis_id
         for basis_id, basis in bases_of(case).items()
-        if basis.covers(given["recipient"], given["scopes"], day)
+        if basis.covers(recipient, given["scopes"], day)
         and basis_id in terms
         and terms[basis_id].purpose in purposes
     ]
@@ -82,13 +88,29 @@ def _basis(matter: Matter, take: Take, given: Given) -> UUID:
         wanted = " or ".join(sorted(purposes))
         raise BasisMissing(
             f"case {case.case_id}: no consent or override for {wanted} lets these scopes go to"
-            f" {given['recipient']} today"
+            f" {recipient} today"
         )
     return _only(fitting, case, "basis", "--basis")
 
 
+def _sender_of(case: Case, given: Given) -> str:
+    """Return who takes a returned case back: the sender of the transfer by which it came."""
+    found = case.ahead.transfers.get(given.get("returned_id") or _came_by(case))
+    return "" if found is None else found.sender
+
+
+def _came_by(case: Case) -> UUID:
+    """Return the newest transfer by which this country got the case."""
+    came = [
+        key
+        for key, one in case.ahead.transfers.items()
+        if one.receiver == case.country and one.state in {"moved", "completed"}
+    ]
+    return _only(came[-1:], case, "transfer by which it came", "its id")
+
+
 def _handoff(matter: Matter, take: Take, _given: Given) -> UUID:
-    kind = "transfer" if take.__module__ == transfer.__name__ else "referral"
+    kind = "transfer" if take.__module__ in _OF_TRANSFERS else "referral"
     open_ones = [key for key, handoff in handoffs_of(matter.case, take).items() if handoff.open]
     return _only(open_ones, matter.case, f"open {kind}", "its id")
 
@@ -175,6 +197,19 @@ def _plan(matter: Matter, take: Take, _given: Given) -> UUID:
     return _only(found, matter.case, f"{wanted} plan", "--plan")
 
 
+def _suspicion(matter: Matter, _take: Take, _given: Given) -> UUID:
+    case = matter.case
+    suspicions = {**case.national.suspicions, **case.ahead.suspicions}
+    found = [key for key, one in suspicions.items() if one.state == "suspected"]
+    return _only(found, case, "open suspicion", "the id")
+
+
+def _measure(matter: Matter, _take: Take, _given: Given) -> UUID:
+    measures = matter.case.ahead.measures.items()
+    found = [key for key, one in measures if one.state == "taken"]
+    return _only(found, matter.case, "urgent measure", "the id")
+
+
 _CHOICES: Mapping[str, Callable[[Matter, Take, Given], UUID]] = {
     "basis_id": _basis,
     "handoff_id": _handoff,
@@ -188,4 +223,7 @@ _CHOICES: Mapping[str, Callable[[Matter, Take, Given], UUID]] = {
     "grant_id": _grant,
     "routing_id": _routing,
     "plan_id": _plan,
+    "measure_id": _measure,
+    "returned_id": lambda matter, _take, _given: _came_by(matter.case),
+    "suspicion_id": _suspicion,
 }

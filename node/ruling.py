@@ -23,6 +23,7 @@ from ledger.receipt import Receipt
 from ledger.rules.directory import Directory, Listed
 from ledger.rules.documents import read
 from ledger.rules.pack import Pack, load
+from ledger.rules.pair import Pair, load_pair
 from node.place import Place, actor
 
 EXAMPLES = files("ledger.rules") / "packs"
@@ -34,8 +35,9 @@ class RuleFile:
     """A rule file that is whole."""
 
     kind: RuleKind
-    #: Country of a directory, id of a pack.
+    #: Country of a directory, id of a pack, both countries of a pair.
     name: str
+    #: For whom it is; two with a plus between them.
     country: str
     number: int
     effective_from: date | None
@@ -70,12 +72,17 @@ def check(path: Path) -> RuleFile:
 
 
 def checked(text: str, name: str) -> RuleFile:
-    """Read the text of a rule file: a pack has routes, a directory has services."""
+    """Read the text of a rule file: a pack has routes, a directory services, a pair countries."""
     try:
-        is_directory = "service" in tomllib.loads(text)
+        said = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise Misconfigured(f"{name}: {error}", rule="rules_toml") from None
-    if is_directory:
+    if "countries" in said:
+        pair = load_pair(text, name)
+        country = "+".join(pair.countries)
+        what_pair = (RuleKind.PAIR, pair.name, country, pair.version, pair.effective_from)
+        return RuleFile(*what_pair, pair.example, text)
+    if "service" in said:
         listed = read(Directory, text, name)
         what = (RuleKind.DIRECTORY, listed.country, listed.country, listed.version, None)
         return RuleFile(*what, listed.example, text)
@@ -86,9 +93,12 @@ def checked(text: str, name: str) -> RuleFile:
 
 def example(country: str, *, directory: bool) -> str:
     """Return an example that comes with this release; BadInput if there is none."""
-    found = EXAMPLES / (f"{country}.directory.toml" if directory else f"{country}.toml")
+    ending = "directory.toml" if directory else "pair.toml" if "-" in country else "toml"
+    found = EXAMPLES / f"{country}.{ending}"
     if not found.is_file():
-        there = sorted({one.name[:2] for one in EXAMPLES.iterdir() if one.name.endswith(".toml")})
+        there = sorted(
+            {one.name.partition(".")[0] for one in EXAMPLES.iterdir() if one.name.endswith(".toml")}
+        )
         raise BadInput(f"there are examples of {', '.join(there)}")
     return found.read_text()
 
@@ -105,7 +115,7 @@ def activate_text(where: Place, by: str | None, found: RuleFile, since: date | N
     """Put a rule file that was checked in force."""
     from ledger.service import open_ledger
 
-    if found.country != where.country:
+    if where.country not in found.country.split("+"):
         raise BadInput(f"this file is for {found.country}, and this is {where.country}")
     today = datetime.now(UTC).date()
     begins = since or max(found.effective_from or today, today)
@@ -190,10 +200,17 @@ def directory_of(text: str) -> Listed:
     return Listed.of(text, "directory")
 
 
+_KINDS: Mapping[RuleKind, type[Pack | Directory | Pair]] = {
+    RuleKind.PACK: Pack,
+    RuleKind.DIRECTORY: Directory,
+    RuleKind.PAIR: Pair,
+}
+
+
 def differences(before: RuleFile, after: RuleFile) -> list[dict[str, Any]]:
     """Return what differs between two packs or two directories, entry by entry."""
     if before.kind is not after.kind:
-        raise BadInput("a pack and a directory cannot be compared")
+        raise BadInput("rule files of two kinds cannot be compared")
     old, new = _entries(before), _entries(after)
     return [
         {"entry": name, "before": old.get(name), "after": new.get(name)}
@@ -204,11 +221,11 @@ def differences(before: RuleFile, after: RuleFile) -> list[dict[str, Any]]:
 
 def _entries(found: RuleFile) -> Mapping[str, Any]:
     """Return each entry of a file by its path; entries with an id by their id."""
-    kind: type[Pack | Directory] = Pack if found.kind is RuleKind.PACK else Directory
+    kind: type[Pack | Directory | Pair] = _KINDS[found.kind]
     document: Any = read(kind, found.text, found.name)
     flat: dict[str, Any] = {}
     for name, value in document.model_dump(mode="json").items():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
+        if isinstance(value, list) and value and isinstance(value[0], dict) and "id" in value[0]:
             flat |= {
                 f"{name} {one['id']}.{key}": said for one in value for key, said in one.items()
             }

@@ -26,6 +26,7 @@ VOID_WORDS: Mapping[str, str] = {
     VoidReason.UNREADABLE: "its bytes are no event",
     VoidReason.WRONG_TOPIC: "it may not stand on this topic",
     VoidReason.WRONG_CASE: "what is about the ledger stands in the register, and nothing else",
+    VoidReason.NOT_CONFIRMED: "not both sides have confirmed that it is the same child",
 }
 
 

@@ -17,8 +17,10 @@ from projections.change import (
     CASE,
     CONSENT,
     DATA,
+    DUPLICATE,
     ERASURE,
     GOVERNANCE,
+    MEASURE,
     MONITORING,
     PLAN,
     REFERRAL,
@@ -142,5 +144,6 @@ OPINIONS: Opinions = {
     # Who could see data follows from these; who did see it does not.
     **on(f"{DATA} {CONSENT} {WITHDRAWAL} {BLOCK} {ERASURE}"),
     **on(f"{GOVERNANCE} {MONITORING}"),
+    **on(f"{DUPLICATE} {MEASURE}"),
     **on(f"{CASE} {REFERRAL} {TRANSFER} {CARE} {ROUTING} {PLAN}"),
 }

@@ -11,8 +11,10 @@ from projections.change import (
     CASE,
     CONSENT,
     DATA,
+    DUPLICATE,
     ERASURE,
     GOVERNANCE,
+    MEASURE,
     MONITORING,
     PLAN,
     REFERRAL,
@@ -79,4 +81,5 @@ OPINIONS: Opinions = {
     **on(f"{CASE} {CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {DATA}"),
     **on(f"{CARE} {ROUTING} {PLAN} {ACCESS} {ERASURE}"),
     **on(f"{GOVERNANCE} {MONITORING}"),
+    **on(f"{DUPLICATE} {MEASURE}"),
 }

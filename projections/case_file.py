@@ -6,6 +6,8 @@ answers for the case is said by the shared plane as soon as there is one.
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from ledger.case.plane import NONE, Plane
 from projections.table import Row, Table, plain
 
@@ -60,7 +62,7 @@ def row(shared: Plane, national: Plane) -> Row:
         identity.opener,
         identity.opened_on,
         [plain(party) for party in identity.parties],
-        identity.into_case,
+        _into(shared, national),
         is_shared,
         _plain(care.shared_with),
         _plain(care.assignee),
@@ -85,6 +87,15 @@ def differs(before: Plane, after: Plane) -> bool:
         and before.referrals is after.referrals
         and before.transfers is after.transfers
     )
+
+
+def _into(shared: Plane, national: Plane) -> UUID | None:
+    """Return the case that a joined one yields to, as far as this country knows which it is."""
+    into = (shared if shared.identity.state != NONE else national).identity.into_case
+    if into is None or into not in shared.suspicions:
+        return into
+    noted = national.care.duplicates.get(into)
+    return None if noted is None else noted.other_case_id
 
 
 def _plain(text: str | None) -> str | None:

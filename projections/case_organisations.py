@@ -17,8 +17,10 @@ from projections.change import (
     CASE,
     CONSENT,
     DATA,
+    DUPLICATE,
     ERASURE,
     GOVERNANCE,
+    MEASURE,
     MONITORING,
     PLAN,
     REFERRAL,
@@ -70,7 +72,7 @@ OPINIONS: Opinions = {
     # What is kept of these is who looked, who watches over the data and who is kept away.
     **on(f"{ACCESS} {ERASURE} {BLOCK} {DATA} RefusalRecorded"),
     **on(f"{GOVERNANCE} {MONITORING}"),
-    **on(f"CaseDirected RoutingEnded {PLAN}", _worked),
+    **on(f"CaseDirected RoutingEnded {PLAN} {DUPLICATE} {MEASURE}", _worked),
     **on("RoutingAnswered", _taken_on),
     **on("CaseRouted RoutingLapsed"),
     # But whoever writes down what a child told works with her.

@@ -46,6 +46,7 @@ REFERRAL = (
 TRANSFER = (
     "TransferRequested TransferProposed TransferPreviewed TransferAccepted TransferRejected"
     " TransferRevoked TransferExpired ResponsibilityMoved HandoverCompleted"
+    " DocumentsCommitted"
 )
 CARE = (
     "CaseShared RiskAssessed ConcernRecorded ConcernResolved AssessmentCompleted ViewsRecorded"
@@ -70,6 +71,12 @@ GOVERNANCE = (
     "SchemasReleased KeyRotated SigningKeyReplaced ParkingRetried AlarmResolved RebuildBegun"
     " RebuildFinished RulesActivated GuidelineAcknowledged ServiceCapacityChanged"
 )
+#: Of two cases of one child.
+DUPLICATE = (
+    "DuplicateNoted DuplicateSuspected DuplicateConfirmed DuplicateDismissed CaseReserved"
+    " CaseParted"
+)
+MEASURE = "UrgentMeasureTaken UrgentMeasureEnded UrgentMeasureReviewed"
 WITHDRAWAL = "WithdrawalRecorded WithdrawalAsked WithdrawalReviewed DataForgone OwnConsentSought"
 
 

@@ -12,8 +12,10 @@ from projections.change import (
     BLOCK,
     CARE,
     DATA,
+    DUPLICATE,
     ERASURE,
     GOVERNANCE,
+    MEASURE,
     MONITORING,
     PLAN,
     ROUTING,
@@ -87,4 +89,5 @@ OPINIONS: Opinions = {
     **on("WithdrawalAsked WithdrawalReviewed DataForgone OwnConsentSought"),
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK}"),
     **on(f"{GOVERNANCE} {MONITORING}"),
+    **on(f"{DUPLICATE} {MEASURE} DocumentsCommitted"),
 }

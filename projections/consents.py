@@ -11,8 +11,10 @@ from projections.change import (
     BLOCK,
     CARE,
     DATA,
+    DUPLICATE,
     ERASURE,
     GOVERNANCE,
+    MEASURE,
     MONITORING,
     PLAN,
     ROUTING,
@@ -75,4 +77,5 @@ OPINIONS: Opinions = {
     # Keys follow a permission; they do not change it.
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
     **on(f"{GOVERNANCE} {MONITORING}"),
+    **on(f"{DUPLICATE} {MEASURE} DocumentsCommitted"),
 }

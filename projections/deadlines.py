@@ -15,8 +15,10 @@ from projections.change import (
     CASE,
     CONSENT,
     DATA,
+    DUPLICATE,
     ERASURE,
     GOVERNANCE,
+    MEASURE,
     MONITORING,
     PLAN,
     REFERRAL,
@@ -101,4 +103,5 @@ OPINIONS: Opinions = {
     **on(f"{CARE} {ROUTING} {PLAN} {MONITORING} {CASE}", _differing),
     **on(f"{CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {DATA}", _differing),
     **on(f"{ACCESS} {ERASURE} {BLOCK} {GOVERNANCE}", _differing),
+    **on(f"{DUPLICATE} {MEASURE}", _differing),
 }

@@ -20,6 +20,7 @@ from projections import (
     consents,
     coverage,
     deadlines,
+    duplicates,
     plan_items,
     plans,
     referrals,
@@ -59,6 +60,7 @@ SHOWN: tuple[Shown, ...] = (
     Shown(deadlines.TABLE, deadlines.OPINIONS),
     Shown(acknowledgements.TABLE, acknowledgements.OPINIONS),
     Shown(capacities.TABLE, capacities.OPINIONS),
+    Shown(duplicates.TABLE, duplicates.OPINIONS),
 )
 #: Every table of a generation that a rebuild fills and a state hash covers.
 TABLES: tuple[Table, ...] = (

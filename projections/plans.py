@@ -13,8 +13,10 @@ from projections.change import (
     CASE,
     CONSENT,
     DATA,
+    DUPLICATE,
     ERASURE,
     GOVERNANCE,
+    MEASURE,
     MONITORING,
     PLAN,
     REFERRAL,
@@ -75,4 +77,5 @@ OPINIONS: Opinions = {
     # What has changed with the child is asked of the rules; a plan changes by its own events.
     **on(f"{CARE} {ROUTING} {CASE} {CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {DATA}"),
     **on(f"{ACCESS} {ERASURE} {BLOCK} {GOVERNANCE} {MONITORING}"),
+    **on(f"{DUPLICATE} {MEASURE}"),
 }

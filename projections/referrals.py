@@ -12,8 +12,10 @@ from projections.change import (
     BLOCK,
     CARE,
     DATA,
+    DUPLICATE,
     ERASURE,
     GOVERNANCE,
+    MEASURE,
     MONITORING,
     PLAN,
     ROUTING,
@@ -111,7 +113,8 @@ OPINIONS: Opinions = {
     ),
     **on(
         "TransferRequested TransferProposed TransferPreviewed TransferAccepted TransferRejected"
-        " TransferRevoked TransferExpired ResponsibilityMoved HandoverCompleted",
+        " TransferRevoked TransferExpired ResponsibilityMoved HandoverCompleted"
+        " DocumentsCommitted",
         _differing,
     ),
     # What rests on a permission, or on the case being ready, stops with it.
@@ -124,4 +127,5 @@ OPINIONS: Opinions = {
     # Data follows a handoff; it moves none. A block moves one by StatusChanged.
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
     **on(f"{GOVERNANCE} {MONITORING}"),
+    **on(f"{DUPLICATE} {MEASURE}"),
 }

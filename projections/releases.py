@@ -15,8 +15,10 @@ from projections.change import (
     CASE,
     CONSENT,
     DATA,
+    DUPLICATE,
     ERASURE,
     GOVERNANCE,
+    MEASURE,
     MONITORING,
     PLAN,
     REFERRAL,
@@ -104,4 +106,5 @@ OPINIONS: Opinions = {
     **on(f"{CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {CASE}"),
     **on(f"{CARE} {ROUTING} {PLAN} {ACCESS} {ERASURE} {BLOCK}"),
     **on(f"{GOVERNANCE} {MONITORING}"),
+    **on(f"{DUPLICATE} {MEASURE}"),
 }

@@ -13,8 +13,10 @@ from projections.change import (
     BLOCK,
     CARE,
     DATA,
+    DUPLICATE,
     ERASURE,
     GOVERNANCE,
+    MEASURE,
     MONITORING,
     PLAN,
     ROUTING,
@@ -80,4 +82,5 @@ OPINIONS: Opinions = {
     # Data, and who may see it, changes nobody's responsibility.
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
     **on(f"{GOVERNANCE} {MONITORING}"),
+    **on(f"{DUPLICATE} {MEASURE} DocumentsCommitted"),
 }

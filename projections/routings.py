@@ -14,8 +14,10 @@ from projections.change import (
     CASE,
     CONSENT,
     DATA,
+    DUPLICATE,
     ERASURE,
     GOVERNANCE,
+    MEASURE,
     MONITORING,
     PLAN,
     REFERRAL,
@@ -104,4 +106,5 @@ OPINIONS: Opinions = {
     # That a case ends says its file; whoever counts work asks both.
     **on(f"{CASE} {CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {DATA}"),
     **on(f"{ACCESS} {ERASURE} {BLOCK} {GOVERNANCE} {MONITORING}"),
+    **on(f"{DUPLICATE} {MEASURE}"),
 }

@@ -69,6 +69,14 @@ PLAN_APPROVAL = "plan_approval"
 
 #: Something that was not there in time (projections/deadlines.py). Subject: the deadline.
 DEADLINE = "deadline"
+#: Two cases that may be one child's: confirm or dismiss. Subject: the suspicion.
+DUPLICATE_ANSWER = "duplicate_answer"
+
+#: Another country protects the child for whom this one answers. Subject: the measure.
+URGENT_MEASURE = "urgent_measure"
+
+#: An own transfer was not answered or not carried out in time. Subject: the transfer.
+TRANSFER_EXPIRED = "transfer_expired"
 
 #: Within what time somebody looks (design §11).
 DUE = timedelta(hours=24)
@@ -86,6 +94,9 @@ KINDS = frozenset(
         PLAN_DRAFT,
         PLAN_APPROVAL,
         DEADLINE,
+        DUPLICATE_ANSWER,
+        URGENT_MEASURE,
+        TRANSFER_EXPIRED,
     }
 )
 

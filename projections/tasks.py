@@ -20,12 +20,14 @@ from events.consent import (
 )
 from events.monitoring import DeadlineBreached
 from events.routing import CaseRouted
-from projections import deadlines, sharing_tasks
+from projections import deadlines, joining_tasks, sharing_tasks
 from projections.change import (
     BLOCK,
     CARE,
+    DUPLICATE,
     ERASURE,
     GOVERNANCE,
+    MEASURE,
     MONITORING,
     PLAN,
     REFERRAL,
@@ -166,10 +168,25 @@ def _with_deadlines(rows: Rows) -> Rows:
     return both
 
 
+def _responsibility_moved(change: Change) -> Iterator[Row]:
+    """Who answers for the child now looks at what protects her elsewhere."""
+    yield from sharing_tasks.sharing(change)
+    yield from joining_tasks.measures(change)
+
+
+def _transfer_moved(change: Change) -> Iterator[Row]:
+    """What its sender decides after a transfer has expired makes that task done."""
+    yield from sharing_tasks.sharing(change)
+    yield from joining_tasks.expired(change)
+
+
 _OWN: Opinions = {
     # A permission that ends, or is given anew, and what of a handoff needs one.
     **on("ConsentGranted ConsentRefused ConsentWithdrawn OverrideEnded", sharing_tasks.sharing),
     **on(f"{REFERRAL} {TRANSFER} StatusChanged", sharing_tasks.sharing),
+    **on("ResponsibilityMoved", _responsibility_moved),
+    **on("TransferExpired TransferProposed TransferRequested StatusChanged", _transfer_moved),
+    **on("CaseClosed", joining_tasks.expired),
     **on("OverrideApproved", _approved),
     **on("OverrideReviewed", _override_reviewed),
     **on("DataForgone", _forgone),
@@ -183,12 +200,14 @@ _OWN: Opinions = {
     **on("OwnConsentSought BasisRecorded", _own_consent),
     **on("KeysReleased WithdrawalRecorded"),
     **on("PersonalDataRecorded PersonalDataAccessed AccessDenied"),
-    **on("CaseOpened CaseClosed CaseReopened CaseJoined RecordCorrected ChildMissing ChildFound"),
+    **on("CaseOpened RecordCorrected ChildMissing ChildFound"),
     **on(f"{CARE} {ERASURE} {BLOCK} CaseDirected"),
     **on("CaseRouted", _routed),
     **on(PLAN, _planned),
     **on("RoutingAnswered RoutingLapsed RoutingEnded", _routing_moved),
     **on(f"{GOVERNANCE} {MONITORING}"),
+    **on(MEASURE, joining_tasks.measures),
+    **on(f"{DUPLICATE} CaseJoined CaseReopened", joining_tasks.suspected),
 }
 #: On the register nothing is missing.
 OPINIONS: Opinions = {kind: _with_deadlines(rows) for kind, rows in _OWN.items()}

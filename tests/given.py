@@ -45,9 +45,22 @@ def new_id() -> UUID:
     return UUID(int=_CHANCE.getrandbits(128), version=4)
 
 
-def matter(case: Case, *, by: Actor = SUPERVISOR, at: datetime = NOON) -> Matter:
+def matter(
+    case: Case,
+    *,
+    by: Actor = SUPERVISOR,
+    at: datetime = NOON,
+    look: Callable[[UUID], Case] | None = None,
+) -> Matter:
     """Return what lies before a person who decides on this case."""
-    return Matter(case=case, by=by, at=at, countries=COUNTRIES, new_id=new_id)
+    return Matter(
+        case=case, by=by, at=at, countries=COUNTRIES, new_id=new_id, new_salt=_salt,
+        look=look or (lambda case_id: Case.unknown(case_id, case.country)),
+    )  # fmt: skip
+
+
+def _salt() -> bytes:
+    return _CHANCE.randbytes(32)
 
 
 @dataclass
@@ -62,6 +75,8 @@ class Node:
     waiting: list[tuple[Event, bytes]] = field(default_factory=list)
     leaves: list[bytes] = field(default_factory=list)
     number: int = 0
+    #: The same country's view of other cases.
+    others: dict[UUID, Node] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Begin with nothing."""
@@ -88,11 +103,15 @@ class Node:
         """Decide, record, and return the shared events that wait for their place."""
         by = arguments.pop("by", SUPERVISOR)
         at = arguments.pop("at", NOON)
-        before = matter(self.case, by=by, at=at)
+        before = matter(self.case, by=by, at=at, look=self._look)
         drafts = decided(before, partial(decision, **arguments))
         return [
             entry.event for entry in record(before, drafts, salt=bytes(32)) if self._keep(entry)
         ]
+
+    def _look(self, case_id: UUID) -> Case:
+        other = self.others.get(case_id)
+        return Case.unknown(case_id, self.country) if other is None else other.case
 
     def decide_anyway(self, decision: Callable[..., Drafts], /, **arguments: Any) -> list[Event]:
         """Record shared events without asking whether they are legal: a node without guards."""
@@ -191,6 +210,13 @@ def opened(*countries: str, seed: int = 0) -> Story:
     story = Story(*countries, seed=seed)
     story.did("KZ", identity.open_case, by=CASEWORKER)
     return story
+
+
+def known_together(*stories: Story) -> None:
+    """Let every country look from each of these cases at the others."""
+    for one in stories:
+        for country, node in one.nodes.items():
+            node.others = {other.case_id: other[country] for other in stories}
 
 
 def consented(

@@ -163,6 +163,11 @@ def require_basis_for(
             f"case {case.case_id}: what {basis_id} permits was refused or taken back since"
         )
     _require_purpose(matter, basis_id, purposes)
+    agreed = matter.agreed(recipient)
+    if agreed is not None and case.national.care.terms[basis_id].purpose not in agreed.purposes:
+        raise BasisMissing(
+            f"case {case.case_id}: this is no purpose agreed on with {recipient}", rule="pair"
+        )
 
 
 def basis_of(

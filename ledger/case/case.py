@@ -9,7 +9,9 @@ from uuid import UUID
 
 from events.case import CaseOpened, ChildFound
 from events.consent import ConsentGranted, ConsentRefused, OverrideApproved
+from events.duplicate import DuplicateSuspected
 from events.governance import SchemasReleased, SigningKeyReplaced
+from events.measure import UrgentMeasureEnded, UrgentMeasureTaken
 from events.referral import ReferralSent
 from events.registry import BY_NAME
 from events.stamp import Event
@@ -97,12 +99,16 @@ def _crosses_border(event: Event, case: Case) -> bool:
     match event:
         case TransferProposed() | TransferRequested() | SigningKeyReplaced():
             return True
+        case UrgentMeasureTaken() | UrgentMeasureEnded():  # by another country than the child's
+            return True
         case ReferralSent():
             return event.recipient != case.country
         case SchemasReleased():  # on the topic that it is about
             return event.shared
         case CaseOpened():  # the second one, at the first cross-border step
             return case.national.identity.state != NONE
+        case DuplicateSuspected():
+            return case.is_shared
         case ChildFound():  # where the alarm was raised
             return case.ahead.identity.missing
         case ConsentGranted() | ConsentRefused() | OverrideApproved():
@@ -119,5 +125,7 @@ def _subject_is_shared(event: Event, case: Case) -> bool:
             return case.is_shared
         case "consent":
             return subject in case.ahead.consents
+        case "duplicate":
+            return subject in case.ahead.suspicions
         case _:
             return case.ahead.handoff(subject) is not None

@@ -19,6 +19,7 @@ from events.routing import RoutingEnded
 from ledger.case.matter import Draft, Drafts, Matter
 from ledger.case.national import Care
 from ledger.case.personal import PersonalData
+from ledger.case.reserving import require_not_reserved
 from ledger.case.routing import live
 
 #: A child counts as lost from sight after so long without contact, and so many days on which
@@ -102,17 +103,23 @@ def close_case(matter: Matter, /) -> Drafts:
     if matter.case.national.care.closure_requested_by == matter.by.id:
         raise ProtectiveRefusal("who asked for closure cannot close the case", rule="four_eyes")
     require_nothing_open(matter)
+    require_not_reserved(matter)
     ends = (Draft(RoutingEnded, {"routing_id": one}) for one in live(matter.case))
     return (*ends, Draft(CaseClosed))
 
 
 def reopen_case(matter: Matter, /, *, reason: str) -> Drafts:
-    """Work on a closed or joined case again, for a reason of the list reopen_reason.
+    """Work on a closed case again, for a reason of the list reopen_reason.
 
     A supervisor does. Plan and consents have to be confirmed again, and every deadline begins anew.
     """
     matter.require_known()
     matter.require_supervising()
+    if matter.case.identity.state == "joined":
+        raise NotAllowedNow(
+            f"case {matter.case.case_id} is joined: `ledger duplicate part` brings it back",
+            rule="joined",
+        )
     if reason == UNKNOWN:
         raise CodeUnknown("a reason of the list reopen_reason is needed", rule="reason")
     code = code_list("reopen_reason").require(reason)

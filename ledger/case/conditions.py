@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from uuid import UUID
 
+from events.case import CaseJoined
 from events.codes import DataScope, NeutralStatus
 from events.data import KeysReleased
 from events.stamp import Event
@@ -50,6 +51,20 @@ def _holder(plane: Plane, event: Event) -> bool:
     return release is not None and event.origin == release.recipient
 
 
+def _concerned(plane: Plane, event: Event) -> bool:
+    suspicion = plane.suspicions.get(event.suspicion_id)  # type: ignore[attr-defined]  # its rows
+    return suspicion is not None and event.origin in {
+        suspicion.asked,
+        suspicion.holder,
+        suspicion.origin,
+    }
+
+
+def _taker(plane: Plane, event: Event) -> bool:
+    measure = plane.measures.get(event.measure_id)  # type: ignore[attr-defined]  # rows of measures
+    return measure is not None and event.origin == measure.origin
+
+
 #: Who may take a step. On the national plane there is one origin, so the question does not arise.
 WHO: Mapping[str, Test] = {
     "party": _party,
@@ -59,6 +74,8 @@ WHO: Mapping[str, Test] = {
     "sender": _sender,
     "receiver": _receiver,
     "holder": _holder,
+    "concerned": _concerned,
+    "taker": _taker,
     # Whoever may write on the topic at all: of the ledger itself no country is the owner.
     "signatory": lambda _plane, _event: True,
 }
@@ -140,6 +157,16 @@ def _fresh_epoch(plane: Plane, event: Event) -> bool:
     return event.epoch > plane.stopped_epochs.get(event.origin, 0)
 
 
+def _confirmed(plane: Plane, event: Event) -> bool:
+    """Both sides have confirmed the suspicion; on the shared topic the other case is not named."""
+    assert isinstance(event, CaseJoined)
+    suspicion_id = event.suspicion_id
+    found = plane.suspicions.get(suspicion_id) if suspicion_id is not None else None
+    if found is None or found.state != "suspected" or not found.is_confirmed:
+        return False
+    return not plane.shared or event.into_case_id == suspicion_id
+
+
 #: Further conditions of a step, with the reason given when one does not hold.
 CONDITIONS: Mapping[str, tuple[Test, VoidReason]] = {
     "case_open": (_case_open, VoidReason.CASE_NOT_OPEN),
@@ -152,5 +179,6 @@ CONDITIONS: Mapping[str, tuple[Test, VoidReason]] = {
     "key_offered": (_key_offered, VoidReason.NO_KEY_OFFERED),
     "scopes_permitted": (_scopes_permitted, VoidReason.NO_BASIS),
     "fresh_epoch": (_fresh_epoch, VoidReason.STALE_EPOCH),
+    "confirmed": (_confirmed, VoidReason.NOT_CONFIRMED),
     "own_earlier_version": (_own_earlier_version, VoidReason.UNKNOWN_VERSION),
 }

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from uuid import UUID
 
 from events.case import (
     CaseClosed,
     CaseJoined,
     CaseOpened,
+    CaseParted,
     CaseReopened,
     ChildFound,
     ChildMissing,
@@ -21,7 +21,7 @@ from events.errors import BadInput, CodeUnknown, NotAllowedNow
 from events.stamp import Event
 from ledger.case.block import require_may_be_ready
 from ledger.case.changing import changed
-from ledger.case.closing import require_nothing_open
+from ledger.case.duplicate import moved
 from ledger.case.effects import Effect
 from ledger.case.matter import Draft, Drafts, Matter
 from ledger.case.personal import PersonalData
@@ -71,15 +71,18 @@ def _closed(plane: Plane, _event: CaseClosed) -> Plane:
     return changed(plane, identity=changed(plane.identity, state="closed", closures=closures))
 
 
-def _reopened(plane: Plane, _event: CaseReopened) -> Plane:
+def _reopened(plane: Plane, _event: CaseReopened | CaseParted) -> Plane:
     """A reopened case is not ready: plan and consent have to be confirmed again."""
+    for suspicion_id, suspicion in plane.suspicions.items():
+        if suspicion.state == "joined":
+            plane = moved(plane, suspicion_id, "parted")
     identity = changed(plane.identity, state="open", status=NeutralStatus.NOT_READY, into_case=None)
     return changed(plane, identity=identity)
 
 
 def _joined(plane: Plane, event: CaseJoined) -> Plane:
     identity = changed(plane.identity, state="joined", into_case=event.into_case_id)
-    return changed(plane, identity=identity)
+    return moved(changed(plane, identity=identity), event.suspicion_id, "joined")
 
 
 def _missing(plane: Plane, _event: ChildMissing) -> Plane:
@@ -100,6 +103,7 @@ EFFECTS: Mapping[type[Event], Effect] = {
     CaseClosed: _closed,
     CaseReopened: _reopened,
     CaseJoined: _joined,
+    CaseParted: _reopened,
     ChildMissing: _missing,
     ChildFound: _found,
     RecordCorrected: _corrected,
@@ -132,16 +136,6 @@ def change_status(matter: Matter, /, *, status: NeutralStatus) -> Drafts:
     if status is NeutralStatus.READY:
         require_may_be_ready(matter)
     return (Draft(StatusChanged, {"status": status}),)
-
-
-def join_case(matter: Matter, /, *, into_case_id: UUID) -> Drafts:
-    """Let this case yield to another one about the same child."""
-    matter.require_known()
-    matter.require_supervising()
-    if into_case_id == matter.case.case_id:
-        raise BadInput("a case cannot be joined with itself")
-    require_nothing_open(matter)
-    return (Draft(CaseJoined, {"into_case_id": into_case_id}),)
 
 
 def correct_record(matter: Matter, /, *, corrects_version: int) -> Drafts:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from events.codes import NEUTRAL_ROLES, DataScope, Role
@@ -58,6 +58,25 @@ class Draft:
 Drafts = tuple[Draft, ...]
 
 
+class Paired(NamedTuple):
+    """What two countries have agreed on: what a handoff may be for, and what a preview may say."""
+
+    purposes: frozenset[str]
+    preview: frozenset[str]
+
+
+def _nothing_agreed(_country: str) -> None:
+    return None
+
+
+def _no_other(case_id: UUID) -> Case:
+    raise CaseUnknown(f"case {case_id} is not known here")
+
+
+def _no_salt() -> bytes:
+    raise BadInput("nothing is drawn here")
+
+
 def _no_key(_handoff_id: UUID, _preview: bool) -> None:
     return None
 
@@ -75,6 +94,19 @@ class Matter:
     #: Gives this country's one-time public key for a handoff and one of the two steps of a release;
     #: None where there is no keystore: then no data is asked for.
     one_time: Callable[[UUID, bool], bytes | None] = _no_key
+    #: Reads another case as this country knows it now.
+    look: Callable[[UUID], Case] = _no_other
+    #: Draws 32 random bytes.
+    new_salt: Callable[[], bytes] = _no_salt
+    #: What is agreed with a country today, if a pair pack is in force.
+    agreed: Callable[[str], Paired | None] = _nothing_agreed
+
+    def other(self, case_id: UUID) -> Case:
+        """Return another case that this node knows, or refuse."""
+        found = self.look(case_id)
+        if not found.is_known:
+            raise CaseUnknown(f"case {case_id} is not known here")
+        return found
 
     def one_time_key(self, handoff_id: UUID, *, preview: bool) -> bytes | None:
         """Return the key to offer for the preview of a handoff, or for the rest of its data."""

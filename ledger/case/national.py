@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import ClassVar
 from uuid import UUID
 
 from events.codes import AgeBand, BasisKind, ConsentGiver, DataScope, Purpose, RiskLevel
@@ -24,6 +25,16 @@ class Terms:
     reason: str | None = None
     #: Who refused it or took it back.
     ended_by: ConsentGiver = ConsentGiver.UNKNOWN
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noted:
+    """Which case a suspicion is about, as this country knows it, and what opens its commitment."""
+
+    __pydantic_config__: ClassVar = {"ser_json_bytes": "hex", "val_json_bytes": "hex"}
+
+    other_case_id: UUID
+    salt: bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,6 +214,10 @@ class Care:
     #: Holds that stand, with their last day.
     holds: Mapping[UUID, date | None] = field(default_factory=dict)
     erasures: Mapping[UUID, Erasure] = field(default_factory=dict)
+    #: Suspicions that this case yields to another one, as far as this country knows which.
+    duplicates: Mapping[UUID, Noted] = field(default_factory=dict)
+    #: Suspicion -> case that is to yield to this one, which goes on until that is decided.
+    reserved: Mapping[UUID, UUID] = field(default_factory=dict)
 
     @property
     def is_led(self) -> bool:

@@ -57,6 +57,10 @@ class PersonalData:
         """Return what is said in one scope, as JSON; nothing if nothing is."""
         return self._said.get(scope, b"")
 
+    def fields(self, scope: DataScope) -> frozenset[str]:
+        """Return the names of the fields that something is said about in a scope."""
+        return frozenset(json.loads(self._said.get(scope, b"{}")))
+
     def coded(self, scope: DataScope, field: str, *, list_id: str, key: UUID) -> PersonalData:
         """Return the data with one coded field under a name of its own, so that others keep theirs.
 

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from events.codes import DataScope, NeutralStatus, RetentionGround
 from events.stamp import NOTHING_SEEN
+from ledger.case.joint import Measure, Suspicion
 from ledger.case.national import Care
 
 NONE = "none"
@@ -82,6 +83,8 @@ class Handoff:
     #: The receiver's one-time keys: for the preview, and for the rest.
     preview_key: bytes | None = None
     key: bytes | None = None
+    #: Commitments to the documents that go with it.
+    documents: tuple[bytes, ...] = ()
 
     @property
     def open(self) -> bool:
@@ -196,6 +199,9 @@ class Plane:
     rules: Mapping[str, tuple[Activated, ...]] = field(default_factory=dict)
     #: SHA-256 of the schemas that each country released on this topic; only a register has any.
     schemas: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
+    #: Suspicions that this case is another one's child's.
+    suspicions: Mapping[UUID, Suspicion] = field(default_factory=dict)
+    measures: Mapping[UUID, Measure] = field(default_factory=dict)
 
     def rules_on(self, kind: str, name: str, day: date) -> Activated | None:
         """Return the rule file that was in force on a day, as far as it was activated here."""
@@ -249,6 +255,8 @@ class VoidReason(StrEnum):
     WRONG_TOPIC = "wrong_topic"
     #: About the ledger itself in a child's case, or about a child in the register.
     WRONG_CASE = "wrong_case"
+    #: Joined without both sides having confirmed that it is the same child's.
+    NOT_CONFIRMED = "not_confirmed"
 
 
 @dataclass(frozen=True, slots=True)

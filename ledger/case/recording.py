@@ -10,7 +10,7 @@ from uuid import UUID
 
 from events.access import AccessDenied, BreakGlassUsed, PersonalDataAccessed
 from events.care import CaseShared, RefusalRecorded
-from events.case import CaseOpened
+from events.case import CaseJoined, CaseOpened
 from events.codes import NEUTRAL_ROLES, DataScope
 from events.consent import ConsentGranted, OverrideApproved, WithdrawalAsked
 from events.errors import (
@@ -22,10 +22,12 @@ from events.errors import (
     WrongCountry,
     WrongRole,
 )
+from events.measure import UrgentMeasureTaken
 from events.referral import ReferralSent
 from events.registry import NEWEST
 from events.stamp import Actor, Event
 from events.transfer import TransferProposed
+from ledger.case import measure
 from ledger.case.block import require_not_excluded
 from ledger.case.case import Case, Topic, topic
 from ledger.case.changing import changed
@@ -45,6 +47,7 @@ _REFUSAL: dict[VoidReason, type[DecisionRefused]] = {
 SEALED_WITH: Mapping[type[Event], tuple[DataScope, ...]] = {
     ReferralSent: (DataScope.PREVIEW,),
     TransferProposed: (DataScope.PREVIEW,),
+    UrgentMeasureTaken: measure.SCOPES,
 }
 
 
@@ -134,6 +137,8 @@ def _neutral(event: Event) -> Event:
         raise WrongRole(f"a {event.actor.role} takes no step that another country sees")
     organisation = f"focal-point-{event.origin}"
     actor = Actor(id=event.actor.id, role=event.actor.role, organisation=organisation)
+    if isinstance(event, CaseJoined):  # two ids would link two pseudonyms (ADR 44)
+        event = replace(event, into_case_id=event.suspicion_id or event.into_case_id)
     midnight = datetime.combine(event.occurred_at.date(), datetime.min.time(), tzinfo=UTC)
     return replace(event, actor=actor, occurred_at=midnight)
 

@@ -28,6 +28,7 @@ from ledger.case.effects import Effect
 from ledger.case.matter import Draft, Drafts, Matter
 from ledger.case.personal import PersonalData
 from ledger.case.plane import NONE, Handoff, Plane
+from ledger.case.previewing import require_preview
 from ledger.case.steps import step_of
 
 
@@ -125,8 +126,7 @@ def send_referral(
     matter.require_scopes(scopes)
     matter.require_day_ahead(due_on, "the due day")
     matter.require_going_on()
-    if data is not None:
-        data.require_only({DataScope.PREVIEW}, "a referral")
+    require_preview(matter, recipient, data, "a referral")
     require_unblocked(matter, recipient)
     require_basis_for(matter, basis_id, recipient, scopes, purposes=SERVICE)
     fields = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from events.transfer import (
     TransferRequested,
     TransferRevoked,
 )
+from ledger.case import documents
 from ledger.case.bases import TRANSFER, basis_of, require_basis_for
 from ledger.case.block import require_unblocked
 from ledger.case.changing import changed
@@ -27,6 +29,7 @@ from ledger.case.effects import Effect
 from ledger.case.matter import Draft, Drafts, Matter
 from ledger.case.personal import PersonalData
 from ledger.case.plane import Handoff, Plane
+from ledger.case.previewing import require_preview
 from ledger.case.referral import (
     accepted,
     answer,
@@ -36,6 +39,7 @@ from ledger.case.referral import (
     standing,
     with_party,
 )
+from ledger.case.reserving import require_not_reserved
 
 
 def state(plane: Plane, event: Event) -> str:
@@ -131,9 +135,9 @@ def propose_transfer(
     matter.require_abroad(recipient)
     matter.require_scopes(scopes)
     matter.require_day_ahead(due_on, "the due day")
-    if data is not None:
-        data.require_only({DataScope.PREVIEW}, "a transfer")
+    require_preview(matter, recipient, data, "a transfer")
     require_unblocked(matter, recipient)
+    require_not_reserved(matter)
     require_basis_for(matter, basis_id, recipient, scopes, purposes=TRANSFER)
     if request_id is not None:
         _require_answerable(matter, request_id, recipient)
@@ -146,6 +150,41 @@ def propose_transfer(
         "request_id": request_id,
     }
     return (Draft(TransferProposed, fields, data=data),)
+
+
+def return_case(
+    matter: Matter,
+    /,
+    *,
+    returned_id: UUID,
+    basis_id: UUID,
+    scopes: tuple[DataScope, ...],
+    due_on: date,
+    data: PersonalData,
+    handoff_id: UUID | None = None,
+) -> Drafts:
+    """Propose that a country take back what it handed over: a new transfer, never an undo.
+
+    `returned_id` is the transfer by which the case came; the new one says that it follows from
+    it. The grounds are data of scope preview: whoever is asked sees them, and nobody else.
+    """
+    before = standing(matter, returned_id)
+    came = before.state in {"moved", "completed"} and before.receiver == matter.case.country
+    if not came or returned_id not in matter.case.ahead.transfers:
+        raise NotAllowedNow(
+            f"case {matter.case.case_id} did not come by transfer {returned_id}", rule="returned"
+        )
+    matter.require_responsible()
+    (proposal,) = propose_transfer(
+        matter,
+        recipient=before.sender,
+        basis_id=basis_id,
+        scopes=scopes,
+        due_on=due_on,
+        data=data,
+        handoff_id=handoff_id,
+    )
+    return (replace(proposal, caused_by=before.began_with),)
 
 
 def _require_answerable(matter: Matter, request_id: UUID, asker: str) -> None:
@@ -226,6 +265,9 @@ def move_responsibility(
     return answer(matter, ResponsibilityMoved, handoff_id, basis_id=cited)
 
 
-def complete_handover(matter: Matter, /, *, handoff_id: UUID) -> Drafts:
-    """Say that the receiving country has met the child and has what it needs."""
-    return answer(matter, HandoverCompleted, handoff_id)
+def complete_handover(
+    matter: Matter, /, *, handoff_id: UUID, missing: tuple[str, ...] = ()
+) -> Drafts:
+    """Say that the receiving country has met the child; documents that are missing stay sealed."""
+    completed = answer(matter, HandoverCompleted, handoff_id)
+    return (*documents.missing(handoff_id, missing), *completed)

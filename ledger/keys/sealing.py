@@ -10,6 +10,7 @@ from uuid import UUID
 from events.codes import DataScope
 from events.data import KeysReleased
 from events.errors import Misconfigured, NotEncodable
+from events.measure import UrgentMeasureTaken
 from events.monitoring import DeadlinesReckoned
 from events.plan import PlanItemAdded, ProtectionPlanGenerated
 from events.referral import ReferralSent
@@ -18,6 +19,7 @@ from events.routing import CaseDirected
 from events.stamp import Event, SealedEntry
 from events.transfer import TransferProposed
 from ledger.case.case import Topic
+from ledger.case.measure import SCOPES as MEASURE_SCOPES
 from ledger.case.recording import Recorded
 from ledger.keys.seal import BUCKETS, SCOPE_NUMBER, ItemKey, Place, padded
 
@@ -41,6 +43,7 @@ _SHARED_BYTES: Mapping[type[Event], Mapping[DataScope, int]] = {
     ReferralSent: {DataScope.PREVIEW: PREVIEW_BYTES},
     TransferProposed: {DataScope.PREVIEW: PREVIEW_BYTES},
     KeysReleased: RECORD_BYTES,
+    UrgentMeasureTaken: {scope: RECORD_BYTES[scope] for scope in MEASURE_SCOPES},
 }
 
 

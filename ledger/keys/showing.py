@@ -16,6 +16,7 @@ from events.access import PersonalDataAccessed
 from events.codes import DataScope, Role
 from events.data import KeysReleased
 from events.errors import AccessRefused
+from events.measure import UrgentMeasureTaken
 from events.referral import ReferralSent
 from events.stamp import Event
 from events.transfer import TransferProposed
@@ -39,7 +40,7 @@ from ledger.keys.vault import Vault
 Shown = Mapping[str, Mapping[DataScope, Opened]]
 #: Own events whose data everybody may see who works with the child. Why somebody is blocked, why
 #: a permission was overridden or the glass broken: that is for those who answer for it.
-_FOR_ALL = OF_RECORD | WORKING | {ReferralSent, TransferProposed, KeysReleased}
+_FOR_ALL = OF_RECORD | WORKING | {ReferralSent, TransferProposed, KeysReleased, UrgentMeasureTaken}
 
 
 class Showing(NamedTuple):

@@ -24,6 +24,8 @@ NOUNS: Mapping[str, str] = {
     "referral": "A service is sought elsewhere; responsibility stays.",
     "transfer": "Responsibility for a case moves to another country.",
     "data": "What is known about a child, sealed; shown only after it was recorded to whom.",
+    "duplicate": "Two cases of one child: suspected, confirmed by both sides, joined, parted.",
+    "measure": "Urgent protection where the child is, by a country that does not answer for her.",
     "block": "Nothing about a child goes to some countries and persons; why is sealed.",
     "erasure": "Destroy the keys of a closed case, so that nobody reads it any more.",
     "care": "The national work with the child; other countries do not see it.",

@@ -156,7 +156,7 @@ verb(app, "missing", "report_missing")
 verb(app, "found", "report_found")
 verb(app, "search", "extend_search", role=Role.SUPERVISOR)
 verb(app, "correct", "correct_record")
-verb(app, "join", "join_case", role=Role.SUPERVISOR)
+verb(app, "join", "join_case", role=Role.SUPERVISOR, waits=True)
 verb(app, "request-closure", "request_closure")
 verb(
     app,

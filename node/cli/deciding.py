@@ -175,7 +175,7 @@ def _option(name: str) -> str:
 def _is_asked(take: Take, name: str, fixed: Mapping[str, Any]) -> bool:
     """Ids of things that this very decision creates are drawn, not typed."""
     is_new = arguments_of(take)[name] is UUID and name not in required_of(take)
-    return name not in fixed and (not is_new or name in {"basis_id", "request_id"})
+    return name not in fixed and (not is_new or name in {"basis_id", "request_id", "other_case_id"})
 
 
 def _parameter(take: Take, name: str) -> inspect.Parameter:

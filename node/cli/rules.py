@@ -14,7 +14,7 @@ from node.cli.options import By, CountryOption, Dir, Json
 app = noun("rules")
 
 FileArgument = Annotated[
-    Path, typer.Argument(metavar="FILE", help="A rule file (TOML): a pack, or a directory.")
+    Path, typer.Argument(metavar="FILE", help="A rule file (TOML): a pack, a directory or a pair.")
 ]
 Since = Annotated[
     str | None,
@@ -41,7 +41,7 @@ def _check(
 
 @app.command("example")
 def _example(
-    country: Annotated[str, typer.Argument(metavar="COUNTRY", help="KZ or KG.")],
+    country: Annotated[str, typer.Argument(metavar="COUNTRY", help="KZ, KG, or KZ-KG for a pair.")],
     *,
     directory: Annotated[
         bool, typer.Option("--directory", help="The directory of providers instead of the pack.")

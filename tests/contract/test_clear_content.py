@@ -73,7 +73,17 @@ CLEAR: dict[str, dict[str, Any]] = {
     "StatusChanged": {"status": STATUS},
     "CaseClosed": {},
     "CaseReopened": {},
-    "CaseJoined": {"into_case_id": UUID},
+    # Two ids would link two pseudonyms: from version 2 on both fields say the suspicion's id.
+    "CaseJoined": {"into_case_id": UUID, "suspicion_id": maybe(UUID)},
+    "CaseParted": {},
+    "DuplicateSuspected": {"suspicion_id": UUID, "holder": COUNTRY, "other": SALTED},
+    "DocumentsCommitted": {"handoff_id": UUID,
+                           "commitments": {"type": "array", "items": SALTED}},  # always 32
+    # What is done, and where, is sealed: that a country protects somebody says that she is there.
+    "UrgentMeasureTaken": {"measure_id": UUID},
+    "UrgentMeasureEnded": {"measure_id": UUID},
+    "DuplicateConfirmed": {"suspicion_id": UUID},
+    "DuplicateDismissed": {"suspicion_id": UUID},
     "ChildMissing": {},
     "ChildFound": {},
     "RecordCorrected": {"corrects_version": "int"},  # which event of its own, not what in it

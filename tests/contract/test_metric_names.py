@@ -41,6 +41,7 @@ REQUIRED = {
     "ledger_outbox_pending_events": {"origin", "topic"},
     "ledger_keystore_replicas": {"country"},
     "ledger_oldest_unreviewed_access_seconds": {"country"},
+    "ledger_oldest_late_transfer_seconds": {"country"},
     "ledger_keystore_refusals_total": {"country", "rule"},
     "ledger_releases_total": {"country", "outcome"},
     "ledger_release_stop_seconds": {"country"},

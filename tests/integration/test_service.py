@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
@@ -27,7 +28,18 @@ from events.errors import (
 )
 from events.stamp import Actor
 from ledger import LedgerSettings, open_ledger
-from ledger.case import care, closing, consent, identity, searching, transfer, withdrawal
+from ledger.case import (
+    care,
+    closing,
+    consent,
+    duplicate,
+    identity,
+    joining,
+    reserving,
+    searching,
+    transfer,
+    withdrawal,
+)
 from ledger.receipt import Receipt
 from ledger.request import Request, decision
 from tests.country import CASEWORKER, SUPERVISOR, Referee, mirror, opened
@@ -262,15 +274,31 @@ def test_a_refusal_that_protects_is_recorded_before_it_is_raised(kz, ledger):
     assert [] == kz.database.run("SELECT key FROM ledger.command")
 
 
+def suspected_by_two(ledger, case_id, other):
+    """Two supervisors find that two cases are one child's."""
+    ledger.on(case_id, by=CASEWORKER).decide(duplicate.suspect_duplicate, other_case_id=other)
+    (suspicion_id,) = ledger.case(case_id).national.suspicions
+    for by in (SUPERVISOR, replace(SUPERVISOR, id="sup-2")):
+        ledger.on(case_id, by=by).decide(duplicate.confirm_duplicate, suspicion_id=suspicion_id)
+    return suspicion_id
+
+
 def test_a_case_yields_only_to_one_that_is_there_and_open(kz, ledger):
     """Otherwise the child's case would end in nothing."""
     case_id, other = opened(ledger).case_id, opened(ledger).case_id
     with pytest.raises(CaseUnknown):
-        ledger.on(case_id, by=SUPERVISOR).decide(identity.join_case, into_case_id=uuid4())
-    ledger.on(case_id, by=SUPERVISOR).decide(identity.join_case, into_case_id=other)
+        ledger.on(case_id, by=SUPERVISOR).decide(joining.join_case, into_case_id=uuid4())
+    suspicion_id = suspected_by_two(ledger, case_id, other)
     with pytest.raises(NotAllowedNow) as refused:
-        ledger.on(other, by=SUPERVISOR).decide(identity.join_case, into_case_id=case_id)
+        ledger.on(case_id, by=SUPERVISOR).decide(joining.join_case, into_case_id=other)
+    assert refused.value.rule == "not_reserved"
+    ledger.on(other, by=SUPERVISOR).decide(reserving.reserve_case, yielding_case_id=case_id)
+    ledger.on(case_id, by=SUPERVISOR).decide(joining.join_case, into_case_id=other)
+    with pytest.raises(NotAllowedNow) as refused:
+        ledger.on(other, by=SUPERVISOR).decide(joining.join_case, into_case_id=case_id)
     assert refused.value.rule == "into_open"
+    assert ("joined", "open") == tuple(ledger.case(one).identity.state for one in (case_id, other))
+    assert "joined" == ledger.case(case_id).national.suspicions[suspicion_id].state
     assert isinstance(decode(kz.stored()[-1][3]), CaseJoined)
 
 

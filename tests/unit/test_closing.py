@@ -17,7 +17,7 @@ from events.errors import (
     WrongRole,
 )
 from events.stamp import Actor
-from ledger.case import block, care, closing, complaint, identity, monitoring, plan, searching
+from ledger.case import block, care, closing, complaint, monitoring, plan, searching
 from ledger.case.closing import CHECKLIST, LOST_AFTER
 from ledger.case.personal import PersonalData
 from ledger.case.routing import has_to_be_directed, live
@@ -96,7 +96,6 @@ def test_no_case_ends_over_what_is_open_neither_when_asked_for_nor_when_closed(r
     asks(story)
     OPEN[rule](story)
     refused(story, rule, closing.close_case)
-    refused(story, rule, identity.join_case, into_case_id=uuid4())
 
 
 def test_every_line_of_the_checklist_is_tried():

@@ -352,8 +352,6 @@ def test_a_shared_case_does_not_end_over_a_referral_at_home() -> None:
 
     with pytest.raises(NotAllowedNow, match="referral at home is open"):
         story["KZ"].decide(closing.close_case)
-    with pytest.raises(NotAllowedNow, match="referral at home is open"):
-        story["KZ"].decide(identity.join_case, into_case_id=uuid4())
     story.did("KZ", referral.revoke_referral, handoff_id=at_home)
     story.did("KZ", closing.close_case)
     with pytest.raises(NotAllowedNow, match="is closed"):

@@ -26,6 +26,7 @@ GOES_ON = {
     "ReleaseStopped",
     "TransferRejected",
     "TransferRevoked",
+    "UrgentMeasureTaken",
 }
 SHARED = [schema for schema in SCHEMAS if schema.visibility == "shared"]
 EVERY = [schema for schema in SCHEMAS if schema.visibility != "envelope"]

@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 
 from events.access import BreakGlassUsed
+from events.case import CaseJoined
 from events.codes import (
     Agreement,
     BasisKind,
@@ -29,6 +30,7 @@ from events.registry import SCHEMAS
 from events.stamp import NOTHING_SEEN, Actor, Event
 from ledger.case.changing import changed
 from ledger.case.fold import judge
+from ledger.case.joint import Measure, Suspicion
 from ledger.case.plane import Attested, Basis, Handoff, Identity, Plane, Release
 from ledger.case.steps import STEPS
 
@@ -53,6 +55,8 @@ TRANSFER_STATES = (
     "moved", "completed", "rejected", "revoked", "expired",
 )  # fmt: skip
 DATA_STATES = ("none", "released", "stopped", "claimed", "destroyed", "attested")
+DUPLICATE_STATES = ("none", "suspected", "dismissed", "joined", "parted")
+MEASURE_STATES = ("none", "taken", "ended")
 STATES = {
     "case": CASE_STATES,
     "care": CASE_STATES,
@@ -64,6 +68,8 @@ STATES = {
     "erasure": CASE_STATES,
     "governance": CASE_STATES,
     "data": DATA_STATES,
+    "duplicate": DUPLICATE_STATES,
+    "measure": MEASURE_STATES,
     "consent": CONSENT_STATES,
     "referral": REFERRAL_STATES,
     "transfer": TRANSFER_STATES,
@@ -96,6 +102,8 @@ VALUES: dict[str, Any] = {
     "begins_at": MOMENT, "told": 1, "role": "supervisor", "follow_up_id": SUBJECT,
     "safety": Safety.SAFE, "attempt_id": SUBJECT, "search_id": SUBJECT, "feedback_id": SUBJECT,
     "rating": Satisfaction.SATISFIED, "complaint_id": SUBJECT, "reason": "other",
+    "suspicion_id": SUBJECT, "other": bytes(32), "yielding_case_id": BASIS,
+    "measure_id": SUBJECT,
 }  # fmt: skip
 
 
@@ -108,6 +116,8 @@ def _event(event_class: type[Event], origin: str, version: int, **changes: Any) 
     own = {f.name: VALUES[f.name] for f in fields(event_class) if f.name in VALUES}
     if event_class is BreakGlassUsed:
         own["until"] = MOMENT
+    if event_class is CaseJoined and version > 1:
+        own["into_case_id"] = SUBJECT
     return event_class(**{**stamp, **own, **changes})
 
 
@@ -143,12 +153,29 @@ def _plane(part: str, state: str, *, shared: bool) -> Plane:
         consents=consents,
         referrals=handoff if part == "data" or (part == "referral" and state != "none") else {},
         transfers=handoff if part == "transfer" and state != "none" else {},
+        suspicions=_suspicions(part, state),
+        measures={SUBJECT: Measure(state=state, origin="KG", since=DAY)}
+        if part == "measure" and state != "none"
+        else {},
         releases=_releases(state) if part == "data" else {},
         attested={"KZ": ATTESTED} if (part, state) == ("data", "attested") else {},
     )  # fmt: skip
 
 
 ATTESTED = Attested(erasure_id=SUBJECT, keys=(), backups_expire_on=DAY)
+
+
+def _suspicions(part: str, state: str) -> dict[UUID, Suspicion]:
+    """Return the suspicion that a case joined by version 2 was confirmed by, or the subject."""
+    if part not in {"case", "duplicate"} or state == "none":
+        return {}
+    found = state if part == "duplicate" else "suspected"
+    return {
+        SUBJECT: Suspicion(
+            state=found, origin="KZ", asked="KZ", holder="KG", other=bytes(32),
+            confirmed=(("KZ", "a"), ("KG", "a")),
+        )
+    }  # fmt: skip
 
 
 def _releases(state: str) -> dict[UUID, Release]:
