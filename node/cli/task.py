@@ -13,7 +13,7 @@ from node.cli.options import CountryOption, Dir, Json
 
 app = noun("task")
 
-_COLUMNS = ("due_at", "kind", "case_id", "subject", "opened_at", "event_type")
+_COLUMNS = ("due_at", "kind", "case_id", "subject", "opened_at", "organisation", "not_by")
 
 
 @app.command("list")
@@ -22,27 +22,54 @@ def _list(
     kind: Annotated[
         str | None, typer.Option("--kind", metavar="KIND", help="Only tasks of this kind.")
     ] = None,
+    role: Annotated[
+        str | None, typer.Option("--role", metavar="ROLE", help="Only what is for this role.")
+    ] = None,
+    organisation: Annotated[
+        str | None,
+        typer.Option(
+            "--organisation",
+            metavar="ORGANISATION",
+            help="Only what waits for it, or for nobody else in a case on which it works.",
+        ),
+    ] = None,
+    today: Annotated[
+        bool,
+        typer.Option("--today", help="What is overdue, due today, and due in the six days after."),
+    ] = False,
     country: CountryOption = None,
     directory: Dir = None,
     as_json: Json = False,
 ) -> None:
-    """List the open tasks of every case, what is due first."""
-    from node import place
+    """List the open tasks of every case, what is due first: of a role, an organisation, for today."""
+    from datetime import UTC, datetime
+
+    from events.codes import Role
+    from node import duties, place
+    from node.arguments import code
     from node.reading import reader
     from node.tasks import open_tasks
     from projections.task_rows import KINDS
 
     if kind is not None and kind not in KINDS:
         raise CodeUnknown(f"kinds of tasks are {', '.join(sorted(KINDS))}", rule="task_kind")
-    with reader(place.find(directory, country)) as found:
-        tasks = open_tasks(found, kind)
+    wanted = None if role is None else code(role, Role, name="--role")
+    where = place.find(directory, country)
+    with reader(where) as found:
+        said = duties.known(found, organisation)
+        listed = duties.assigned(open_tasks(found, kind), said)
+        tasks = list(duties.theirs(listed, said, wanted, organisation))
+    if today:
+        zone = where.agreement.countries[where.country].zone
+        tasks = duties.today(tasks, datetime.now(UTC), zone)
     if as_json:
         output.document({"tasks": tasks})
         return
     if not tasks:
-        output.line("no task is open")
+        output.line("nothing has to be done" if today else "no task is open")
         return
-    output.table(_COLUMNS, [[task[name] for name in _COLUMNS] for task in tasks])
+    columns = ("when", *_COLUMNS) if today else _COLUMNS
+    output.table(columns, [[task[name] for name in columns] for task in tasks])
 
 
 @app.callback()
