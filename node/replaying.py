@@ -69,12 +69,15 @@ def replay(found: Reader, ledger: Ledger, where: Place, by: str | None, draft: P
         except NotAllowedNow:
             closed.append(case_id)
             continue
-        changes = _plan if row["event_type"] == "ProtectionPlanGenerated" else _route
+        changes = _plan if row["event_type"] == "ProtectionPlanGenerated" else route_differences
         differing += changes(found, case_id, said, draft)
     return Replayed(len({row["case_id"] for row in rows}), differing, sorted(set(closed)))
 
 
-def _route(found: Reader, case_id: UUID, told: dict[str, Any], draft: Pack) -> Iterator[Differing]:
+def route_differences(
+    found: Reader, case_id: UUID, told: dict[str, Any], draft: Pack
+) -> Iterator[Differing]:
+    """Yield what a pack would answer otherwise about the facts of one decision, as it was told."""
     said = told["routing"]
     facts = Facts.of(said["facts"])
     directory = directory_of(text_by_hash(found.connection, said["directory"]))

@@ -14,13 +14,14 @@ from node.statistics.quarter import Quarter
 from node.statistics.shapes import SHAPES, SUMS, with_totals
 from node.statistics.suppression import LEAST, Key, withheld
 
-_LINES: Final = """
+#: What is read of the trail, and of the handoffs, up to the end of a quarter.
+LINES: Final = """
 SELECT case_id, topic, place, origin, event_type, recorded_at, occurred_at, actor_id, actor_role,
     summary
 FROM {audit_trail} WHERE effective AND event_type = ANY(%s) AND recorded_at < %s
 ORDER BY case_id, topic DESC, place
 """
-_HANDOFFS: Final = "WHERE began_at < %s ORDER BY case_id, handoff_id"
+HANDOFFS: Final = "WHERE began_at < %s ORDER BY case_id, handoff_id"
 #: How a figure is shown that is not told.
 WITHHELD: Final = "withheld"
 
@@ -28,8 +29,8 @@ WITHHELD: Final = "withheld"
 def statistics(found: Reader, quarter: Quarter, now: datetime) -> dict[str, Any]:
     """Return the figures of a quarter that is over; NotAllowedNow, rule `quarter_closed`."""
     quarter.require_closed(now)
-    lines = found.ask(_LINES, KINDS.split(), quarter.end)
-    handoffs = found.rows("referrals", _HANDOFFS, quarter.end)
+    lines = found.ask(LINES, KINDS.split(), quarter.end)
+    handoffs = found.rows("referrals", HANDOFFS, quarter.end)
     return document(count(lines, handoffs, found.country, quarter), found.country, quarter)
 
 
