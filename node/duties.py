@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from events.codes import Role
 from ledger.case.matter import ANSWERING, SUPERVISING, WORKING
-from node.reading import Reader
+from node.place import Place
+from node.reading import Reader, reader
+from node.tasks import open_tasks
 from projections.task_rows import (
     ACCESS_REVIEW,
     FOUND_VOID,
@@ -59,6 +61,23 @@ class Known:
     not_by: Mapping[UUID, str] = field(default_factory=dict)
     #: Organisation -> cases that it works on.
     works_on: Mapping[str, frozenset[UUID]] = field(default_factory=dict)
+
+
+def to_do(
+    where: Place,
+    *,
+    kind: str | None = None,
+    role: str | None = None,
+    organisation: str | None = None,
+    only_today: bool = False,
+) -> list[Task]:
+    """Return the open tasks of a node that are of a kind, for a role, for an organisation."""
+    with reader(where) as found:
+        said = known(found, organisation)
+        listed = assigned(open_tasks(found, kind), said)
+        tasks = list(theirs(listed, said, role, organisation))
+    zone = where.agreement.countries[where.country].zone
+    return today(tasks, datetime.now(UTC), zone) if only_today else tasks
 
 
 def known(found: Reader, organisation: str | None) -> Known:

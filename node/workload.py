@@ -85,7 +85,7 @@ def _has(one: Routed) -> bool:
 
 
 def _work(cases: Mapping[UUID, OpenCase], rows: Sequence[Routed], load: Load) -> Row:
-    """Each case counts once; what is due in its plan is for whoever leads the work with the child."""
+    """Each case counts once; what is due in its plan is for whoever leads the work."""
     asked = [one for one in rows if not _has(one)]
     all_of_them = [cases[one] for one in {row.case_id for row in rows}]
     led = [cases[one] for one in {row.case_id for row in rows if _has(row) and row.leads}]

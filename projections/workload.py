@@ -1,4 +1,4 @@
-"""Who has which open cases now: what routing weighs, and what people are shown as their workload."""
+"""Who has which open cases now: what routing weighs, and people are shown as their workload."""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ _COLUMNS = ("at", "event_id", "by_hand", "rules", "asked")
 def which_rules(inquiry: Inquiry, *, case_id: UUID, by: str | None = None) -> Answer:
     """Return by which rules a child was directed each time, and whom they asked.
 
-    `rules` is country, version and SHA-256 of the pack; a person who chose instead names none.
+    `rules` is country, version and SHA-256 of the pack; a person who chose instead names none, and
+    nothing stands there where nobody was asked anew.
     With `by` the newest decision that rules took is asked of the pack in force once more, about the
     same facts, directory and situation: her facts are opened for that, and the look is recorded.
     Without it they stay closed, and `today` says so.

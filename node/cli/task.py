@@ -13,55 +13,50 @@ from node.cli.options import CountryOption, Dir, Json
 
 app = noun("task")
 
+Kind = Annotated[
+    str | None, typer.Option("--kind", metavar="KIND", help="Only tasks of this kind.")
+]
+ForRole = Annotated[
+    str | None, typer.Option("--role", metavar="ROLE", help="Only what is for this role.")
+]
+ForOrganisation = Annotated[
+    str | None,
+    typer.Option(
+        "--organisation",
+        metavar="ORGANISATION",
+        help="Only what waits for it, or for nobody else in a case on which it works.",
+    ),
+]
+Today = Annotated[
+    bool,
+    typer.Option("--today", help="What is overdue, due today, and due in the six days after."),
+]
 _COLUMNS = ("due_at", "kind", "case_id", "subject", "opened_at", "organisation", "not_by")
 
 
 @app.command("list")
 def _list(
     *,
-    kind: Annotated[
-        str | None, typer.Option("--kind", metavar="KIND", help="Only tasks of this kind.")
-    ] = None,
-    role: Annotated[
-        str | None, typer.Option("--role", metavar="ROLE", help="Only what is for this role.")
-    ] = None,
-    organisation: Annotated[
-        str | None,
-        typer.Option(
-            "--organisation",
-            metavar="ORGANISATION",
-            help="Only what waits for it, or for nobody else in a case on which it works.",
-        ),
-    ] = None,
-    today: Annotated[
-        bool,
-        typer.Option("--today", help="What is overdue, due today, and due in the six days after."),
-    ] = False,
+    kind: Kind = None,
+    role: ForRole = None,
+    organisation: ForOrganisation = None,
+    today: Today = False,
     country: CountryOption = None,
     directory: Dir = None,
     as_json: Json = False,
 ) -> None:
-    """List the open tasks of every case, what is due first: of a role, an organisation, for today."""
-    from datetime import UTC, datetime
-
+    """List the open tasks, what is due first; of a role, of an organisation, for today."""
     from events.codes import Role
-    from node import duties, place
+    from node import place
     from node.arguments import code
-    from node.reading import reader
-    from node.tasks import open_tasks
+    from node.duties import to_do
     from projections.task_rows import KINDS
 
     if kind is not None and kind not in KINDS:
         raise CodeUnknown(f"kinds of tasks are {', '.join(sorted(KINDS))}", rule="task_kind")
     wanted = None if role is None else code(role, Role, name="--role")
     where = place.find(directory, country)
-    with reader(where) as found:
-        said = duties.known(found, organisation)
-        listed = duties.assigned(open_tasks(found, kind), said)
-        tasks = list(duties.theirs(listed, said, wanted, organisation))
-    if today:
-        zone = where.agreement.countries[where.country].zone
-        tasks = duties.today(tasks, datetime.now(UTC), zone)
+    tasks = to_do(where, kind=kind, role=wanted, organisation=organisation, only_today=today)
     if as_json:
         output.document({"tasks": tasks})
         return

@@ -31,11 +31,11 @@ def test_everybody_sees_what_he_has_to_do_today(ruled):
         ruled, case, "--role", "provider", "--organisation", LEAD, "--today"
     )
     assert set() == tasks(ruled, case, "--role", "auditor")
-    ruled.does("plan", "submit", case, plan["plan_id"], *AGREED, "--by", "caseworker:cw-7@cps-1")
-    until_then = [one for one in ruled.does("task", "list", "--role", "supervisor")["tasks"]
-                  if one["subject"] == plan["plan_id"] and one["kind"] == "plan_approval"]  # fmt: skip
-    for one in until_then:
-        assert ("cw-7", ["focal_point", "supervisor"]) == (one["not_by"], one["roles"])
+    ruled.does("plan", "submit", case, *AGREED, "--by", "caseworker:cw-7@cps-1", "--wait")
+    listed = ruled.does("task", "list", "--kind", "plan_approval")["tasks"]
+    (one,) = (one for one in listed if one["subject"] == plan["plan_id"])
+    assert ("cw-7", ["focal_point", "supervisor"]) == (one["not_by"], one["roles"])
+    assert ("plan_approval", None) not in tasks(ruled, case, "--role", "caseworker")
     told = ruled("task", "list", "--today")
     assert "when" in told.out
     assert "today" in told.out
@@ -131,7 +131,7 @@ def test_which_rules_directed_her_and_what_they_would_do_today(ruled):
     until(ruled, case, UASC)
     closed = ruled.does("audit", "ask", "which-rules", case)
     assert closed["facts"]["in_force"].startswith("KZ/")
-    assert closed["facts"]["routed_by"] == closed["rows"][-1]["rules"]
+    assert closed["facts"]["routed_by"] in {one["rules"] for one in closed["rows"]}
     assert "facts stay closed" in closed["facts"]["today"]
     who = ("--by", "auditor:a-1@ombudsman")
     asked = ruled.does("audit", "ask", "which-rules", case, *who)

@@ -1,4 +1,4 @@
-"""Figures of a closed quarter from a country's real read models: counted once more, and asked later."""
+"""Figures of a closed quarter from real read models: counted once more, and asked for later."""
 
 from __future__ import annotations
 
