@@ -14,19 +14,12 @@ from ledger.case.plane import Activated, Plane
 from ledger.rules.directory import Listed, Situation
 from ledger.rules.pack import Ruled, load
 from projections import generation
+from projections.workload import live_by_risk
 
 _TEXT: LiteralString = "SELECT content FROM ledger.rule_text WHERE sha256 = %b"
 _ACKNOWLEDGED = "SELECT organisation, guideline, number FROM {schema}.acknowledgements"
 _CLOSED = """
 SELECT service FROM {schema}.capacities WHERE places = 0 OR paused_until >= %b
-"""
-_AT_WORK = """
-SELECT routing.service, file.risk, count(*)
-FROM {schema}.routings AS routing
-JOIN {schema}.case_file AS file ON file.case_id = routing.case_id
-WHERE routing.state IN ('asked', 'accepted') AND routing.service IS NOT NULL
-    AND file.state = 'open' AND file.responsible = %b
-GROUP BY 1, 2
 """
 
 R = TypeVar("R")
@@ -61,9 +54,8 @@ def situation(database: Connection[Any], rules: Rules, country: str, today: date
         return Situation(today=today)
     schema = generation.schema_of(number)
     load: dict[str, int] = {}
-    for service, risk, cases in database.execute(_AT_WORK.format(schema=schema), (country,)):
-        weight = rules.ruled.pack.load.of(None if risk == "UNKNOWN" else risk)
-        load[service] = load.get(service, 0) + cases * weight
+    for service, risk, cases in live_by_risk(database, number, country):
+        load[service] = load.get(service, 0) + cases * rules.ruled.pack.load.of(risk)
     said = database.execute(_ACKNOWLEDGED.format(schema=schema))
     closed = database.execute(_CLOSED.format(schema=schema), (today,))
     return Situation(

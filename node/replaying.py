@@ -74,7 +74,10 @@ def replay(found: Reader, ledger: Ledger, where: Place, by: str | None, draft: P
     return Replayed(len({row["case_id"] for row in rows}), differing, sorted(set(closed)))
 
 
-def _route(found: Reader, case_id: UUID, told: dict[str, Any], draft: Pack) -> Iterator[Differing]:
+def route_differences(
+    found: Reader, case_id: UUID, told: dict[str, Any], draft: Pack
+) -> Iterator[Differing]:
+    """Yield what a pack would answer otherwise about the facts of one decision, as it was told."""
     said = told["routing"]
     facts = Facts.of(said["facts"])
     directory = directory_of(text_by_hash(found.connection, said["directory"]))
@@ -132,7 +135,7 @@ def _deadlines(
 _CHANGES = {
     "ProtectionPlanGenerated": _plan,
     "DeadlinesReckoned": _deadlines,
-    "CaseDirected": _route,
+    "CaseDirected": route_differences,
 }
 
 

@@ -46,19 +46,6 @@ def routings_of(found: Reader, case_id: UUID) -> list[dict[str, Any]]:
     return found.rows("routings", "WHERE case_id = %s ORDER BY asked_at, routing_id", case_id)
 
 
-def work_of(found: Reader) -> list[dict[str, Any]]:
-    """Return how many children each service has, and how many it has still to answer for."""
-    return found.ask(
-        "SELECT routing.service, routing.organisation,"
-        " count(*) FILTER (WHERE routing.state = 'accepted') AS children,"
-        " count(*) FILTER (WHERE routing.state = 'asked') AS asked,"
-        " min(routing.answer_by) FILTER (WHERE routing.state = 'asked') AS answer_by"
-        " FROM {routings} AS routing JOIN {case_file} AS file USING (case_id)"
-        " WHERE routing.state IN ('accepted', 'asked') AND file.state = 'open'"
-        " GROUP BY 1, 2 ORDER BY 1 NULLS FIRST"
-    )
-
-
 def explain(
     found: Reader, ledger: Ledger, where: Place, by: str | None, case_id: UUID, number: int | None
 ) -> Explanation:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from ledger.rules.directory import Listed, Service, Situation
 from ledger.rules.facts import Facts
 from ledger.rules.pack import Pack, Route
+from ledger.rules.standing import is_full, unfit
 
 #: The ladder: services for her place; if none is left, anywhere in her region; then in the country;
 #: then no service, but whoever is on duty.
@@ -153,18 +154,14 @@ class _Choice:
 
     def _excludes(self, route: Route, service: Service) -> str | None:
         """Return why a service must not have this child; None if nothing speaks against it."""
-        facts, situation = self.facts, self.situation
+        facts = self.facts
         who = {service.id, service.organisation}
         if who.intersection(facts.conflicts):
             return "conflict_of_interest"
         if who.intersection(facts.withheld_from):
             return "withheld_from"
-        if service.status != "active":
-            return "not_active"
-        if service.licensed_until is not None and service.licensed_until < situation.today:
-            return "licence_expired"
-        if self._lacks_guideline(route, service):
-            return "guideline_not_acknowledged"
+        if why := unfit(service, route.guideline, self.pack.versions, self.situation):
+            return why
         age = facts.age
         if age is not None and not service.minimum_age <= age <= service.maximum_age:
             return "age"
@@ -178,13 +175,7 @@ class _Choice:
             return "sex_of_worker"
         if service.id in facts.declined:
             return "declined"
-        return "no_capacity" if service.id in self.situation.closed else None
-
-    def _lacks_guideline(self, route: Route, service: Service) -> bool:
-        if route.guideline is None:
-            return False
-        said = self.situation.acknowledged.get((service.organisation, route.guideline), 0)
-        return said < self.pack.versions[route.guideline]
+        return "no_capacity" if is_full(service, self.situation) else None
 
     def _speaks(self, service: Service) -> int | None:
         """Return how well a service can talk with the child, in per cent; None if not at all."""

@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from psycopg.rows import dict_row
 
+from consumers.rulebook import Rules
 from events.agreement import Agreement
 from events.codec import decode
 from events.contract import partition_of
@@ -50,6 +51,19 @@ class Answer:
     not_answered: Sequence[str] = ()
 
 
+class Desk(Protocol):
+    """What is asked of the node itself, and not of its read models."""
+
+    def rules(self) -> Rules | None:
+        """Return the rules in force today; None if there are none."""
+
+    def opened(self, by: str, case_id: UUID, event_id: UUID) -> dict[str, Any]:
+        """Return what an event says about the child, after recording who looks.
+
+        NotAllowedNow, AccessRefused.
+        """
+
+
 @dataclass(frozen=True, kw_only=True)
 class Inquiry:
     """One country's node as an auditor finds it, at one moment."""
@@ -58,6 +72,8 @@ class Inquiry:
     agreement: Agreement
     #: The moment of asking: what is due, expired or late is judged by it.
     now: datetime
+    #: None: only what the read models and the mirror say is told.
+    desk: Desk | None = None
 
     @property
     def country(self) -> str:

@@ -19,8 +19,10 @@ from node.asking import (
     information,
     integrity,
     knowledge,
+    lacking,
     release,
     responsibility,
+    ruled,
 )
 from node.asking.inquiry import Answer, Inquiry
 from node.covering import not_vouched_for
@@ -103,6 +105,12 @@ QUESTIONS: tuple[Question, ...] = (
         "How long did each transfer wait; which expired; which children went to and fro?",
     ),
     Question(
+        9,
+        "left-without",
+        lacking.left_without,
+        "Which children have no guardian, no plan, or nobody since a refusal, for too long?",
+    ),
+    Question(
         11,
         "break-glass",
         access.break_glass,
@@ -113,6 +121,12 @@ QUESTIONS: tuple[Question, ...] = (
         "bulk-reads",
         access.bulk_reads,
         "Who reads or exports the data of unusually many children?",
+    ),
+    Question(
+        13,
+        "which-rules",
+        ruled.which_rules,
+        "Which rule version routed this child, and what would the current rules do?",
     ),
     Question(
         14,
@@ -166,11 +180,12 @@ QUESTIONS: tuple[Question, ...] = (
 #: Number -> (the question, what has to be recorded before it can be answered).
 LATER: Mapping[int, tuple[str, str]] = {
     8: ("Which placements did the no-detention guard refuse, and who was detained?", "placements"),
-    9: ("Which children have no guardian, plan, follow-up or provider?", "plans and follow-up"),
     10: ("Was any child returned without an approved decision?", "returns"),
-    13: ("Which rule routed this child, and what would today's rules do?", "routing"),
     20: ("Which requests of data subjects came, and how fast were they answered?", "follow-up"),
-    21: ("How many children, by age band, sex, country and concern?", "statistics"),
+    21: (
+        "How many children, by age band, sex, country and concern?",
+        "a program that reads records",
+    ),
 }
 
 

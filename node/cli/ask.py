@@ -33,6 +33,11 @@ _TYPED: Mapping[str, tuple[str, str]] = {
     "to": ("COUNTRY", "Only what went to this country; default: to any."),
     "least": ("N", "From so many cases on one day."),
     "times": ("N", "More than so many times the median."),
+    "days": ("N", "For more than so many days."),
+    "by": (
+        "ROLE:PSEUDONYM@ORG",
+        "Who asks about her facts; recorded. Without it they stay closed.",
+    ),
     "every": ("", "List every person's day, not only outliers."),
 }
 _POSITIONAL = ("case_id", "event_id")
@@ -139,6 +144,8 @@ def _parsed(name: str, typed: Any) -> Any:
             return _day(typed)
         case "at":
             return _moment(typed)
+        case "by":
+            return typed
         case _:
             return typed.upper()
 
@@ -164,11 +171,14 @@ def _answer(
     question: Question, arguments: Mapping[str, Any], *, directory: Any, country: Any, as_json: bool
 ) -> None:
     from node import place
+    from node.asking.desk import AtNode
     from node.reading import reader
 
     where = place.find(directory, country)
     with reader(where) as found:
-        inquiry = Inquiry(found=found, agreement=where.agreement, now=datetime.now(UTC))
+        inquiry = Inquiry(
+            found=found, agreement=where.agreement, now=datetime.now(UTC), desk=AtNode(where)
+        )
         said = ask(question, inquiry, **arguments)
     output.document(said) if as_json else _tell(said)
 

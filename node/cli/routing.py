@@ -48,23 +48,6 @@ def _list(
     output.table(_COLUMNS, [[*row[:1], row[1] or "duty desk", *row[2:]] for row in rows])
 
 
-@app.command("work")
-def _work(*, country: CountryOption = None, directory: Dir = None, as_json: Json = False) -> None:
-    """List how many children each service has, and how many it has still to answer for."""
-    from node import place
-    from node.reading import reader
-    from node.routes import work_of
-
-    with reader(place.find(directory, country)) as found:
-        listed = work_of(found)
-    if as_json:
-        output.document({"services": listed})
-        return
-    columns = ("service", "organisation", "children", "asked", "answer_by")
-    rows = [[one["service"] or "duty desk", *(one[name] for name in columns[1:])] for one in listed]
-    output.table(columns, rows)
-
-
 @app.command("explain")
 def _explain(
     case_id: CaseArgument,

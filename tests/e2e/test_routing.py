@@ -64,11 +64,12 @@ def test_a_stranger_answers_for_nobody_and_who_accepts_works_with_her(ruled):
     assert {"kz-national-uasc"} == asked(ruled, case, state="accepted").keys()
     (work,) = (
         one
-        for one in ruled.does("routing", "work")["services"]
+        for one in ruled.does("workload", "list")["services"]
         if one["service"] == "kz-national-uasc"
     )
-    assert work["children"] == 1
-    assert "duty desk" in ruled("routing", "work").out
+    assert work["cases"] == 1
+    assert work["load"] >= 4, "what is at high risk weighs four halves of a case"
+    assert "duty desk" in ruled("workload", "list").out
 
 
 def test_a_supervisor_chooses_another_one_and_says_why(ruled):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
+from dataclasses import replace
 from datetime import date, timedelta
 from statistics import median
 from typing import Any
@@ -13,13 +14,16 @@ import psycopg
 import pytest
 from psycopg import IsolationLevel
 
+from consumers.rulebook import Rules
 from events.access import PersonalDataAccessed
+from events.care import GuardianAppointed
 from events.case import CaseOpened, StatusChanged
-from events.codes import ConsentGiver, DataScope, NeutralStatus
+from events.codes import ConsentGiver, DataScope, LadderLevel, NeutralStatus
 from events.consent import ConsentGranted, ConsentRefused
 from events.data import KeysReleased
-from events.errors import BadInput, CaseUnknown, CodeUnknown
+from events.errors import BadInput, CaseUnknown, CodeUnknown, NotAllowedNow
 from events.referral import ReferralReceived, ReferralSent
+from events.routing import CaseDirected, CaseRouted, RoutingAnswered, RoutingLapsed
 from events.transfer import (
     HandoverCompleted,
     ResponsibilityMoved,
@@ -34,6 +38,7 @@ from tests.asked_world import AGREEMENT, KEYS, NOW, World, world_of
 from tests.conftest import databases_for_a_while
 from tests.data_histories import ALL, PREVIEW, REST, key
 from tests.history import FIRST_DAY, History
+from tests.plan_histories import planned
 from tests.raw_fold import (
     Said,
     bases_after,
@@ -44,6 +49,8 @@ from tests.raw_fold import (
     on_day,
     spans_of,
 )
+from tests.routing_histories import directed
+from tests.ruled import listed, ruled
 
 BY_NAME = {one.name: one for one in QUESTIONS}
 TODAY = NOW.date()
@@ -667,6 +674,54 @@ def check_integrity(asked: Asked) -> int:
     return len(logs)
 
 
+# 9 left-without, 13 which-rules
+
+
+def check_left_without(asked: Asked) -> int:
+    said = asked("left-without", days=7)
+    told = {(one["case_id"], one["lacks"]): one["since"] for one in said["rows"]}
+    expected = {}
+    for case_id, case in asked.cases.items():
+        mine = [one for one in case.all("CaseOpened", "ResponsibilityMoved") if is_of(one, "KZ")]
+        ends = case.all("CaseClosed", "CaseJoined", "CaseReopened")
+        moves = case.all("CaseOpened", "ResponsibilityMoved")
+        shared = [one for one in moves if one.topic == "shared"] or moves
+        last_end = [one for one in ends if one.topic == shared[-1].topic][-1:]
+        if shared[-1].event.origin != "KZ" or (last_end and last_end[0].kind != "CaseReopened"):
+            continue
+        moved = [one for one in mine if one.kind == "ResponsibilityMoved"]
+        since = (moved[-1] if moved else min(mine, key=at_of)).event.recorded_at
+        if NOW - since > timedelta(days=7):
+            # Nobody appoints, plans or directs in this world.
+            expected |= {(case_id, name): since for name in ("guardian", "plan")}
+    referred = {key: since for key, since in told.items() if key[1] == "referral"}
+    assert expected == {key: since for key, since in told.items() if key not in referred}
+    for (case_id, _), since in referred.items():
+        sent = asked.cases[case_id].all("ReferralSent")
+        assert any(is_of(one, "KZ") for one in sent)
+        ends = asked.cases[case_id].all("ReferralRejected", "ReferralExpired")
+        assert since in {one.event.recorded_at for one in ends}
+    assert 0 == said["facts"]["without"]["follow_up"], "no rules are in force here"
+    assert said["facts"]["children"] == len({case_id for case_id, _ in told})
+    return len(told)
+
+
+def is_of(one: Said, country: str) -> bool:
+    return one.event.origin == country
+
+
+def at_of(one: Said):
+    return one.event.recorded_at
+
+
+def check_which_rules(asked: Asked) -> int:
+    for case_id, case in asked.cases.items():
+        said = asked("which-rules", case_id=case_id)
+        assert len(case.all("CaseDirected")) == said["facts"]["decisions"] == len(said["rows"])
+        assert "no rules are in force" == said["facts"]["today"]
+    return len(asked.cases)
+
+
 CHECKS = {
     "could-see": check_could_see, "did-see": check_did_see, "released": check_released,
     "released-after-withdrawal": check_released_after_withdrawal, "overrides": check_overrides,
@@ -675,6 +730,7 @@ CHECKS = {
     "corrections": check_corrections, "was-recorded": check_was_recorded, "erased": check_erased,
     "consent-coverage": check_consent_coverage, "informed": check_informed,
     "four-eyes": check_four_eyes, "knew-then": check_knew_then, "integrity": check_integrity,
+    "left-without": check_left_without, "which-rules": check_which_rules,
 }  # fmt: skip
 
 
@@ -865,6 +921,68 @@ def released(told: History, on: date = FIRST_DAY) -> None:
         recipient="KG", epoch=1, scopes=PREVIEW, commitments=(key("first/preview"),),
         capsule=key("capsule"), on=on,
     )  # fmt: skip
+
+
+def test_by_which_rules_a_child_went_where_and_when_a_person_chose(written):
+    asked = written(world_of(directed()))
+    case_id = directed().entries[0].event.case_id
+    said = asked("which-rules", case_id=case_id)
+    rows = [(one["by_hand"], one["asked"]) for one in said["rows"]]
+    services = "kz-almaty-casework", "kz-legal-aid"
+    assert rows == [(False, ", ".join(services)), (False, services[0]), (False, "duty desk"),
+                    (True, services[0])]  # fmt: skip
+    assert (4, 1) == (said["facts"]["decisions"], said["facts"]["by_hand"])
+
+
+class Desk:
+    """A node with rules in force, which opens nothing to anybody."""
+
+    def __init__(self, refusal: Exception) -> None:
+        self.refusal, self.asked = refusal, []
+
+    def rules(self):
+        return Rules(ruled(), listed())
+
+    def opened(self, by, case_id, event_id):
+        self.asked.append((by, case_id, event_id))
+        raise self.refusal
+
+
+def test_her_facts_stay_closed_unless_somebody_is_named_and_let_in(written):
+    asked = written(world_of(directed()))
+    case_id = directed().entries[0].event.case_id
+    desk = Desk(NotAllowedNow("what this event says is gone", rule="record_open"))
+    asked.inquiry = replace(asked.inquiry, desk=desk)
+    facts = asked("which-rules", case_id=case_id)["facts"]
+    assert (ruled().name, []) == (facts["in_force"], desk.asked)
+    assert facts["today"].startswith("not asked: her facts stay closed")
+    facts = asked("which-rules", case_id=case_id, by="auditor:a-1@ombudsman")["facts"]
+    assert "not asked: what this event says is gone" == facts["today"]
+    ((_, of, event_id),) = desk.asked
+    newest = [one.event for one in directed().entries if isinstance(one.event, CaseDirected)
+              and not one.event.by_hand][-1]  # fmt: skip
+    assert (case_id, newest.event_id) == (of, event_id)
+
+
+def test_who_has_nobody_since_a_refusal_is_told_and_who_has_somebody_is_not(written):
+    told = History("left", "", shared=False, newest=True)
+    told.put("KZ", CaseOpened)
+    told.put("KZ", GuardianAppointed, guardian_id="guardian")
+    asked_for = {"decision_id": "decision", "service": "s", "organisation": "o", "leads": True,
+                 "ladder": LadderLevel.PLACE, "answer_by": None, "contact_by": None}  # fmt: skip
+    told.put("KZ", CaseRouted, routing_id="first", **asked_for)
+    told.put("KZ", RoutingAnswered, routing_id="first", accepted=False, declined_for="no_capacity")
+    told.put("KZ", RoutingLapsed, routing_id="first")
+    asked = written(world_of(told, directed(), planned()))
+    case_id = told.entries[0].event.case_id
+    said = asked("left-without", days=1)
+    mine = {one["lacks"]: one["since"] for one in said["rows"] if one["case_id"] == case_id}
+    assert {"plan", "provider"} == mine.keys()
+    assert told.entries[3].event.recorded_at == mine["provider"], "since the first refusal"
+    others = {one["lacks"] for one in said["rows"] if one["case_id"] != case_id}
+    assert {"guardian", "plan"} == others, "somebody accepted the other one"
+    longer = (NOW - told.entries[0].event.recorded_at).days
+    assert [] == asked("left-without", days=longer + 1)["rows"]
 
 
 @pytest.mark.parametrize(("scopes", "rows"), [(PREVIEW, 1), (REST, 0)])
