@@ -25,8 +25,7 @@ def reserve_case(matter: Matter, /, *, yielding_case_id: UUID) -> Drafts:
     matter.require_supervising()
     case, yielding = matter.case, matter.other(yielding_case_id)
     require_answers(case)
-    if case.identity.state != "open":
-        raise NotAllowedNow(f"case {case.case_id} is not open", rule="into_open")
+    _require_settled(case)
     if any(plane.open_transfers for plane in (case.settled, case.ahead, case.national)):
         raise NotAllowedNow(
             f"case {case.case_id}: a transfer is open; end it first", rule="handoff_open"
@@ -78,6 +77,21 @@ def open_case_of(matter: Matter, case_id: UUID) -> Case:
     if other.identity.state != "open":
         raise NotAllowedNow(f"case {case_id} is not open", rule="into_open")
     return other
+
+
+def _require_settled(case: Case) -> None:
+    """Refuse a case that is not open, or of which something decided has not got its place yet.
+
+    To close it and to open it again, say, may come behind the join in the other order: then the
+    child would have nobody for a while.
+    """
+    if case.identity.state != "open":
+        raise NotAllowedNow(f"case {case.case_id} is not open", rule="into_open")
+    if case.pending:
+        raise NotAllowedNow(
+            f"case {case.case_id}: a decision on it has still to get its place; try again soon",
+            rule="pending",
+        )
 
 
 def require_answers(case: Case) -> None:

@@ -165,13 +165,15 @@ def begun(suspected: tuple[int, ...], *, moving: bool) -> World:
     return world
 
 
+#: Which suspicions are confirmed when a play begins, and whether KG answers for both cases by then.
+STARTS = (((0,), True), ((0, 1), True), ((0, 1), False), ((), True))
+
 luck = st.integers(0, 2**32)
 acts = st.tuples(
     st.sampled_from(("decide", "decide", "publish", "deliver")),
     st.sampled_from((0, 1)), st.sampled_from(COUNTRIES), luck,
 )  # fmt: skip
 plays = st.lists(acts, min_size=25, max_size=70)
-worlds = st.sampled_from((((0,), True), ((0, 1), True), ((0, 1), False), ((), True)))
 
 
 def joins(world: World) -> list[tuple[int, tuple[Plane, Plane]]]:
@@ -202,6 +204,10 @@ def a_join_moves_no_responsibility(world: World) -> None:
         assert not goes_on.open_transfers
 
 
+#: A suspicion that another case is meant may still be put at an end.
+AFTER_A_JOIN = {"CaseParted", "RecordCorrected", "TransferRejected", "DuplicateDismissed"}
+
+
 def no_handoff_is_lost(world: World) -> None:
     """Nothing is open on a case that yields, and nothing begins on it until it is parted."""
     for at, before in joins(world):
@@ -209,7 +215,7 @@ def no_handoff_is_lost(world: World) -> None:
         assert not any(one.open for one in before[at].referrals.values())
     for at, event, effective, before in world.places():
         if effective and before[at].identity.state == "joined":
-            assert type(event).__name__ in {"CaseParted", "RecordCorrected", "TransferRejected"}
+            assert type(event).__name__ in AFTER_A_JOIN
 
 
 def only_what_both_sides_confirmed_is_joined(world: World) -> None:
@@ -228,7 +234,7 @@ RULES = (
 
 
 @settings(max_examples=100, deadline=None)
-@given(worlds, plays)
+@given(st.sampled_from(STARTS), plays)
 def test_in_every_interleaving_of_two_orders(
     start: tuple[tuple[int, ...], bool], actions: list[tuple[Any, ...]]
 ) -> None:
@@ -247,14 +253,15 @@ def played(seed: int) -> World:
          chance.choice(COUNTRIES), chance.getrandbits(32))
         for _ in range(90)
     ]  # fmt: skip
-    world = begun((0, 1), moving=True)
+    suspected, moving = STARTS[seed % len(STARTS)]
+    world = begun(suspected, moving=moving)
     world.play(actions)
     return world
 
 
 def test_such_plays_do_join() -> None:
     """Else the rules above would hold of nothing."""
-    assert sum(len(joins(played(seed))) for seed in range(20)) >= 5
+    assert sum(len(joins(played(seed))) for seed in range(60)) >= 5
 
 
 @pytest.mark.soak

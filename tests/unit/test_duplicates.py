@@ -313,6 +313,21 @@ def test_a_case_with_an_open_transfer_cannot_be_reserved():
     refused(pair[1], "handoff_open", reserving.reserve_case, NotAllowedNow, **yielding)
 
 
+def test_what_is_only_decided_of_a_case_reserves_nothing():
+    """A reopening on its way may come behind the join: the child would have nobody meanwhile."""
+    pair = two_at_home()
+    shared(pair[1])
+    confirmed_at_home(pair)
+    pair[1].did("KZ", care.request_closure, by=CASEWORKER)
+    pair[1]["KZ"].decide(identity.close_case)
+    pair[1]["KZ"].decide(identity.reopen_case)
+    said = {"yielding_case_id": pair[0].case_id}
+    refused(pair[1], "pending", reserving.reserve_case, NotAllowedNow, **said)
+    pair[1].settle()
+    reserved(pair)
+    joined(pair)
+
+
 def test_only_a_suspected_case_is_waited_for():
     pair = two_at_home()
     yielding = {"yielding_case_id": pair[0].case_id}
