@@ -82,6 +82,29 @@ SELECT EXISTS (
 ) AS holds
 """
 
+# Taken over on a preview, protected meanwhile by who did not answer, handed back by a transfer that
+# names the one by which she came; and two cases of one child that are one, confirmed by two people.
+_EXCHANGED = """
+SELECT EXISTS (
+    SELECT FROM {audit_trail} AS looked
+    JOIN {audit_trail} AS came ON came.case_id = looked.case_id
+        AND came.event_type = 'ResponsibilityMoved' AND came.effective AND came.place > looked.place
+    JOIN {audit_trail} AS back ON back.case_id = looked.case_id
+        AND back.event_type = 'ResponsibilityMoved' AND back.effective AND back.place > came.place
+        AND back.origin <> came.origin
+    JOIN {audit_trail} AS kept ON kept.case_id = looked.case_id
+        AND kept.event_type = 'UrgentMeasureTaken' AND kept.effective AND kept.place < came.place
+    WHERE looked.event_type = 'TransferPreviewed' AND looked.effective
+) AND EXISTS (
+    SELECT FROM {case_file} AS yields
+    JOIN {case_file} AS goes_on ON goes_on.case_id = yields.into_case_id
+    JOIN {audit_trail} AS found ON found.case_id = yields.case_id
+        AND found.event_type = 'DuplicateConfirmed' AND found.effective
+    WHERE yields.state = 'joined' AND goes_on.state = 'open'
+    GROUP BY yields.case_id HAVING count(DISTINCT found.actor_id) > 1
+) AS holds
+"""
+
 # Nobody was left who knew the guideline; somebody acknowledged it, and got the child by the rules.
 _GUIDED = """
 SELECT EXISTS (
@@ -109,6 +132,10 @@ def _monitored(found: Reader) -> bool:
     return _holds(found, _MONITORED)
 
 
+def _exchanged(found: Reader) -> bool:
+    return _holds(found, _EXCHANGED)
+
+
 def _guided(found: Reader) -> bool:
     return _holds(found, _GUIDED)
 
@@ -123,6 +150,7 @@ QUESTIONS: Final[Mapping[str, Question]] = {
     "M1": _redirected,
     "M2": _planned,
     "M3": _monitored,
+    "M4": _exchanged,
     "M14": _guided,
 }
 

@@ -28,7 +28,13 @@ from node.reading import reader
 #: Longer than anything here takes on a busy machine.
 _PATIENCE_S = 30.0
 #: Who decides what a caseworker may not.
-_DECIDE = dict.fromkeys(("approve_plan", "close_case", "reopen_case"), Role.SUPERVISOR)
+_DECIDE = dict.fromkeys(
+    (
+        *("approve_plan", "close_case", "reopen_case", "review_measure"),
+        *("confirm_duplicate", "reserve_case", "join_case"),
+    ),
+    Role.SUPERVISOR,
+)
 #: A program of the country may decide on the case at the same moment.
 _ATTEMPTS = 5
 _MOVED = "SELECT count(*) FROM ledger.grant_moved WHERE step = %s AND grant_id = ANY (%s)"
@@ -49,12 +55,19 @@ class Desk:
         door = self.ledger.open(by=self._actor(Role.CASEWORKER))
         return door.decide(open_case, **arguments)
 
-    def decide(self, case_id: UUID, take: Take, **arguments: Any) -> Receipt:
-        """Decide on what this country knows now; what the topic makes of it is known later."""
+    def decide(
+        self, case_id: UUID, take: Take, *, person: str | None = None, **arguments: Any
+    ) -> Receipt:
+        """Decide on what this country knows now; what the topic makes of it is known later.
+
+        `person` is another one of the same role, where two are needed.
+        """
         # Between countries, focal points speak about who answers for a child.
         between = take.__module__ == transfer.__name__
         role = Role.FOCAL_POINT if between else _DECIDE.get(take.__name__, Role.CASEWORKER)
-        door = self.ledger.on(case_id, by=self._actor(role), retries=_ATTEMPTS)
+        by = self._actor(role)
+        by = by if person is None else replace(by, id=f"{by.id}-{person}")
+        door = self.ledger.on(case_id, by=by, retries=_ATTEMPTS)
         return door.decide(choosing(take, {}), **arguments)
 
     def record(self, take: Take, **arguments: Any) -> Receipt:

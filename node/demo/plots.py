@@ -43,7 +43,7 @@ def stays_at_home(story: Story) -> None:
 def handed_over(story: Story) -> None:
     """Responsibility moves, in three deliberate steps."""
     story.title = "A handover, from beginning to end"
-    _proposed(story)
+    proposed(story)
     here, there = country_name(story.here.country), country_name(story.there.country)
     story.takes(story.there, "looks at the preview", transfer.preview_transfer)
     story.takes(story.there, f"accepts; {here} still answers for her", transfer.accept_transfer)
@@ -68,7 +68,7 @@ def served_abroad(story: Story) -> None:
 def rejected(story: Story) -> None:
     """The other country cannot take the case."""
     story.title = "The other country says no"
-    _proposed(story)
+    proposed(story)
     story.takes(story.there, "cannot take her", transfer.reject_transfer)
     story.ending = f"{country_name(story.here.country)} still answers for her, and looks further."
 
@@ -78,7 +78,7 @@ def raced(story: Story) -> None:
     story.title = "Two decisions at the same moment"
     for _ in range(_RACES):
         story.lines.clear()
-        _proposed(story)
+        proposed(story)
         story.takes(story.there, "accepts", transfer.accept_transfer)
         try:
             moved, revoked = _at_once(story)
@@ -171,7 +171,8 @@ def _referred(story: Story) -> None:
     _asks(story, f"asks {there} for a service", referral.send_referral)
 
 
-def _proposed(story: Story) -> None:
+def proposed(story: Story) -> None:
+    """Open a case that may travel, and propose that the other country take over."""
     _permitted(story, Purpose.TRANSFER)
     there = country_name(story.there.country)
     ready = {"status": NeutralStatus.READY}

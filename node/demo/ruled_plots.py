@@ -14,6 +14,7 @@ from ledger.rules.pack import Pack
 from node import ruling
 from node.demo.awaiting import waits
 from node.demo.desk import Desk
+from node.demo.exchange_plots import protected_and_returned, two_cases
 from node.demo.story import Plot, Story
 from node.demo.watched_plots import watched
 from node.place import Place
@@ -113,6 +114,7 @@ SCENARIOS: dict[str, tuple[Plot, ...]] = {
     "plan": (planned,),
     "guidelines": (guided,),
     "monitoring": (watched,),
+    "exchange": (protected_and_returned, two_cases),
 }
 
 

@@ -318,9 +318,9 @@ def test_what_is_only_decided_of_a_case_reserves_nothing():
     pair = two_at_home()
     shared(pair[1])
     confirmed_at_home(pair)
-    pair[1].did("KZ", care.request_closure, by=CASEWORKER)
-    pair[1]["KZ"].decide(identity.close_case)
-    pair[1]["KZ"].decide(identity.reopen_case)
+    pair[1].did("KZ", closing.request_closure, by=CASEWORKER, **CLOSING)
+    pair[1]["KZ"].decide(closing.close_case)
+    pair[1]["KZ"].decide(closing.reopen_case, reason="other")
     said = {"yielding_case_id": pair[0].case_id}
     refused(pair[1], "pending", reserving.reserve_case, NotAllowedNow, **said)
     pair[1].settle()
