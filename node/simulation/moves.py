@@ -19,7 +19,14 @@ WORKED = frozenset({DOMESTIC, CROSSING})
 BETWEEN = frozenset({CROSSING})
 
 #: Modules with a table `MOVES`, in this package.
-TABLES = ("care_moves", "consent_moves", "handoff_moves", "ruled_moves", "watched_moves")
+TABLES = (
+    "care_moves",
+    "consent_moves",
+    "handoff_moves",
+    "ruled_moves",
+    "watched_moves",
+    "between_moves",
+)
 #: Moves of which each has to be refused.
 FORBIDDEN = ("forbidden_moves",)
 
