@@ -23,6 +23,7 @@ import events.consent
 import events.data
 import events.erasure
 import events.governance
+import events.notice
 import events.plan
 import events.referral
 import events.routing
@@ -47,6 +48,7 @@ CLASSES: Mapping[str, type[Event]] = {
         events.block,
         events.erasure,
         events.governance,
+        events.notice,
     )
     for name, found in vars(module).items()
     if isinstance(found, type) and issubclass(found, Event) and found is not Event

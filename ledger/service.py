@@ -60,13 +60,20 @@ class LedgerSettings:
     national_keys: NationalKeys | None = field(default=None, repr=False)
     #: Seals data about children. Without one, none is recorded.
     sealer: Sealer | None = field(default=None, repr=False)
+    #: Whether the login is of role `ledger_notices`, which adds nothing else.
+    only_notices: bool = False
 
 
 def open_ledger(settings: LedgerSettings) -> Ledger:
     """Return the ledger of a country. Misconfigured, ServiceUnavailable."""
     if settings.country not in settings.agreement.countries:
         raise Misconfigured(f"{settings.country} is no party to {settings.agreement.name}")
-    store = Store(settings.dsn, connections=settings.connections, keys=settings.national_keys)
+    store = Store(
+        settings.dsn,
+        connections=settings.connections,
+        keys=settings.national_keys,
+        only_notices=settings.only_notices,
+    )
     return Ledger(settings, store)
 
 

@@ -26,6 +26,7 @@ SECRETS = frozenset({"pg", "pg_append", "kafka_password", "kek"})
 _LOOPBACK = r"(?:127\.\d+\.\d+\.\d+|localhost|\[::1\])(?::\d+)?"
 _ON_THIS_MACHINE = re.compile(rf"{_LOOPBACK}(?:,{_LOOPBACK})*")
 
+INSECURE = "Development only: 1 permits PLAINTEXT elsewhere, decisions without a person."
 Security = Literal["PLAINTEXT", "SSL", "SASL_SSL"]
 NationalKey = Annotated[
     Path | None,
@@ -66,10 +67,7 @@ class KafkaSettings(Settings):
         None, description="Private key and certificate of this client (PEM, one file), with SSL."
     )
     kafka_password: SecretStr | None = Field(None, description="Its password.")
-    insecure_dev: bool = Field(
-        False,
-        description="Development only: 1 permits PLAINTEXT elsewhere, decisions without a person.",
-    )
+    insecure_dev: bool = Field(False, description=INSECURE)
 
     @model_validator(mode="after")
     def _require_encryption(self) -> Self:
@@ -169,6 +167,17 @@ class KeystoreSettings(ServedSettings):
     )
 
 
+class NoticesSettings(ServedSettings):
+    """Settings of `ledger notices run`."""
+
+    notices: Path | None = Field(
+        None,
+        description="File with addresses and secrets of the duty desks (TOML), mode 0400;"
+        " while it is not there nobody is told.",
+    )
+    insecure_dev: bool = Field(False, description=INSECURE)
+
+
 class NoteSettings(ProgramSettings):
     """What the programs that sign notes have in common."""
 
@@ -241,6 +250,7 @@ PROGRAMS: tuple[type[Settings], ...] = (
     KeystoreSettings,
     SealerSettings,
     WitnessSettings,
+    NoticesSettings,
     UpSettings,
     VerbSettings,
 )

@@ -19,6 +19,7 @@ from projections.change import (
     DATA,
     ERASURE,
     GOVERNANCE,
+    NOTICE,
     PLAN,
     REFERRAL,
     ROUTING,
@@ -142,4 +143,5 @@ OPINIONS: Opinions = {
     **on(f"{DATA} {CONSENT} {WITHDRAWAL} {BLOCK} {ERASURE}"),
     **on(GOVERNANCE),
     **on(f"{CASE} {REFERRAL} {TRANSFER} {CARE} {ROUTING} {PLAN}"),
+    **on(NOTICE),
 }

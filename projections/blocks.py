@@ -13,6 +13,7 @@ from projections.change import (
     DATA,
     ERASURE,
     GOVERNANCE,
+    NOTICE,
     PLAN,
     REFERRAL,
     ROUTING,
@@ -78,4 +79,5 @@ OPINIONS: Opinions = {
     **on(f"{CASE} {CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {DATA}"),
     **on(f"{CARE} {ROUTING} {PLAN} {ACCESS} {ERASURE}"),
     **on(GOVERNANCE),
+    **on(NOTICE),
 }

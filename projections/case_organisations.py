@@ -19,6 +19,7 @@ from projections.change import (
     DATA,
     ERASURE,
     GOVERNANCE,
+    NOTICE,
     PLAN,
     REFERRAL,
     TRANSFER,
@@ -74,4 +75,6 @@ OPINIONS: Opinions = {
     **on("CaseRouted RoutingLapsed"),
     # But whoever writes down what a child told works with her.
     **on("PersonalDataRecorded", _worked),
+    # Whoever says that a task is seen does not work with the child yet.
+    **on(NOTICE),
 }

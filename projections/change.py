@@ -65,6 +65,7 @@ GOVERNANCE = (
     " RebuildFinished RulesActivated GuidelineAcknowledged ServiceCapacityChanged"
 )
 WITHDRAWAL = "WithdrawalRecorded WithdrawalAsked WithdrawalReviewed DataForgone OwnConsentSought"
+NOTICE = "NoticeSent NoticeFailed NoticeAcknowledged"
 
 
 def says_nothing(_change: Change) -> Iterable[Row]:

@@ -14,6 +14,7 @@ from projections.change import (
     DATA,
     ERASURE,
     GOVERNANCE,
+    NOTICE,
     PLAN,
     ROUTING,
     Change,
@@ -86,4 +87,5 @@ OPINIONS: Opinions = {
     **on("WithdrawalAsked WithdrawalReviewed DataForgone OwnConsentSought"),
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK}"),
     **on(GOVERNANCE),
+    **on(NOTICE),
 }

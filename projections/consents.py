@@ -13,6 +13,7 @@ from projections.change import (
     DATA,
     ERASURE,
     GOVERNANCE,
+    NOTICE,
     PLAN,
     ROUTING,
     WITHDRAWAL,
@@ -74,4 +75,5 @@ OPINIONS: Opinions = {
     # Keys follow a permission; they do not change it.
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
     **on(GOVERNANCE),
+    **on(NOTICE),
 }

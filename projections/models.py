@@ -19,6 +19,7 @@ from projections import (
     consent_terms,
     consents,
     coverage,
+    notices,
     plan_items,
     plans,
     referrals,
@@ -57,6 +58,7 @@ SHOWN: tuple[Shown, ...] = (
     Shown(plan_items.TABLE, plan_items.OPINIONS),
     Shown(acknowledgements.TABLE, acknowledgements.OPINIONS),
     Shown(capacities.TABLE, capacities.OPINIONS),
+    Shown(notices.TABLE, notices.OPINIONS),
 )
 #: Every table of a generation that a rebuild fills and a state hash covers.
 TABLES: tuple[Table, ...] = (

@@ -13,6 +13,7 @@ from projections.change import (
     DATA,
     ERASURE,
     GOVERNANCE,
+    NOTICE,
     PLAN,
     REFERRAL,
     ROUTING,
@@ -65,4 +66,5 @@ OPINIONS: Opinions = {
     **on(PLAN, _differing),
     **on(f"{CARE} {ROUTING} {CASE} {CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {DATA}"),
     **on(f"{ACCESS} {ERASURE} {BLOCK} {GOVERNANCE}"),
+    **on(NOTICE),
 }

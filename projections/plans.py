@@ -15,6 +15,7 @@ from projections.change import (
     DATA,
     ERASURE,
     GOVERNANCE,
+    NOTICE,
     PLAN,
     REFERRAL,
     ROUTING,
@@ -74,4 +75,5 @@ OPINIONS: Opinions = {
     # What has changed with the child is asked of the rules; a plan changes by its own events.
     **on(f"{CARE} {ROUTING} {CASE} {CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {DATA}"),
     **on(f"{ACCESS} {ERASURE} {BLOCK} {GOVERNANCE}"),
+    **on(NOTICE),
 }

@@ -14,6 +14,7 @@ from projections.change import (
     DATA,
     ERASURE,
     GOVERNANCE,
+    NOTICE,
     PLAN,
     ROUTING,
     WITHDRAWAL,
@@ -123,4 +124,5 @@ OPINIONS: Opinions = {
     # Data follows a handoff; it moves none. A block moves one by StatusChanged.
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
     **on(GOVERNANCE),
+    **on(NOTICE),
 }

@@ -17,6 +17,7 @@ from projections.change import (
     DATA,
     ERASURE,
     GOVERNANCE,
+    NOTICE,
     PLAN,
     REFERRAL,
     ROUTING,
@@ -103,4 +104,5 @@ OPINIONS: Opinions = {
     **on(f"{CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {CASE}"),
     **on(f"{CARE} {ROUTING} {PLAN} {ACCESS} {ERASURE} {BLOCK}"),
     **on(GOVERNANCE),
+    **on(NOTICE),
 }

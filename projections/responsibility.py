@@ -15,6 +15,7 @@ from projections.change import (
     DATA,
     ERASURE,
     GOVERNANCE,
+    NOTICE,
     PLAN,
     ROUTING,
     WITHDRAWAL,
@@ -79,4 +80,5 @@ OPINIONS: Opinions = {
     # Data, and who may see it, changes nobody's responsibility.
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
     **on(GOVERNANCE),
+    **on(NOTICE),
 }

@@ -16,6 +16,7 @@ from projections.change import (
     DATA,
     ERASURE,
     GOVERNANCE,
+    NOTICE,
     PLAN,
     REFERRAL,
     TRANSFER,
@@ -103,4 +104,5 @@ OPINIONS: Opinions = {
     # That a case ends says its file; whoever counts work asks both.
     **on(f"{CASE} {CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {DATA}"),
     **on(f"{ACCESS} {ERASURE} {BLOCK} {GOVERNANCE}"),
+    **on(NOTICE),
 }

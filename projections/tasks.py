@@ -1,7 +1,7 @@
 """Tasks: what this country's people have to look at, until when, and whether somebody has.
 
 A row follows from one topic only. Where a task that the shared topic opened is done by a national
-decision, each topic has its row of it; whoever shows tasks makes one of the two (node/tasks.py).
+decision, each topic has its row of it; whoever shows tasks makes one of the two (joined_tasks.py).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from projections.change import (
     CARE,
     ERASURE,
     GOVERNANCE,
+    NOTICE,
     PLAN,
     REFERRAL,
     TRANSFER,
@@ -172,4 +173,5 @@ OPINIONS: Opinions = {
     **on(PLAN, _planned),
     **on("RoutingAnswered RoutingLapsed RoutingEnded", _routing_moved),
     **on(GOVERNANCE),
+    **on(NOTICE),
 }

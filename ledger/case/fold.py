@@ -20,6 +20,7 @@ from ledger.case import (
     gone,
     governance,
     identity,
+    notice,
     plan,
     referral,
     routing,
@@ -46,6 +47,7 @@ _STATE: Mapping[str, Callable[[Plane, Event], str]] = {
     "block": identity.state,
     "erasure": identity.state,
     "governance": identity.state,
+    "notice": identity.state,
 }
 EFFECTS: Mapping[type[Event], Effect] = {
     **identity.EFFECTS,
@@ -61,6 +63,7 @@ EFFECTS: Mapping[type[Event], Effect] = {
     **block.EFFECTS,
     **erasure.EFFECTS,
     **governance.EFFECTS,
+    **notice.EFFECTS,
 }
 
 

@@ -108,6 +108,19 @@ class Plan:
     review_by: date | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """A desk that was told that a task waits, or that nobody could reach."""
+
+    task_id: UUID
+    step: int
+    desk: str
+    #: Roles that may acknowledge it.
+    roles: tuple[str, ...]
+    at: datetime
+    reached: bool = True
+
+
 #: States in which somebody has the child, or is asked.
 LIVE = frozenset({"asked", "accepted"})
 
@@ -154,6 +167,10 @@ class Care:
     #: Holds that stand, with their last day.
     holds: Mapping[UUID, date | None] = field(default_factory=dict)
     erasures: Mapping[UUID, Erasure] = field(default_factory=dict)
+    #: The newest notices of each task that nobody has acknowledged.
+    notices: Mapping[UUID, Notice] = field(default_factory=dict)
+    #: Tasks that somebody has acknowledged, each with the notice by which.
+    acknowledged: Mapping[UUID, UUID] = field(default_factory=dict)
 
     @property
     def is_led(self) -> bool:

@@ -11,22 +11,31 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from hashlib import sha256
-from typing import Annotated, Final, Self, TypeVar
+from typing import Annotated, Self, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from events.code_lists import code_list
-from events.errors import BadInput, CodeUnknown
+from events.errors import CodeUnknown
+from ledger.rules.by_risk import EVERYTHING, RISKS, URGENT, ByRisk, Id, Time
 from ledger.rules.documents import Document, mistake, read
-from ledger.rules.spans import Calendar, Span, knows_holidays
+from ledger.rules.duty import Duty
+from ledger.rules.spans import Calendar, knows_holidays
 
-#: Levels of risk, the most urgent first; the first two know no weekend.
-RISKS: Final = ("emergency", "high", "medium", "low")
-URGENT: Final = frozenset(RISKS[:2])
-#: A route for whatever no other route is for.
-EVERYTHING: Final = "*"
+__all__ = [
+    "RISKS",
+    "URGENT",
+    "ByRisk",
+    "Guideline",
+    "Id",
+    "Pack",
+    "PlanItem",
+    "PlanRule",
+    "Route",
+    "Ruled",
+    "load",
+]
 
-Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,62}$")]
 Version = Annotated[int, Field(ge=1)]
 Weight = Annotated[int, Field(ge=0, le=1000)]
 Country = Annotated[str, Field(pattern="^[A-Z]{2}$")]
@@ -53,17 +62,9 @@ def _concern_or_all(said: str) -> str:
     return said
 
 
-def _span(said: object) -> Span:
-    try:
-        return said if isinstance(said, Span) else Span.parse(str(said))
-    except BadInput as error:
-        raise mistake(str(error)) from None
-
-
 Concern = Annotated[str, AfterValidator(_concern_or_all)]
 Specialist = Annotated[str, _code("specialist")]
 Service = Annotated[str, _code("service")]
-Time = Annotated[Span, BeforeValidator(_span)]
 
 
 class Working(Document):
@@ -134,27 +135,6 @@ class Route(Document):
     offers_sex_of_worker: bool = False
 
 
-class ByRisk(Document):
-    """A span for each level of risk."""
-
-    emergency: Time
-    high: Time
-    medium: Time
-    low: Time
-
-    @model_validator(mode="after")
-    def _no_weekend_for_urgent(self) -> Self:
-        for risk in sorted(URGENT):
-            if self.of(risk).in_working_days:
-                raise mistake(f"{risk} risk knows no working days: write hours (h) or days (d)")
-        return self
-
-    def of(self, risk: str | None) -> Span:
-        """Return the span of a level; of an unknown one that of high risk."""
-        found: Span = getattr(self, risk or "high")
-        return found
-
-
 class PlanItem(Document):
     """One thing that a plan has done, for which goal, and who sees to it."""
 
@@ -204,6 +184,8 @@ class Pack(Document):
     route: Annotated[tuple[Route, ...], Field(min_length=1)]
     plan: Annotated[tuple[PlanRule, ...], Field(min_length=1)]
     wishes: Wishes
+    #: Whom it tells that a task waits; without it nobody is told.
+    duty: Duty | None = None
 
     @model_validator(mode="after")
     def _require_whole(self) -> Self:

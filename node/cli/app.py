@@ -32,6 +32,7 @@ NOUNS: Mapping[str, str] = {
     "provider": "What a provider says of itself: the guidelines it follows, the places it has.",
     "access": "Who could see what about a child, who did see it, and who holds keys of her case.",
     "task": "What this country's people have to look at, and until when.",
+    "notices": "Who was told that a task waits, who has seen it, and the program that tells.",
     "import": "Decisions from the rows of a CSV or JSON Lines file.",
     "projections": "Read models: how far they are, build them anew, check them.",
     "governance": "What was done to the ledger itself: schemas, keys, retries, rebuilds.",
