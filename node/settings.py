@@ -28,13 +28,10 @@ _ON_THIS_MACHINE = re.compile(rf"{_LOOPBACK}(?:,{_LOOPBACK})*")
 
 INSECURE = "Development only: 1 permits PLAINTEXT elsewhere, decisions without a person."
 Security = Literal["PLAINTEXT", "SSL", "SASL_SSL"]
-NationalKey = Annotated[
-    Path | None,
-    Field(
-        validation_alias="LEDGER_NATIONAL_KEY_FILE",
-        description="File with the country's own keys, mode 0400: they seal the national topic.",
-    ),
-]
+NationalKey = Annotated[Path | None, Field(
+    validation_alias="LEDGER_NATIONAL_KEY_FILE",
+    description="File with the country's own keys, mode 0400: they seal the national topic.",
+)]  # fmt: skip
 
 
 class Settings(BaseSettings):
@@ -110,8 +107,7 @@ class ServedSettings(Settings):
     )
     metrics_host: str = Field("127.0.0.1", description="Address of /metrics and /health.")
     metrics_port: int = Field(
-        0, ge=0, le=65535, description="Port of /metrics and /health; 0 = a free one."
-    )
+        0, ge=0, le=65535, description="Port of /metrics and /health; 0 = a free one.")  # fmt: skip
 
 
 class ProgramSettings(ServedSettings, KafkaSettings):
@@ -161,19 +157,16 @@ class KeystoreSettings(ServedSettings):
         None, description="Program that prints the key-encryption key: how a KMS or HSM is asked."
     )
     kek_before: Path | None = Field(
-        None,
-        validation_alias="LEDGER_KEK_BEFORE_FILE",
+        None, validation_alias="LEDGER_KEK_BEFORE_FILE",
         description="File with the key-encryption key before this one, until keys are rewrapped.",
-    )
+    )  # fmt: skip
 
 
 class NoticesSettings(ServedSettings):
     """Settings of `ledger notices run`."""
 
     notices: Path | None = Field(
-        None,
-        description="File with addresses and secrets of the duty desks (TOML), mode 0400;"
-        " while it is not there nobody is told.",
+        None, description="File with the duty desks' addresses (TOML), mode 0400; none: silence."
     )
     insecure_dev: bool = Field(False, description=INSECURE)
 
@@ -201,16 +194,13 @@ class WitnessSettings(NoteSettings):
 
     witness_host: str = Field("127.0.0.1", description="Address of POST /add-checkpoint.")
     witness_port: int | None = Field(
-        None,
-        ge=0,
-        le=65535,
+        None, ge=0, le=65535,
         description="Port of POST /add-checkpoint, for logs that ask for cosignatures; or none.",
-    )
+    )  # fmt: skip
     third_parties: str = Field(
-        "",
-        description="Witnesses beyond the agreement that cosign the country's shared log:"
+        "", description="Witnesses beyond the agreement that cosign the country's shared log:"
         " `URL KEY` each, separated by commas.",
-    )
+    )  # fmt: skip
 
 
 class UpSettings(KafkaSettings):
