@@ -8,6 +8,7 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
+from pathlib import Path
 
 from consumers.notice_addresses import Addressed, MailServer, is_on_this_machine
 from consumers.notice_texts import Message, texts
@@ -31,13 +32,13 @@ def letter(
     return made
 
 
-def send(server: MailServer, made: EmailMessage, *, insecure: bool) -> None:
+def send(server: MailServer, made: EmailMessage, *, insecure: bool, ca: Path | None = None) -> None:
     """Hand a letter to the server; Refused if it takes it for nobody, OSError if it is away.
 
     It has to encrypt (STARTTLS) unless it is on this machine.
     """
     may_be_plain = insecure or is_on_this_machine(server.host)
-    context = ssl.create_default_context(cafile=server.ca)
+    context = ssl.create_default_context(cafile=ca)
     try:
         with smtplib.SMTP(server.host, server.port, timeout=PATIENCE_S) as there:
             there.ehlo_or_helo_if_needed()

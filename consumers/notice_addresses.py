@@ -99,8 +99,6 @@ class MailServer(Document):
     sender: MailAddress
     user: str | None = None
     password: SecretStr | None = None
-    #: Certificates that its own is signed with; default: those that the machine knows.
-    ca: Path | None = None
 
     @model_validator(mode="after")
     def _require_both(self) -> Self:
@@ -113,6 +111,8 @@ class Addresses(Document):
     """Everything that stands in the file."""
 
     server: MailServer | None = None
+    #: Authorities of desks and server (PEM); default: those that the machine knows.
+    ca: Path | None = None
     desk: Annotated[tuple[Addressed, ...], Field(min_length=1)]
 
     @model_validator(mode="after")

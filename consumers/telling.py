@@ -79,8 +79,10 @@ class Telling:
         to, rest = self.addresses.by_desk.get(desk), self._resting.get(desk)
         if to is None or (rest is not None and self.clock() < rest.until):
             return ()
-        took = []
-        if to.webhook is not None and self._took(_WEBHOOK, lambda: webhook.post(to, message, at)):
+        took, ca = [], self.addresses.ca
+        if to.webhook is not None and self._took(
+            _WEBHOOK, lambda: webhook.post(to, message, at, ca=ca)
+        ):
             took.append(_WEBHOOK)
         if to.mail and self._took(_MAIL, lambda: self._write(to, message, language, at)):
             took.append(_MAIL)
@@ -96,7 +98,7 @@ class Telling:
         server = self.addresses.server
         assert server is not None, "who has mail has a server"
         made = letters.letter(server, to, message, language, at)
-        letters.send(server, made, insecure=self.insecure)
+        letters.send(server, made, insecure=self.insecure, ca=self.addresses.ca)
 
     def _took(self, channel: NoticeChannel, attempt: Callable[[], None]) -> bool:
         """Try once; what went wrong is said without an address, and never without its kind."""

@@ -13,6 +13,7 @@ import json
 import ssl
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -62,7 +63,7 @@ def body_of(message: Message, at: datetime) -> bytes:
     return json.dumps(said, separators=(",", ":")).encode()
 
 
-def post(to: Addressed, message: Message, at: datetime) -> None:
+def post(to: Addressed, message: Message, at: datetime, *, ca: Path | None = None) -> None:
     """Send a message; Refused unless the answer is 2xx, OSError or HTTPException without one.
 
     A redirect is an answer like another: what is signed for one host goes to no other.
@@ -73,7 +74,7 @@ def post(to: Addressed, message: Message, at: datetime) -> None:
     host, port = str(parts.hostname), parts.port
     connection = (
         http.client.HTTPSConnection(
-            host, port, timeout=PATIENCE_S, context=ssl.create_default_context()
+            host, port, timeout=PATIENCE_S, context=ssl.create_default_context(cafile=ca)
         )
         if parts.scheme == "https"
         else http.client.HTTPConnection(host, port, timeout=PATIENCE_S)

@@ -42,8 +42,8 @@ _APPEND: LiteralString = (
 )
 _ONE: LiteralString = "SELECT ledger.append_one(%b, %b::bigint, %b, %b)"
 _ONE_KEYED: LiteralString = "SELECT ledger.append_one(%b, %b::bigint, %b, %b, %b, %b, %b)"
-#: The same for a program that may add nothing but notices: 013_notices.sql.
-_ONE_NOTICE: LiteralString = "SELECT ledger.append_notice(%b, %b::bigint, %b, %b, %b, %b, %b)"
+#: The same for a program that may add national events only: 013_notices.sql.
+_ONE_NATIONAL: LiteralString = "SELECT ledger.append_national(%b, %b::bigint, %b, %b, %b, %b, %b)"
 _PLAIN: LiteralString = _APPEND + ")"
 _KEYED: LiteralString = _APPEND + ", %b::int[], %b::text[], %b::bytea[], %b::uuid[], %b::text[])"
 _THERE: LiteralString = """
@@ -109,8 +109,8 @@ class LedgerRecorder(PostgresApplicationRecorder):
         # that appends without a lock.
         self.sql_create_statements.clear()
         self._groups = GroupCommit(self._write, most=GROUP_ROWS)
-        #: Whether its role may add notices and nothing else, one by one and each under a key.
-        self.only_notices = False
+        #: Whether its role may add national events only, one by one and each under a key.
+        self.only_national = False
 
     def insert_events(
         self, stored_events: Sequence[StoredEvent], **kwargs: Any
@@ -179,8 +179,8 @@ class LedgerRecorder(PostgresApplicationRecorder):
                 self._settle_taken(connection, append, again=again)
 
     def _one(self, *, keyed: bool) -> LiteralString:
-        if self.only_notices:
-            return _ONE_NOTICE
+        if self.only_national:
+            return _ONE_NATIONAL
         return _ONE_KEYED if keyed else _ONE
 
     def _write_group(

@@ -60,8 +60,8 @@ class LedgerSettings:
     national_keys: NationalKeys | None = field(default=None, repr=False)
     #: Seals data about children. Without one, none is recorded.
     sealer: Sealer | None = field(default=None, repr=False)
-    #: Whether the login is of role `ledger_notices`, which adds nothing else.
-    only_notices: bool = False
+    #: Whether the login is of a role that adds national events only: `ledger_notices`.
+    only_national: bool = False
 
 
 def open_ledger(settings: LedgerSettings) -> Ledger:
@@ -72,7 +72,7 @@ def open_ledger(settings: LedgerSettings) -> Ledger:
         settings.dsn,
         connections=settings.connections,
         keys=settings.national_keys,
-        only_notices=settings.only_notices,
+        only_national=settings.only_national,
     )
     return Ledger(settings, store)
 

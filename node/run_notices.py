@@ -75,7 +75,7 @@ def prepare(settings: NoticesSettings) -> Program:
             agreement=agreement,
             connections=2,
             national_keys=NationalKeys.load(key) if key else None,
-            only_notices=True,
+            only_national=True,
         )
     )
     program = consumers.notices.Notices(

@@ -67,6 +67,8 @@ TEXTS: Mapping[str, tuple[str, str, str]] = {
     "declined_for": ("a", "no_capacity", "incomplete_information"),
     "name": ("K", "KZ", "kz-" + "0f" * 16),
     "guideline": ("g", "unaccompanied", "g-" + "0f" * 16),
+    "desk": ("d", "duty", "d-" + "0f" * 16),
+    "roles": ("a", "caseworker", "data_protection_officer"),
     "persons": ("a", "uncle-1", "uncle-" + "0f" * 16),
 }
 

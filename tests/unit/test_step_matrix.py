@@ -18,6 +18,7 @@ from events.codes import (
     ConsentGiver,
     DataScope,
     NeutralStatus,
+    NoticeChannel,
     Outcome,
     Purpose,
     Resolution,
@@ -60,6 +61,7 @@ STATES = {
     "block": CASE_STATES,
     "erasure": CASE_STATES,
     "governance": CASE_STATES,
+    "notice": CASE_STATES,
     "data": DATA_STATES,
     "consent": CONSENT_STATES,
     "referral": REFERRAL_STATES,
@@ -90,6 +92,8 @@ VALUES: dict[str, Any] = {
     "service": "s", "places": 1, "plan_id": SUBJECT, "item_id": SUBJECT, "concerns": (SUBJECT,),
     "mandatory": True, "due_at": MOMENT, "child": Agreement.AGREES, "caregiver": Agreement.AGREES,
     "done": True, "review_by": DAY,
+    "notice_id": SUBJECT, "task_id": SUBJECT, "step": 1, "desk": "d", "roles": ("caseworker",),
+    "channels": (NoticeChannel.MAIL,),
 }  # fmt: skip
 
 
