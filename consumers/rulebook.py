@@ -37,14 +37,19 @@ def in_force(database: Connection[Any], register: Plane, country: str, today: da
 
     `register` is the national plane of the register. Misconfigured if a text is not here.
     """
-    pack = register.rules_on("pack", country, today)
+    pack = pack_in_force(database, register, country, today)
     directory = register.rules_on("directory", country, today)
     if pack is None or directory is None:
         return None
-    return Rules(
-        _read(database, pack, _pack),
-        _read(database, directory, _directory),
-    )
+    return Rules(pack, _read(database, directory, _directory))
+
+
+def pack_in_force(
+    database: Connection[Any], register: Plane, country: str, today: date
+) -> Ruled | None:
+    """Return the country's pack alone; None if it has not activated any."""
+    pack = register.rules_on("pack", country, today)
+    return None if pack is None else _read(database, pack, _pack)
 
 
 def situation(database: Connection[Any], rules: Rules, country: str, today: date) -> Situation:

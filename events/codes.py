@@ -178,6 +178,14 @@ class RuleKind(StrEnum):
     PAIR = "pair"
 
 
+class NoticeChannel(StrEnum):
+    """How a duty desk is told that a task waits; national only."""
+
+    UNKNOWN = "UNKNOWN"
+    WEBHOOK = "webhook"
+    MAIL = "mail"
+
+
 class Role(StrEnum):
     """Role held when deciding. The first six are neutral: only they stand on shared events."""
 

@@ -26,6 +26,7 @@ import events.erasure
 import events.governance
 import events.measure
 import events.monitoring
+import events.notice
 import events.plan
 import events.referral
 import events.routing
@@ -53,6 +54,7 @@ CLASSES: Mapping[str, type[Event]] = {
         events.block,
         events.erasure,
         events.governance,
+        events.notice,
     )
     for name, found in vars(module).items()
     if isinstance(found, type) and issubclass(found, Event) and found is not Event

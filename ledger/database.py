@@ -29,6 +29,7 @@ ROLES = (
     "ledger_organisation",
     "ledger_seal",
     "ledger_witness",
+    "ledger_notices",
 )
 
 # Roles and databases belong to the whole server, so two countries are never prepared at once.

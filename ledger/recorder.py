@@ -42,6 +42,8 @@ _APPEND: LiteralString = (
 )
 _ONE: LiteralString = "SELECT ledger.append_one(%b, %b::bigint, %b, %b)"
 _ONE_KEYED: LiteralString = "SELECT ledger.append_one(%b, %b::bigint, %b, %b, %b, %b, %b)"
+#: The same for a program that may add national events only: 013_notices.sql.
+_ONE_NATIONAL: LiteralString = "SELECT ledger.append_national(%b, %b::bigint, %b, %b, %b, %b, %b)"
 _PLAIN: LiteralString = _APPEND + ")"
 _KEYED: LiteralString = _APPEND + ", %b::int[], %b::text[], %b::bytea[], %b::uuid[], %b::text[])"
 _THERE: LiteralString = """
@@ -107,6 +109,8 @@ class LedgerRecorder(PostgresApplicationRecorder):
         # that appends without a lock.
         self.sql_create_statements.clear()
         self._groups = GroupCommit(self._write, most=GROUP_ROWS)
+        #: Whether its role may add national events only, one by one and each under a key.
+        self.only_national = False
 
     def insert_events(
         self, stored_events: Sequence[StoredEvent], **kwargs: Any
@@ -164,7 +168,7 @@ class LedgerRecorder(PostgresApplicationRecorder):
         key = (keyed.key, keyed.request_hash, list(keyed.event_ids)) if keyed else ()
         cursor = connection.cursor(row_factory=tuple_row)
         try:
-            cursor.execute(_ONE_KEYED if keyed else _ONE, (*event, *key), prepare=True)
+            cursor.execute(self._one(keyed=bool(keyed)), (*event, *key), prepare=True)
             recorded = cursor.fetchone()
             assert recorded is not None
             append.ids = recorded
@@ -173,6 +177,11 @@ class LedgerRecorder(PostgresApplicationRecorder):
                 self._look_up(connection, append)
             else:
                 self._settle_taken(connection, append, again=again)
+
+    def _one(self, *, keyed: bool) -> LiteralString:
+        if self.only_national:
+            return _ONE_NATIONAL
+        return _ONE_KEYED if keyed else _ONE
 
     def _write_group(
         self, connection: Connection[Any], group: Sequence[Append], *, again: bool

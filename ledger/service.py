@@ -61,13 +61,20 @@ class LedgerSettings:
     national_keys: NationalKeys | None = field(default=None, repr=False)
     #: Seals data about children. Without one, none is recorded.
     sealer: Sealer | None = field(default=None, repr=False)
+    #: Whether the login is of a role that adds national events only: `ledger_notices`.
+    only_national: bool = False
 
 
 def open_ledger(settings: LedgerSettings) -> Ledger:
     """Return the ledger of a country. Misconfigured, ServiceUnavailable."""
     if settings.country not in settings.agreement.countries:
         raise Misconfigured(f"{settings.country} is no party to {settings.agreement.name}")
-    store = Store(settings.dsn, connections=settings.connections, keys=settings.national_keys)
+    store = Store(
+        settings.dsn,
+        connections=settings.connections,
+        keys=settings.national_keys,
+        only_national=settings.only_national,
+    )
     return Ledger(settings, store)
 
 

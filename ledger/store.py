@@ -80,6 +80,7 @@ class Store:
         connections: int = 8,
         program: str = "ledger",
         keys: NationalKeys | None = None,
+        only_national: bool = False,
     ) -> None:
         """Open the store of a prepared database (ledger/database.py)."""
         env = environment(dsn, connections=connections)
@@ -95,6 +96,7 @@ class Store:
             pool.open(wait=True, timeout=_CONNECT_TIMEOUT_S)
             recorder = self._factory.application_recorder()
         assert isinstance(recorder, LedgerRecorder)
+        recorder.only_national = only_national
         self.recorder = recorder
         mapper: Any = self._factory.mapper(transcoder=JSONTranscoder())
         assert isinstance(mapper, AvroMapper)

@@ -8,6 +8,7 @@ DIR/KZ/log.key: signs this country's events, mode 0400.
 DIR/KZ/national.key: seals what stands on its national topic, mode 0400.
 DIR/KZ/keystore/: its socket, its slot files and the key-encryption key: never in a backup.
 DIR/KZ/notes/: the keys of sealer and witness, and what each has signed last: never in a backup.
+DIR/KZ/notices.toml: addresses and secrets of its duty desks, mode 0400; written by hand.
 DIR/KZ/<role>.dsn: one connection URL per role in the database, mode 0600.
 DIR/KZ/relay/, DIR/KZ/worker-1/: each program's log.
 """
@@ -36,6 +37,7 @@ ROLES: Mapping[str, str] = {
     "keystore": "ledger_keystore",
     "seal": "ledger_seal",
     "witness": "ledger_witness",
+    "notices": "ledger_notices",
 }
 
 
@@ -98,6 +100,11 @@ class CountryFolder:
     def notes(self) -> Path:
         """The folder of the keys that sign notes, and of what was signed."""
         return self.path / "notes"
+
+    @property
+    def notices(self) -> Path:
+        """The file with addresses and secrets of the duty desks, if somebody has written one."""
+        return self.path / "notices.toml"
 
     @property
     def node_file(self) -> Path:

@@ -47,6 +47,7 @@ FACTS: Mapping[str, re.Pattern[str]] = {
     "partition": _WORD,
     "size": _WORD,
     "log_index": _WORD,
+    "channel": _WORD,
 }
 #: What it may tell in words: those of our own errors and steps.
 TEXTS = frozenset({"message", "error", "doing"})

@@ -19,7 +19,7 @@ from node.home import CountryFolder, Home, write_private
 from node.program import PythonProgram
 from node.provision import ensure_agreement, ensure_database, ensure_keys, ensure_topics
 from node.servers import KafkaServer, PostgresServer
-from node.settings import UpSettings
+from node.settings import KafkaSettings, UpSettings
 from node.supervisor import Supervisor
 from node.told import TOLD, environment
 
@@ -128,7 +128,7 @@ class Nodes:
             "LEDGER_INSECURE_DEV": str(int(self.settings.insecure_dev)),
             **environment(folder, noun),
         }
-        if noun == "keystore":  # it has no business on the topics
+        if not issubclass(TOLD[noun].settings, KafkaSettings):  # no business on the topics
             given = {name: value for name, value in given.items() if "KAFKA" not in name}
         name = f"{noun}-{number}" if number else noun
         what = f"{folder.country} {name}"

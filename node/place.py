@@ -13,8 +13,8 @@ from events.codes import Role
 from events.errors import BadInput, CodeUnknown, Misconfigured, ServiceUnavailable
 from events.stamp import Actor
 from node.home import Home, default_dir
-from node.settings import VerbSettings
-from node.told import told
+from node.settings import KafkaSettings, VerbSettings
+from node.told import TOLD, told
 
 if TYPE_CHECKING:
     from ledger.keys.client import KeystoreClient
@@ -197,6 +197,6 @@ def settings_of(program: str, directory: Path | None, country: str | None) -> Ma
     assert where.home is not None
     found = told(where.home.country(where.country), program)
     common: dict[str, Any] = {"agreement": where.home.agreement_file}
-    if program != "keystore":  # it has no business on the topics
+    if issubclass(TOLD[program].settings, KafkaSettings):  # others have no business on the topics
         common["kafka"] = where.kafka
     return {**common, **found}

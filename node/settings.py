@@ -26,14 +26,12 @@ SECRETS = frozenset({"pg", "pg_append", "kafka_password", "kek"})
 _LOOPBACK = r"(?:127\.\d+\.\d+\.\d+|localhost|\[::1\])(?::\d+)?"
 _ON_THIS_MACHINE = re.compile(rf"{_LOOPBACK}(?:,{_LOOPBACK})*")
 
+INSECURE = "Development only: 1 permits PLAINTEXT elsewhere, decisions without a person."
 Security = Literal["PLAINTEXT", "SSL", "SASL_SSL"]
-NationalKey = Annotated[
-    Path | None,
-    Field(
-        validation_alias="LEDGER_NATIONAL_KEY_FILE",
-        description="File with the country's own keys, mode 0400: they seal the national topic.",
-    ),
-]
+NationalKey = Annotated[Path | None, Field(
+    validation_alias="LEDGER_NATIONAL_KEY_FILE",
+    description="File with the country's own keys, mode 0400: they seal the national topic.",
+)]  # fmt: skip
 
 
 class Settings(BaseSettings):
@@ -66,10 +64,7 @@ class KafkaSettings(Settings):
         None, description="Private key and certificate of this client (PEM, one file), with SSL."
     )
     kafka_password: SecretStr | None = Field(None, description="Its password.")
-    insecure_dev: bool = Field(
-        False,
-        description="Development only: 1 permits PLAINTEXT elsewhere, decisions without a person.",
-    )
+    insecure_dev: bool = Field(False, description=INSECURE)
 
     @model_validator(mode="after")
     def _require_encryption(self) -> Self:
@@ -112,8 +107,7 @@ class ServedSettings(Settings):
     )
     metrics_host: str = Field("127.0.0.1", description="Address of /metrics and /health.")
     metrics_port: int = Field(
-        0, ge=0, le=65535, description="Port of /metrics and /health; 0 = a free one."
-    )
+        0, ge=0, le=65535, description="Port of /metrics and /health; 0 = a free one.")  # fmt: skip
 
 
 class ProgramSettings(ServedSettings, KafkaSettings):
@@ -163,10 +157,18 @@ class KeystoreSettings(ServedSettings):
         None, description="Program that prints the key-encryption key: how a KMS or HSM is asked."
     )
     kek_before: Path | None = Field(
-        None,
-        validation_alias="LEDGER_KEK_BEFORE_FILE",
+        None, validation_alias="LEDGER_KEK_BEFORE_FILE",
         description="File with the key-encryption key before this one, until keys are rewrapped.",
+    )  # fmt: skip
+
+
+class NoticesSettings(ServedSettings):
+    """Settings of `ledger notices run`."""
+
+    notices: Path | None = Field(
+        None, description="File with the duty desks' addresses (TOML), mode 0400; none: silence."
     )
+    insecure_dev: bool = Field(False, description=INSECURE)
 
 
 class NoteSettings(ProgramSettings):
@@ -192,16 +194,13 @@ class WitnessSettings(NoteSettings):
 
     witness_host: str = Field("127.0.0.1", description="Address of POST /add-checkpoint.")
     witness_port: int | None = Field(
-        None,
-        ge=0,
-        le=65535,
+        None, ge=0, le=65535,
         description="Port of POST /add-checkpoint, for logs that ask for cosignatures; or none.",
-    )
+    )  # fmt: skip
     third_parties: str = Field(
-        "",
-        description="Witnesses beyond the agreement that cosign the country's shared log:"
+        "", description="Witnesses beyond the agreement that cosign the country's shared log:"
         " `URL KEY` each, separated by commas.",
-    )
+    )  # fmt: skip
 
 
 class UpSettings(KafkaSettings):
@@ -241,6 +240,7 @@ PROGRAMS: tuple[type[Settings], ...] = (
     KeystoreSettings,
     SealerSettings,
     WitnessSettings,
+    NoticesSettings,
     UpSettings,
     VerbSettings,
 )

@@ -11,6 +11,7 @@ from node.note_keys import note_key_files
 from node.settings import (
     SECRETS,
     KeystoreSettings,
+    NoticesSettings,
     ReactorSettings,
     RelaySettings,
     SealerSettings,
@@ -63,6 +64,11 @@ TOLD: Mapping[str, Told] = {
     ),
     "sealer": Told(SealerSettings, "seal", _notes("sealer")),
     "witness": Told(WitnessSettings, "witness", _notes("witness")),
+    "notices": Told(
+        NoticesSettings,
+        "notices",
+        lambda folder: {"national_key": folder.national_key, "notices": folder.notices},
+    ),
 }
 
 

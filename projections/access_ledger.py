@@ -22,6 +22,7 @@ from projections.change import (
     GOVERNANCE,
     MEASURE,
     MONITORING,
+    NOTICE,
     PLAN,
     REFERRAL,
     ROUTING,
@@ -146,4 +147,5 @@ OPINIONS: Opinions = {
     **on(f"{GOVERNANCE} {MONITORING}"),
     **on(f"{DUPLICATE} {MEASURE}"),
     **on(f"{CASE} {REFERRAL} {TRANSFER} {CARE} {ROUTING} {PLAN}"),
+    **on(NOTICE),
 }

@@ -16,6 +16,7 @@ from projections.change import (
     GOVERNANCE,
     MEASURE,
     MONITORING,
+    NOTICE,
     PLAN,
     REFERRAL,
     ROUTING,
@@ -82,4 +83,5 @@ OPINIONS: Opinions = {
     **on(f"{CARE} {ROUTING} {PLAN} {ACCESS} {ERASURE}"),
     **on(f"{GOVERNANCE} {MONITORING}"),
     **on(f"{DUPLICATE} {MEASURE}"),
+    **on(NOTICE),
 }

@@ -22,6 +22,7 @@ from projections.change import (
     GOVERNANCE,
     MEASURE,
     MONITORING,
+    NOTICE,
     PLAN,
     REFERRAL,
     TRANSFER,
@@ -77,4 +78,6 @@ OPINIONS: Opinions = {
     **on("CaseRouted RoutingLapsed"),
     # But whoever writes down what a child told works with her.
     **on("PersonalDataRecorded", _worked),
+    # Whoever says that a task is seen does not work with the child yet.
+    **on(NOTICE),
 }

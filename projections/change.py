@@ -78,6 +78,7 @@ DUPLICATE = (
 )
 MEASURE = "UrgentMeasureTaken UrgentMeasureEnded UrgentMeasureReviewed"
 WITHDRAWAL = "WithdrawalRecorded WithdrawalAsked WithdrawalReviewed DataForgone OwnConsentSought"
+NOTICE = "NoticeSent NoticeFailed NoticeAcknowledged"
 
 
 def says_nothing(_change: Change) -> Iterable[Row]:

@@ -17,6 +17,7 @@ from projections.change import (
     GOVERNANCE,
     MEASURE,
     MONITORING,
+    NOTICE,
     PLAN,
     ROUTING,
     Change,
@@ -90,4 +91,5 @@ OPINIONS: Opinions = {
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK}"),
     **on(f"{GOVERNANCE} {MONITORING}"),
     **on(f"{DUPLICATE} {MEASURE} DocumentsCommitted"),
+    **on(NOTICE),
 }

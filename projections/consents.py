@@ -16,6 +16,7 @@ from projections.change import (
     GOVERNANCE,
     MEASURE,
     MONITORING,
+    NOTICE,
     PLAN,
     ROUTING,
     WITHDRAWAL,
@@ -78,4 +79,5 @@ OPINIONS: Opinions = {
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
     **on(f"{GOVERNANCE} {MONITORING}"),
     **on(f"{DUPLICATE} {MEASURE} DocumentsCommitted"),
+    **on(NOTICE),
 }

@@ -20,6 +20,7 @@ from projections.change import (
     GOVERNANCE,
     MEASURE,
     MONITORING,
+    NOTICE,
     PLAN,
     REFERRAL,
     ROUTING,
@@ -103,5 +104,5 @@ OPINIONS: Opinions = {
     **on(f"{CARE} {ROUTING} {PLAN} {MONITORING} {CASE}", _differing),
     **on(f"{CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {DATA}", _differing),
     **on(f"{ACCESS} {ERASURE} {BLOCK} {GOVERNANCE}", _differing),
-    **on(f"{DUPLICATE} {MEASURE}", _differing),
+    **on(f"{DUPLICATE} {MEASURE} {NOTICE}", _differing),
 }

@@ -21,6 +21,7 @@ from projections import (
     coverage,
     deadlines,
     duplicates,
+    notices,
     plan_items,
     plans,
     referrals,
@@ -61,6 +62,7 @@ SHOWN: tuple[Shown, ...] = (
     Shown(acknowledgements.TABLE, acknowledgements.OPINIONS),
     Shown(capacities.TABLE, capacities.OPINIONS),
     Shown(duplicates.TABLE, duplicates.OPINIONS),
+    Shown(notices.TABLE, notices.OPINIONS),
 )
 #: Every table of a generation that a rebuild fills and a state hash covers.
 TABLES: tuple[Table, ...] = (

@@ -16,6 +16,7 @@ from projections.change import (
     GOVERNANCE,
     MEASURE,
     MONITORING,
+    NOTICE,
     PLAN,
     REFERRAL,
     ROUTING,
@@ -69,4 +70,5 @@ OPINIONS: Opinions = {
     **on(f"{CARE} {ROUTING} {CASE} {CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {DATA}"),
     **on(f"{ACCESS} {ERASURE} {BLOCK} {GOVERNANCE} {MONITORING}"),
     **on(f"{DUPLICATE} {MEASURE}"),
+    **on(NOTICE),
 }

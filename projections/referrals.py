@@ -17,6 +17,7 @@ from projections.change import (
     GOVERNANCE,
     MEASURE,
     MONITORING,
+    NOTICE,
     PLAN,
     ROUTING,
     WITHDRAWAL,
@@ -128,4 +129,5 @@ OPINIONS: Opinions = {
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
     **on(f"{GOVERNANCE} {MONITORING}"),
     **on(f"{DUPLICATE} {MEASURE}"),
+    **on(NOTICE),
 }

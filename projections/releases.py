@@ -20,6 +20,7 @@ from projections.change import (
     GOVERNANCE,
     MEASURE,
     MONITORING,
+    NOTICE,
     PLAN,
     REFERRAL,
     ROUTING,
@@ -107,4 +108,5 @@ OPINIONS: Opinions = {
     **on(f"{CARE} {ROUTING} {PLAN} {ACCESS} {ERASURE} {BLOCK}"),
     **on(f"{GOVERNANCE} {MONITORING}"),
     **on(f"{DUPLICATE} {MEASURE}"),
+    **on(NOTICE),
 }

@@ -18,6 +18,7 @@ from projections.change import (
     GOVERNANCE,
     MEASURE,
     MONITORING,
+    NOTICE,
     PLAN,
     ROUTING,
     WITHDRAWAL,
@@ -83,4 +84,5 @@ OPINIONS: Opinions = {
     **on(f"{DATA} {ACCESS} {ERASURE} {BLOCK} {WITHDRAWAL}"),
     **on(f"{GOVERNANCE} {MONITORING}"),
     **on(f"{DUPLICATE} {MEASURE} DocumentsCommitted"),
+    **on(NOTICE),
 }

@@ -19,6 +19,7 @@ from projections.change import (
     GOVERNANCE,
     MEASURE,
     MONITORING,
+    NOTICE,
     PLAN,
     REFERRAL,
     TRANSFER,
@@ -107,4 +108,5 @@ OPINIONS: Opinions = {
     **on(f"{CASE} {CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {DATA}"),
     **on(f"{ACCESS} {ERASURE} {BLOCK} {GOVERNANCE} {MONITORING}"),
     **on(f"{DUPLICATE} {MEASURE}"),
+    **on(NOTICE),
 }

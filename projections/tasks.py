@@ -1,7 +1,7 @@
 """Tasks: what this country's people have to look at, until when, and whether somebody has.
 
 A row follows from one topic only. Where a task that the shared topic opened is done by a national
-decision, each topic has its row of it; whoever shows tasks makes one of the two (node/tasks.py).
+decision, each topic has its row of it; whoever shows tasks makes one of the two (joined_tasks.py).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from projections.change import (
     GOVERNANCE,
     MEASURE,
     MONITORING,
+    NOTICE,
     PLAN,
     REFERRAL,
     TRANSFER,
@@ -208,6 +209,7 @@ _OWN: Opinions = {
     **on(f"{GOVERNANCE} {MONITORING}"),
     **on(MEASURE, joining_tasks.measures),
     **on(f"{DUPLICATE} CaseJoined CaseReopened", joining_tasks.suspected),
+    **on(NOTICE),
 }
 #: On the register nothing is missing.
 OPINIONS: Opinions = {kind: _with_deadlines(rows) for kind, rows in _OWN.items()}

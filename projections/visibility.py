@@ -34,6 +34,9 @@ ORGANISATIONS_SEE: Mapping[str, str] = {
     "routings": _OWN_CASES,
     "tasks": f"{_OWN_CASES} AND ({_NOT_OF_BLOCKS})",
 }
+#: What the program that tells duty desks needs: which tasks are open, and how far the mirror is.
+NOTICES_SEE: Mapping[str, str] = {"tasks": "", "audit_trail": "(case_id, topic, leaf, place)"}
+_NOTICES_READ = ("position", "parked")
 #: Views over them, which show what the tables show; policies ask the last one.
 _VIEWS = ("responsibility", "own_cases")
 
@@ -74,5 +77,12 @@ def secure(schema: str) -> Iterator[str]:
         seen = rows.format(schema=schema, table=table_name)
         yield f"GRANT SELECT ON {name} TO ledger_organisation"
         yield f"CREATE POLICY own_cases ON {name} FOR SELECT TO ledger_organisation USING ({seen})"
+    yield f"GRANT USAGE ON SCHEMA {schema} TO ledger_notices"
+    for name in _NOTICES_READ:
+        yield f"GRANT SELECT ON {schema}.{name} TO ledger_notices"
+    for table_name, columns in NOTICES_SEE.items():
+        name = f"{schema}.{table_name}"
+        yield f"GRANT SELECT {columns} ON {name} TO ledger_notices"
+        yield f"CREATE POLICY notices ON {name} FOR SELECT TO ledger_notices USING (true)"
     for view in _VIEWS:
         yield f"GRANT SELECT ON {schema}.{view} TO ledger_organisation"

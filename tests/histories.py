@@ -67,6 +67,7 @@ from tests.governance_histories import TOLD as OF_THE_LEDGER
 from tests.history import FIRST_DAY, History
 from tests.joining_histories import TOLD as OF_JOINING
 from tests.monitoring_histories import TOLD as OF_MONITORING
+from tests.notice_histories import TOLD as OF_NOTICES
 from tests.plan_histories import TOLD as OF_PLANS
 from tests.routing_histories import TOLD as OF_ROUTING
 
@@ -601,6 +602,6 @@ HISTORIES = [
         consent_refused, nobody_permits_itself, basis_does_not_cover, readiness,
         closed_joined_reopened, missing_and_found, corrections, openings, three_countries,
         records_that_are_no_event, national_work, national_referral, *TOLD, *OF_THE_LEDGER,
-        *OF_ROUTING, *OF_PLANS, *OF_MONITORING, *OF_JOINING,
+        *OF_ROUTING, *OF_PLANS, *OF_MONITORING, *OF_JOINING, *OF_NOTICES,
     )
 ]  # fmt: skip

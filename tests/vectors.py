@@ -70,6 +70,8 @@ TEXTS: Mapping[str, tuple[str, str, str]] = {
     "step": ("risk", "first_contact", "closure_decision"),
     "reason": ("other", "child_no_longer_contactable", "overall_goal_of_the_case_plan"),
     "against": ("a", "cw-4f2a", "cw-" + "0f" * 16),
+    "desk": ("d", "duty", "d-" + "0f" * 16),
+    "roles": ("a", "caseworker", "data_protection_officer"),
     "persons": ("a", "uncle-1", "uncle-" + "0f" * 16),
 }
 

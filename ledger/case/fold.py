@@ -26,6 +26,7 @@ from ledger.case import (
     identity,
     measure,
     monitoring,
+    notice,
     plan,
     referral,
     routing,
@@ -56,6 +57,7 @@ _STATE: Mapping[str, Callable[[Plane, Event], str]] = {
     "block": identity.state,
     "erasure": identity.state,
     "governance": identity.state,
+    "notice": identity.state,
 }
 EFFECTS: Mapping[type[Event], Effect] = {
     **identity.EFFECTS,
@@ -77,6 +79,7 @@ EFFECTS: Mapping[type[Event], Effect] = {
     **block.EFFECTS,
     **erasure.EFFECTS,
     **governance.EFFECTS,
+    **notice.EFFECTS,
 }
 
 

@@ -146,6 +146,19 @@ class Deadline:
     next_at: datetime | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """A desk that was told that a task waits, or that nobody could reach."""
+
+    task_id: UUID
+    step: int
+    desk: str
+    #: Roles that may acknowledge it.
+    roles: tuple[str, ...]
+    at: datetime
+    reached: bool = True
+
+
 #: States in which somebody has the child, or is asked.
 LIVE = frozenset({"asked", "accepted"})
 
@@ -218,6 +231,10 @@ class Care:
     duplicates: Mapping[UUID, Noted] = field(default_factory=dict)
     #: Suspicion -> case that is to yield to this one, which goes on until that is decided.
     reserved: Mapping[UUID, UUID] = field(default_factory=dict)
+    #: The newest notices of each task that nobody has acknowledged.
+    notices: Mapping[UUID, Notice] = field(default_factory=dict)
+    #: Tasks that somebody has acknowledged, each with the notice by which.
+    acknowledged: Mapping[UUID, UUID] = field(default_factory=dict)
 
     @property
     def is_led(self) -> bool:

@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 
 from events.codes import Role
 from ledger.rules.documents import Document, mistake, read
+from ledger.rules.duty import Duty
 from ledger.rules.spans import Calendar, knows_holidays
 from ledger.rules.terms import (
     EVERYTHING,
@@ -180,6 +181,8 @@ class Pack(Document):
     plan: Annotated[tuple[PlanRule, ...], Field(min_length=1)]
     deadline: Annotated[tuple[DeadlineRule, ...], Field(min_length=1)]
     wishes: Wishes
+    #: Whom it tells that a task waits; without it nobody is told.
+    duty: Duty | None = None
 
     @model_validator(mode="after")
     def _require_whole(self) -> Self:

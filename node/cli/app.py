@@ -39,6 +39,7 @@ NOUNS: Mapping[str, str] = {
     "workload": "How much each organisation, service and caseworker has to do.",
     "directory": "Whom children can be sent to today, and why not to the others.",
     "statistics": "Figures of a closed quarter; small ones are withheld.",
+    "notices": "Who was told that a task waits, who has seen it, and the program that tells.",
     "import": "Decisions from the rows of a CSV or JSON Lines file.",
     "projections": "Read models: how far they are, build them anew, check them.",
     "governance": "What was done to the ledger itself: schemas, keys, retries, rebuilds.",

@@ -1,4 +1,4 @@
-"""Plots about two countries that work on one child's case: it goes there, comes back, and is one."""
+"""Plots about two countries that work on one case: it goes there, comes back, and is one."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from node.embedded.jars import KAFKA_VERSION
 from node.embedded.listeners import SECURED
 from node.home import ROLES
 from node.note_keys import NOTE_KEYS
-from node.settings import VerbSettings, names_of
+from node.settings import KafkaSettings, VerbSettings, names_of
 from node.told import TOLD
 
 ROOT = Path(__file__).parents[2]
@@ -19,13 +19,18 @@ COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 SERVICES = COMPOSE["services"]
 KINDS = {name: one.settings for name, one in TOLD.items()}
 PROGRAMS = {name: s for name, s in SERVICES.items() if name.partition("-")[0] in KINDS}
-ON_TOPICS = {name: s for name, s in PROGRAMS.items() if not name.startswith("keystore")}
+ON_TOPICS = {
+    name: s
+    for name, s in PROGRAMS.items()
+    if issubclass(KINDS[name.partition("-")[0]], KafkaSettings)
+}
 #: What each program is in its country's database.
 AS = {name: one.role for name, one in TOLD.items()}
 #: Who is told a secret of its country, beside its own logins.
 TOLD = {
     "log-key": {"relay"},
-    "national-key": {"worker", "keystore", "reactor"},
+    "national-key": {"worker", "keystore", "reactor", "notices"},
+    "notices": {"notices"},
     "kek": {"keystore"},
     **{name: {key.program} for name, key in NOTE_KEYS.items()},
 }

@@ -74,7 +74,7 @@ def settings() -> list[str]:
 def metrics() -> list[str]:
     from prometheus_client import CollectorRegistry
 
-    from consumers import alarms, measures, release_measures, witness_measures
+    from consumers import alarms, measures, notice_measures, release_measures, witness_measures
     from ledger.keys import measures as key_measures
     from ledger.relaying.metrics import RelayMetrics
     from node.children import ChildrenWaiting
@@ -86,7 +86,7 @@ def metrics() -> list[str]:
     worker = [one for one in vars(measures).values() if hasattr(one, "_labelnames")]
     found["worker"] = [family for one in worker for family in one.collect()]
     of = {"reactor": release_measures, "keystore": key_measures}
-    of |= {"sealer, witness": alarms, "witness": witness_measures}
+    of |= {"sealer, witness": alarms, "witness": witness_measures, "notices": notice_measures}
     for program, module in of.items():
         own = [one for one in vars(module).values() if hasattr(one, "_labelnames")]
         found[program] = [family for one in own for family in one.collect()]

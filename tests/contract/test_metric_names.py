@@ -7,7 +7,7 @@ later, and where a label of ours has another word, stands in docs/adr/0020.
 import pytest
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from consumers import alarms, measures, release_measures, witness_measures
+from consumers import alarms, measures, notice_measures, release_measures, witness_measures
 from ledger.keys import measures as key_measures
 from ledger.relaying.metrics import RelayMetrics
 from node.children import ChildrenWaiting
@@ -51,6 +51,7 @@ REQUIRED = {
     "ledger_cosign_lag_seconds": {"country", "log", "witness"},
     "ledger_note_noise_total": {"country"},
     "ledger_order_lag_seconds": {"country", "other"},
+    "ledger_notices_unacknowledged": {"country"},
 }
 #: Its labels are those of its one series.
 INFO = {"ledger_build_info"}
@@ -60,7 +61,7 @@ def exported() -> dict[str, set[str]]:
     """Return the labels of every metric that a program exports."""
     relay = CollectorRegistry()
     found = {}
-    modules = (measures, release_measures, alarms, witness_measures, key_measures)
+    modules = (measures, release_measures, alarms, witness_measures, key_measures, notice_measures)
     ours = [metric for module in modules for metric in vars(module).values()]
     for metric in (*ours, *vars(RelayMetrics("KZ", relay)).values(), SCHEMA):
         if hasattr(metric, "_labelnames"):

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
-from consumers import alarms, measures, release_measures, witness_measures
+from consumers import alarms, measures, notice_measures, release_measures, witness_measures
 from consumers.sealed_log import REPEAT_S
 from ledger.case.access import REVIEW
 from ledger.keys import measures as keys
@@ -51,7 +51,7 @@ def exported() -> dict[str, set[str]]:
     """Return the labels of every metric that a program exports, by its full name."""
     relay = RelayMetrics("KZ", CollectorRegistry())
     found: dict[str, set[str]] = {}
-    modules = (measures, release_measures, alarms, witness_measures, keys, relay)
+    modules = (measures, release_measures, alarms, witness_measures, keys, relay, notice_measures)
     for metric in (one for module in modules for one in vars(module).values()):
         if hasattr(metric, "_labelnames"):
             (family,) = metric.describe()
@@ -104,6 +104,7 @@ def test_prometheus_reads_the_alerts():
         "CosignatureLate",
         "WitnessDown",
         "SealerDown",
+        "NobodyAcknowledges",
     }
 
 

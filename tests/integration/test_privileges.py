@@ -13,7 +13,17 @@ from tests.country import opened
 from tests.integration.test_store import row
 
 #: Everybody who may log in; what each may, stands in the files of ledger/sql and projections/sql.
-ROLES = ["append", "relay", "project", "audit", "keystore", "organisation", "seal", "witness"]
+ROLES = [
+    "append",
+    "relay",
+    "project",
+    "audit",
+    "keystore",
+    "organisation",
+    "seal",
+    "witness",
+    "notices",
+]
 KEYS = [f"keystore.{name}" for name in ("kek", "slot_file", "key_set", "capsule")]
 DECIDED = ["ledger.ledger_events", "ledger.command"]
 NOTES = [f"witness.{name}" for name in ("checkpoint", "cosignature", "order_note", "commitment")]

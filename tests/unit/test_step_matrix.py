@@ -19,6 +19,7 @@ from events.codes import (
     ConsentGiver,
     DataScope,
     NeutralStatus,
+    NoticeChannel,
     Outcome,
     Purpose,
     Resolution,
@@ -67,6 +68,7 @@ STATES = {
     "block": CASE_STATES,
     "erasure": CASE_STATES,
     "governance": CASE_STATES,
+    "notice": CASE_STATES,
     "data": DATA_STATES,
     "duplicate": DUPLICATE_STATES,
     "measure": MEASURE_STATES,
@@ -104,6 +106,8 @@ VALUES: dict[str, Any] = {
     "rating": Satisfaction.SATISFIED, "complaint_id": SUBJECT, "reason": "other",
     "suspicion_id": SUBJECT, "other": bytes(32), "yielding_case_id": BASIS,
     "measure_id": SUBJECT,
+    "notice_id": SUBJECT, "task_id": SUBJECT, "desk": "d", "roles": ("caseworker",),
+    "channels": (NoticeChannel.MAIL,),
 }  # fmt: skip
 
 

@@ -45,8 +45,8 @@ from events.transfer import (
     TransferProposed,
     TransferRevoked,
 )
-from node.tasks import joined
 from projections import tasks
+from projections.joined_tasks import joined
 from tests.data_histories import ALL, key
 from tests.history import FIRST_DAY, History
 from tests.read_models import rows_told
