@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -22,8 +22,11 @@ from ledger.log.findings import Finding, Heard, found
 from ledger.log.rule_order import OrderRules
 from ledger.log.rule_schema import SchemaRules
 from ledger.log.rules import WITHIN, CaseRules
-from node.audit_models import ModelRules, Read, Shown, States, lines_from_nothing, parked_in
+from ledger.mirror import Placed
+from node.audit_models import ModelRules, States, lines_from_nothing
+from node.audit_parked import Waiting
 from node.audit_rows import WHOLE, bounded
+from node.audit_sides import LINE, Line, Read, line_of
 from node.reading import Reader
 from node.register import lines
 
@@ -42,21 +45,18 @@ class Counts:
 class _Row(NamedTuple):
     """A record that has taken effect, and what the read models say became of it."""
 
-    case_id: UUID
-    topic: str
-    partition: int
-    offset: int
-    origin: str
-    version: int
+    record: Placed
     event_id: UUID
     log_index: int
-    leaf: bytes
-    value: bytes
     mirrored_at: datetime
-    place: int | None
-    line_leaf: bytes | None
-    effective: bool | None
-    void_reason: str | None
+    line: Line
+
+    @classmethod
+    def of(cls, columns: Sequence[Any]) -> _Row:
+        """Return a row as it was asked for."""
+        end = len(Placed._fields)
+        event_id, log_index, mirrored_at, *line = columns[end:]
+        return cls(Placed(*columns[:end]), event_id, log_index, mirrored_at, line_of(line))
 
 
 class CaseAudit:
@@ -78,7 +78,7 @@ class CaseAudit:
         }
         self._keys = keys
         self._within = within
-        self._parked = parked_in(reading)
+        self._waiting = Waiting(reading)
         self._schemas = SchemaRules(began_with(agreement.schemas), opens=keys is not None)
         for line in lines(reading, agreement):
             if line.event is not None:
@@ -90,22 +90,23 @@ class CaseAudit:
     def findings(self, until: datetime) -> Iterator[Finding]:
         """Yield what breaks a rule, case by case; what had to come had to come by an instant."""
         states = States(self._reading)
-        for case_id, rows in groupby(self._rows(), key=lambda one: one.case_id):
+        for case_id, rows in groupby(self._rows(), key=lambda one: one.record.case_id):
             self.counts.cases += not is_register(case_id)
             rules, order = CaseRules(case_id, self._within), OrderRules()
-            models = ModelRules(case_id, self._keys, self._parked)
+            country, waits = self._reading.country, self._waiting.of(case_id)
+            models = ModelRules(case_id, country, self._keys, waits)
             for row in rows:
                 heard, wrong = self._heard(row)
                 yield from wrong
                 yield from order.hear(heard)
                 yield from self._judged(rules, heard)
-                read = Read(row.value, row.leaf, row.origin, row.version, heard.event)
-                yield from models.hear(heard, read, Shown(*row[11:]))
+                yield from models.hear(heard, Read(row.record, heard.event), row.line)
             yield from rules.end(until)
             stated, strangers = states.of(case_id)
             yield from strangers
             yield from models.end(stated)
         yield from states.before(None)
+        yield from self._waiting.rest()
         yield from lines_from_nothing(self._reading, self._topics)
 
     def _judged(self, rules: CaseRules, heard: Heard) -> list[Finding]:
@@ -121,20 +122,21 @@ class CaseAudit:
 
         Its stamp, if it cannot be read; its row, if it has none. It keeps its place in any case.
         """
-        name = log_name(self._topics.get(row.topic, row.topic), row.origin)
-        void = None if row.effective is None else not row.effective
-        place = (row.partition, row.offset, void, row.topic, name, row.log_index)
+        record, line = row.record, row.line
+        name = log_name(self._topics.get(record.topic, record.topic), record.origin)
+        void = None if line is None or line["effective"] is None else not line["effective"]
+        place = (record.partition, record.offset, void, record.topic, name, row.log_index)
         unknown, event = False, None
         said: Event | Stamp
         try:
-            event = decode(row.value)
-            said = opened(event, self._keys) if row.topic == Topic.NATIONAL else event
+            event = decode(record.value)
+            said = opened(event, self._keys) if record.topic == Topic.NATIONAL else event
         except UnknownSchema:
             unknown, said = True, _stamp(row)
         except RecordRejected:
             said = _stamp(row)
-        heard = Heard(said, row.leaf, *place)
-        findings = [*self._schemas.check(heard, row.value)]
+        heard = Heard(said, record.leaf, *place)
+        findings = [*self._schemas.check(heard, record.value)]
         if unknown and event is not None:  # inside of its envelope
             findings.append(found("R8", "schema_unknown", heard))
         return heard, findings
@@ -145,27 +147,32 @@ class CaseAudit:
             cursor.itersize = 1_000
             at = bounded("record.mirrored_at")
             schema = self._reading.schema
-            cursor.execute(_HEARD.format(schema=schema, whole=WHOLE, mirrored_at=at))
+            cursor.execute(_HEARD.format(schema=schema, whole=WHOLE, mirrored_at=at, line=LINE))
             for row in cursor:
-                yield _Row(*row)
+                yield _Row.of(row)
 
 
 def _stamp(row: _Row) -> Event | Stamp:
+    record = row.record
     try:
-        return read_stamp(row.value)
+        return read_stamp(record.value)
     except RecordRejected:
-        said: dict[str, Any] = {name: getattr(row, name) for name in _OF_ROW}
-        at = row.mirrored_at
-        return Stamp(**said, seen=NOTHING_SEEN, occurred_at=at, recorded_at=at)
+        return Stamp(
+            event_id=row.event_id,
+            case_id=record.case_id,
+            origin=record.origin,
+            version=record.version,
+            seen=NOTHING_SEEN,
+            occurred_at=row.mirrored_at,
+            recorded_at=row.mirrored_at,
+        )
 
 
-_OF_ROW = ("event_id", "case_id", "origin", "version")
-_HEARD = """
-SELECT case_id, topic, partition, "offset", record.origin, record.version, record.event_id,
-    record.log_index, record.leaf, record.value, {mirrored_at},
-    line.place, line.leaf, line.effective, line.void_reason
+_COLUMNS = ", ".join(f'record."{name}"' for name in Placed._fields)
+_HEARD = f"""
+SELECT {_COLUMNS}, record.event_id, record.log_index, {{mirrored_at}}, {{line}}
 FROM mirror.record AS record
-LEFT JOIN {schema}.audit_trail AS line USING (case_id, topic, partition, "offset")
-WHERE record.effect_offset IS NOT NULL AND topic IN ('shared', 'national') AND {whole}
-ORDER BY case_id, topic DESC, record.effect_offset, record.effect_rank
-"""
+LEFT JOIN {{schema}}.audit_trail AS line USING (case_id, topic, partition, "offset")
+WHERE record.effect_offset IS NOT NULL AND topic IN ('shared', 'national') AND {{whole}}
+ORDER BY record.case_id, record.topic DESC, record.effect_offset, record.effect_rank
+"""  # noqa: S608 - our own names

@@ -1,52 +1,26 @@
 """R9: what the read models in use say of a case is what its events in the mirror fold to.
 
-The auditor folds each case once more, event by event, and compares every verdict with the line of
-the audit trail and the state after the last one with the state that the node goes on from. It is
-the node's own fold: that it is right is shown by the frozen histories, not here. All other read
-models are compared by `ledger projections verify`, which builds them anew.
+The auditor folds each case once more, event by event (node/audit_sides.py), and compares the lines
+of the audit trail, the state that the node goes on from, and which cases wait. It is the node's own
+fold: that it is right is shown by the frozen histories, not here. All other read models are
+compared by `ledger projections verify`, which builds them anew.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
-from events.codec import Stamp
 from events.contract import log_name
-from events.errors import KeyUnknown, UnknownSchema
-from events.stamp import Event
 from ledger.case.case import Topic
-from ledger.case.plane import Plane, Verdict, empty
-from ledger.case.reading import as_it_is, read_on
-from ledger.keys.national import NationalKeys, opened
-from ledger.log.findings import Finding, Heard, found, found_without_event
+from ledger.case.plane import empty
+from ledger.keys.national import NationalKeys
+from ledger.log.findings import Finding, Heard, found_without_event
+from node.audit_parked import Parked
+from node.audit_sides import Line, Read, SideRules
 from node.reading import Reader
-from projections import case_state
-
-#: Case and topic.
-Side = tuple[UUID, str]
-
-
-class Shown(NamedTuple):
-    """The line of the audit trail of an event; None in all fields if there is none."""
-
-    place: int | None
-    leaf: bytes | None
-    effective: bool | None
-    void_reason: str | None
-
-
-class Read(NamedTuple):
-    """The bytes of an event, whose they are by its row, and what was read from them."""
-
-    value: bytes
-    leaf: bytes
-    origin: str
-    version: int
-    event: Event | Stamp
 
 
 @dataclass(slots=True)
@@ -54,64 +28,30 @@ class ModelRules:
     """The rule over one case."""
 
     case_id: UUID
+    country: str
     keys: NationalKeys | None
-    #: Sides that wait for a schema or a key, and are not folded on.
-    parked: frozenset[Side]
-    _planes: dict[str, Plane | None] = field(default_factory=dict)
-    _last: dict[str, Heard] = field(default_factory=dict)
-    _place: dict[str, int] = field(default_factory=dict)
+    #: Topic -> what `parked` says of it.
+    parked: Mapping[str, list[Parked]]
+    _sides: dict[str, SideRules] = field(default_factory=dict)
 
-    def hear(self, heard: Heard, read: Read, shown: Shown) -> list[Finding]:
-        """Take in the next event; return how its line of the trail differs."""
-        if (self.case_id, heard.topic) in self.parked:
-            return []
-        self._place[heard.topic] = self._place.get(heard.topic, 0) + 1
-        self._last[heard.topic] = heard
-        verdict = self._judge(heard, read)
-        if shown.place is None:
-            return [found("R9", "not_projected", heard)]
-        if (shown.place, shown.leaf) != (self._place[heard.topic], read.leaf):
-            return [found("R9", "projected_otherwise", heard)]
-        if verdict is None:
-            return []
-        void = None if verdict.void is None else verdict.void.value
-        if (shown.effective, shown.void_reason) != (void is None, void):
-            return [found("R9", "verdict_differs", heard)]
-        return []
+    def hear(self, heard: Heard, read: Read, line: Line) -> Iterator[Finding]:
+        """Take in the next event; yield how its line of the trail differs."""
+        side = self._sides.get(heard.topic)
+        if side is None:
+            fresh = empty(self.case_id, shared=heard.topic == Topic.SHARED)
+            waits = self.parked.get(heard.topic, [])
+            side = self._sides[heard.topic] = SideRules(self.country, self.keys, waits, fresh)
+        yield from side.hear(heard, read, line)
 
     def end(self, states: Mapping[str, tuple[int, bytes]]) -> Iterator[Finding]:
         """Yield how the states in use differ: topic -> count and encoded plane."""
-        for topic, plane in self._planes.items():
-            if plane is not None and states.get(topic) != case_state.row(plane)[2:]:
-                yield found("R9", "state_differs", self._last[topic])
-        for topic in states.keys() - self._place.keys():
-            if (self.case_id, topic) not in self.parked:
-                yield _from_nothing(self.case_id, topic)
-
-    def _judge(self, heard: Heard, read: Read) -> Verdict | None:
-        """Fold on; None if the case cannot be folded here, from this event on."""
-        topic = heard.topic
-        fresh = empty(self.case_id, shared=topic == Topic.SHARED)
-        plane = self._planes.get(topic, fresh)
-        if plane is None or (topic == Topic.NATIONAL and self.keys is None):
-            return None
-        # What was read and opened once is not read again.
-        event = read.event if isinstance(read.event, Event) else None
-        try:
-            after, verdict, _ = read_on(
-                plane,
-                read.value,
-                read.leaf,
-                origin=read.origin,
-                version=read.version,
-                event=event,
-                unsealed=partial(opened, keys=self.keys) if event is None else as_it_is,
-            )
-        except (UnknownSchema, KeyUnknown):
-            self._planes[topic] = None
-            return None
-        self._planes[topic] = after
-        return verdict
+        for topic, side in self._sides.items():
+            yield from side.end(states.get(topic))
+        for topic in states.keys() - self._sides.keys():
+            yield _from_nothing(self.case_id, topic)
+        for topic in self.parked.keys() - self._sides.keys():
+            for one in self.parked[topic]:
+                yield one.without_cause()
 
 
 class States:
@@ -145,13 +85,6 @@ class States:
         assert self._next is not None
         its = self._next[0]
         return case_id is None or (its is not None and its < case_id)
-
-
-def parked_in(reading: Reader) -> frozenset[Side]:
-    """Return the sides of cases that wait; there are few."""
-    statement = f"SELECT case_id, topic FROM {reading.schema}.parked"  # noqa: S608 - our own name
-    rows = reading.connection.execute(statement)
-    return frozenset((case_id, topic) for case_id, topic in rows)
 
 
 def lines_from_nothing(reading: Reader, topics: Mapping[str, str]) -> Iterator[Finding]:

@@ -22,7 +22,7 @@ from tests.row_tampers import (
     about,
     kind,
 )
-from tests.tampered_world import COUNTRIES, SEALERS, WITNESSES
+from tests.tampered_world import COUNTRIES, SEALERS, WITNESSES, Entry
 
 # Checkpoints and cosignatures.
 
@@ -274,15 +274,36 @@ def edits_a_line_of_the_trail(hand: Hand) -> Tampered | None:
             "void_reason = 'x'", '"offset" = "offset" + 7000', "case_id = gen_random_uuid()",
         )
     )  # fmt: skip
-    hand.run(f"UPDATE read_1.audit_trail SET {statement} {WHERE}", *one.record[:3])
-    return about(CHECK, one)
+    return _in_line(hand, one, statement)
+
+
+def _in_line(hand: Hand, one: Entry, statement: str) -> Tampered | None:
+    """Edit the line of an event; one that waits has none."""
+    update = f"UPDATE read_1.audit_trail SET {statement} {WHERE} RETURNING 1"
+    return about(CHECK, one) if hand.run(update, *one.record[:3]) else None
+
+
+@kind
+def edits_what_the_trail_says_of_an_event(hand: Hand) -> Tampered | None:
+    """Who decided what, and when; not what shows that the line is this event's."""
+    statement = hand.chance.choice(
+        (
+            "actor_id = 'x'", "actor_role = 'x'", "actor_organisation = NULL", "event_type = 'x'",
+            "schema_version = 99", "recorded_at = recorded_at - interval '1 day'",
+            "occurred_at = occurred_at + interval '1 day'", "recorded_at = 'infinity'",
+            "event_id = gen_random_uuid()", "origin = 'UZ'", "version = version + 1",
+            "effect_offset = effect_offset + 1", "effect_rank = 3", "partition = partition + 1",
+            """summary = summary || '{"x": 1}'""", "summary = '[]'",
+        )
+    )  # fmt: skip
+    return _in_line(hand, hand.one(), statement)
 
 
 @kind
 def drops_a_line_of_the_trail(hand: Hand) -> Tampered:
     one = hand.one()
-    hand.run(f"DELETE FROM read_1.audit_trail {WHERE}", *one.record[:3])
-    return about(CHECK, one)
+    gone = hand.run(f"DELETE FROM read_1.audit_trail {WHERE} RETURNING 1", *one.record[:3])
+    return about(CHECK, one) if gone else None
 
 
 @kind

@@ -123,12 +123,12 @@ class Hand:
             *record, at,
         )  # fmt: skip
 
-    def refold(self) -> None:
-        """Make all read models say what the rows say now."""
+    def refold(self, *, without: frozenset[bytes] = frozenset()) -> None:
+        """Make all read models say what the rows say now, but for some."""
         tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'read_1'"
         for (name,) in self.run(tables):
             self.run(f"DELETE FROM read_1.{name}")
-        self.node.fold(self.connection, strict=False)
+        self.node.fold(self.connection, strict=False, without=without)
 
     def edited(self, value: bytes) -> bytes:
         """Change one byte, or add or take away some."""

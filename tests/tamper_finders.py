@@ -19,7 +19,11 @@ from node.reading import Reader
 from projections import generation, hashing
 from projections.folding import fold_in
 from projections.models import TABLES
-from tests import note_tampers, unconstrained_tampers  # noqa: F401 - make their kinds known
+from tests import (  # noqa: F401 - make their kinds known
+    note_tampers,
+    parked_tampers,
+    unconstrained_tampers,
+)
 from tests.row_tampers import CHECK, COMPARE, KINDS, REBUILD, SEAL, Hand, Tampered
 from tests.tampered_world import AGREEMENT, KEYS, Node, log_of, placed_in
 

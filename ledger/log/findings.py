@@ -67,6 +67,12 @@ WORDS: Mapping[tuple[str, str], str] = {
     ("R9", "projected_from_nothing"): "a read model in use shows what is in no topic",
     ("R9", "verdict_differs"): "the audit trail in use judges an event otherwise than the fold",
     ("R9", "state_differs"): "the state in use is not what the events of the case fold to",
+    ("R9", "parked_without_cause"): "a case is shown as waiting for what it does not wait for",
+    ("R9", "not_parked"): "a case cannot be read on from an event, and is not shown as waiting",
+    (
+        "R9",
+        "projected_while_parked",
+    ): "the audit trail shows an event behind what its case waits for",
     ("R9", "order_differs"): "a country heard the shared topic in another order than stands here",
     ("R9", "order_withheld"): "an order note counts more events than have arrived",
     ("R9", "order_note_differs"): "an order note stands here otherwise than its country signed it",
