@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any, LiteralString, NamedTuple, TypeVar
 
 from psycopg import Connection
@@ -71,10 +72,22 @@ def situation(database: Connection[Any], rules: Rules, country: str, today: date
     )
 
 
-def text_of(database: Connection[Any], sha256: bytes) -> str | None:
-    """Return the text of a rule file by its hash; None if it is not here."""
-    row = database.execute(_TEXT, (sha256,)).fetchone()
-    return None if row is None else str(row[0])
+def text_of(database: Connection[Any], digest: bytes) -> str | None:
+    """Return the text of a rule file by its hash; None if it is not here.
+
+    Misconfigured if somebody has written another text in its place.
+    """
+    row = database.execute(_TEXT, (digest,)).fetchone()
+    if row is None:
+        return None
+    text = str(row[0])
+    if sha256(text.encode()).digest() != digest:
+        raise Misconfigured(
+            f"the rule file {digest.hex()[:16]}… is another text than was put in force: give it"
+            " once more to `ledger rules add`",
+            rule="rules_text",
+        )
+    return text
 
 
 def _read(database: Connection[Any], said: Activated, read: Callable[[str], R]) -> R:

@@ -39,6 +39,9 @@ def check_receipt(reading: Reader, agreement: Agreement) -> Iterator[Finding]:
         return
     if receipt is None:
         return
+    for case_id, topic in reading.connection.execute(_NOWHERE, _asked(receipt)):
+        said: dict[str, Any] = {"topic": topic, "case_id": case_id}
+        yield _about("receipt_differs", "", model="projections.receipt", **said)
     yield from _logs(reading, agreement, receipt)
     yield from _orders(reading, receipt)
     yield from _models(reading, receipt)
@@ -148,8 +151,7 @@ def _topic_name(agreement: Agreement, country: str, topic: str) -> str:
     return agreement.shared_topic if shared else agreement.national_topic(country)
 
 
-# What had taken effect at the positions of a receipt, without what waited behind a parked event.
-_RESTED = f"""
+_STATED = """
 WITH reached AS (
     SELECT one ->> 0 AS topic, (one ->> 1)::int AS partition, (one ->> 2)::bigint AS next_offset
     FROM jsonb_array_elements(%(orders)s::jsonb) AS one
@@ -157,7 +159,21 @@ WITH reached AS (
     SELECT (one ->> 0)::uuid AS case_id, one ->> 1 AS topic, (one ->> 2)::bigint AS since_offset,
         (one ->> 3)::int AS since_rank
     FROM jsonb_array_elements(%(parked)s::jsonb) AS one
-), rested AS (
+)"""
+# What is said to have waited, and had not even come.
+_NOWHERE = (
+    _STATED
+    + """
+SELECT case_id, topic FROM waits WHERE NOT EXISTS (
+    SELECT FROM mirror.record AS record JOIN reached USING (topic, partition)
+    WHERE (record.case_id, record.topic, effect_offset, effect_rank)
+        = (waits.case_id, waits.topic, since_offset, since_rank)
+        AND effect_offset < next_offset
+)
+"""
+)
+# What had taken effect at the positions of a receipt, without what waited behind a parked event.
+_RESTED = f"""{_STATED}, rested AS (
     SELECT record.* FROM mirror.record AS record JOIN reached USING (topic, partition)
     WHERE {WHOLE} AND record.effect_offset < reached.next_offset AND NOT EXISTS (
         SELECT FROM waits

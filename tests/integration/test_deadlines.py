@@ -15,7 +15,7 @@ import pytest
 from consumers.deadlines import Timekeeper
 from events.codes import DataScope, RuleKind, Safety
 from events.contract import register_id
-from events.errors import LedgerError
+from events.errors import LedgerError, Misconfigured
 from events.monitoring import DeadlineBreached, DeadlineEscalated, DeadlineSet
 from ledger.case import care, governance, identity, monitoring, searching
 from ledger.case.personal import PersonalData
@@ -227,3 +227,14 @@ def test_nobody_is_watched_before_a_ministry_has_said_by_which_rules(new_databas
         case_id = found.kz.did(None, identity.open_case, by=CASEWORKER).case_id
         works(found, case_id, keeper(found.kz))
         assert not found.kz.case(case_id).national.care.monitored
+
+
+def test_a_rule_text_that_somebody_has_changed_is_applied_to_nobody(both):
+    """Its hash is in the log, whatever stands in the table."""
+    case_id = alone(both)
+    for name in ("rule_text_sha256_check", "rule_text_check", "rule_text_check1"):
+        both.kz.node.database.run(f"ALTER TABLE ledger.rule_text DROP CONSTRAINT IF EXISTS {name}")
+    both.kz.node.database.run("UPDATE ledger.rule_text SET content = content || '# softer'")
+    with pytest.raises(Misconfigured, match="another text"):
+        works(both, case_id, keeper(both.kz))
+    assert not both.kz.case(case_id).national.care.deadlines

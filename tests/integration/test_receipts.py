@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -100,6 +101,20 @@ def test_a_receipt_that_nobody_has_taken_is_named(node, capsys, said):
     node.run(f"UPDATE projections.receipt SET {said}")
     node.run("UPDATE read_1.case_state SET state = '{}'")
     assert kinds(audited(capsys)) >= {"R9 receipt_differs", "R9 state_differs"}
+
+
+@pytest.mark.parametrize(("nobody", "by"), [(False, 10**6), (False, -1), (True, 0)])
+def test_what_a_receipt_says_waited_had_come_by_then(node, capsys, nobody, by):
+    """Whoever skipped an event may say that its case waited; but not for no event of it."""
+    case_id, place = node.run(
+        "SELECT case_id, effect_offset FROM read_1.audit_trail WHERE (topic, place) = ('shared', 2)"
+    )[0]
+    taken(node)
+    said = [[str(uuid4() if nobody else case_id), "shared", place + by, 0]]
+    node.run("ALTER TABLE projections.receipt DISABLE TRIGGER ALL")
+    node.run("UPDATE projections.receipt SET parked = %s::jsonb", json.dumps(said))
+    (one,) = [one for one in audited(capsys) if one["what"] == "receipt_differs"]
+    assert said[0][0] == one["case_id"]
 
 
 #: An event of KZ in the middle of its log.
