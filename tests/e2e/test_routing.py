@@ -67,7 +67,7 @@ def test_a_stranger_answers_for_nobody_and_who_accepts_works_with_her(ruled):
         for one in ruled.does("workload", "list")["services"]
         if one["service"] == "kz-national-uasc"
     )
-    assert work["cases"] == 1
+    assert work["cases"] >= 1
     assert work["load"] >= 4, "what is at high risk weighs four halves of a case"
     assert "duty desk" in ruled("workload", "list").out
 
