@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from itertools import product
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from node.statistics.shapes import SHAPES, SUMS, with_totals
 from node.statistics.suppression import LEAST, Key, Sum, withheld
 
 TOTAL = "total"
@@ -120,6 +122,61 @@ def test_nor_between_tables_that_share_a_total(told, parts):
     second = {("other", f"r{at}", "c0"): count for at, count in enumerate(shared)}
     cells |= second
     check(cells, [*sums, Sum(("table", TOTAL, TOTAL), tuple(second))])
+
+
+def determined(sums: Sequence[Sum], hidden: frozenset[Key]) -> set[Key]:
+    """Return the withheld cells that the told ones fix, by elimination over fractions."""
+    names = sorted(hidden)
+    rows = []
+    for one in sums:
+        signs = {**dict.fromkeys(one.parts, 1), one.total: -1}
+        rows.append([Fraction(signs.get(name, 0)) for name in names])
+    done = 0
+    for column in range(len(names)):
+        pivot = next((at for at in range(done, len(rows)) if rows[at][column]), None)
+        if pivot is None:
+            continue
+        rows[done], rows[pivot] = rows[pivot], rows[done]
+        head = [one / rows[done][column] for one in rows[done]]
+        rows[done] = head
+        for at, row in enumerate(rows):
+            if at != done and (times := row[column]):
+                rows[at] = [a - times * b for a, b in zip(row, head, strict=True)]
+        done += 1
+    return {names[row.index(1)] for row in rows[:done] if sum(map(bool, row)) == 1}
+
+
+whole_numbers = st.sampled_from([0, 3, 11, 40, 300])
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data())
+def test_nor_in_the_tables_that_are_really_told(data):
+    totals = {name: data.draw(whole_numbers) for name in ("opened", "closed", "open_at_end")}
+    counted: dict[Key, int] = {}
+    for shape in SHAPES:
+        for column in shape.columns:
+            tied = column in shape.shares or shape.name == "cases"
+            rest = totals[column] if tied else data.draw(whole_numbers)
+            for row in shape.rows[1:]:
+                counted[shape.name, row, column] = part = data.draw(st.integers(0, rest))
+                rest -= part
+            counted[shape.name, shape.rows[0], column] = rest
+    cells = with_totals(counted)
+    hidden = withheld(cells, SUMS)
+    assert {key for key, count in cells.items() if count < LEAST} <= hidden
+    assert set() == determined(SUMS, hidden)
+    for one in SUMS:  # what is told leaves something to share out: else each part would be 0
+        open_parts = [key for key in one.parts if key in hidden]
+        if one.total not in hidden and open_parts:
+            assert sum(cells[key] for key in open_parts) >= LEAST
+
+
+def test_elimination_finds_what_a_total_gives_away():
+    cells, sums = grid("table", [[3, 50], [20, 30]])
+    small = frozenset({("table", "r0", "c0")})
+    assert small == determined(sums, small)
+    assert set() == determined(sums, withheld(cells, sums))
 
 
 def test_a_table_without_small_figures_is_told_whole():
