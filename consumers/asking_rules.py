@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Final, NamedTuple, Protocol
 from uuid import UUID
 
 from events.codes import DataScope
-from events.errors import NotAllowedNow
+from events.errors import NotAllowedNow, Overtaken, ServiceUnavailable
 from ledger.case.case import Case
 from ledger.keys.sealing import Opened
 from ledger.rules.facts import Facts
@@ -67,6 +68,18 @@ class AskedBefore:
             self._asked.clear()
         self._asked[case_id] = _Asked(mark, at)
         return True
+
+    @contextmanager
+    def answered(self, case_id: UUID) -> Iterator[None]:
+        """Let a case be asked about again at once if the answer could not be recorded just now.
+
+        Somebody was first, or a service was away: nothing of it says that the rules were refused.
+        """
+        try:
+            yield
+        except (Overtaken, ServiceUnavailable):
+            self._asked.pop(case_id, None)
+            raise
 
 
 def read_facts(desk: Desk, case: Case, today: date) -> Facts:

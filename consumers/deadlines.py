@@ -58,12 +58,16 @@ class Timekeeper:
         if goes_on == care.monitored:
             return False
         if not goes_on:
-            self._decide(case, monitoring.end_monitoring, {}, f"unwatch/{case.number}")
+            self._decide(
+                case, monitoring.end_monitoring, {}, f"unwatch/{case.case_id}/{case.number}"
+            )
             return True
         if self._ruled(database, today) is None:
             return False
         asked = {"since": self._since(database, case)}
-        self._decide(case, monitoring.begin_monitoring, asked, f"watch/{case.number}")
+        self._decide(
+            case, monitoring.begin_monitoring, asked, f"watch/{case.case_id}/{case.number}"
+        )
         return True
 
     def search(self, _database: Connection[Any], case: Case, _today: date) -> bool:
@@ -73,7 +77,7 @@ class Timekeeper:
             return False
         if wanted:
             asked = {"search_id": uuid5(case.case_id, f"search/{case.number}")}
-            self._decide(case, searching.begin_search, asked, f"search/{case.number}")
+            self._decide(case, searching.begin_search, asked, f"search/{asked['search_id']}")
         else:
             self._decide(case, searching.end_search, {}, f"searched/{search_id}")
         return True
@@ -90,6 +94,14 @@ class Timekeeper:
         mark, at = hash((cause, ruled.sha256)), self.now()
         if not self._asked.may_ask(case.case_id, mark, at, wanted=True):
             return False
+        with self._asked.answered(case.case_id):
+            self._record(case, ruled, today, at)
+        return True
+
+    def _record(self, case: Case, ruled: Ruled, today: date, at: datetime) -> None:
+        care = case.national.care
+        cause = care.to_reckon
+        assert cause is not None, "asked for only if something is new"
         facts = self._facts(case, ruled, today)
         found = reckon(facts, ruled.pack, care.clocks)
         decision_id = uuid5(cause, "deadlines")
@@ -103,7 +115,6 @@ class Timekeeper:
             ),
         }
         self._decide(case, monitoring.reckon_deadlines, asked, f"reckon/{decision_id}")
-        return True
 
     def breach(self, database: Connection[Any], case: Case, today: date) -> bool:
         """Say which deadlines are over, and tell the next one of those that still are."""

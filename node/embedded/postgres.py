@@ -38,7 +38,8 @@ _INITDB = (
     # Only a power cut within this second could hurt, and nothing is stored yet.
     "--no-sync",
 )
-_DEFAULTS = {"timezone": "UTC", "log_timezone": "UTC"}
+#: Of each country a dozen programs connect, and several countries share one server here.
+_DEFAULTS = {"timezone": "UTC", "log_timezone": "UTC", "max_connections": "400"}
 _STILL_ATTACHED = "pre-existing shared memory block"
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -238,3 +238,20 @@ def test_a_rule_text_that_somebody_has_changed_is_applied_to_nobody(both):
     with pytest.raises(Misconfigured, match="another text"):
         works(both, case_id, keeper(both.kz))
     assert not both.kz.case(case_id).national.care.deadlines
+
+
+def test_two_cases_that_look_alike_are_watched_and_searched_each_for_itself(both):
+    """A key is for one decision on one case: the other child is not forgotten for it."""
+    one = keeper(both.kz)
+    cases = []
+    for _ in range(2):
+        both.handoff_id = uuid4()
+        cases.append(both.accepted())
+    for case_id in cases:
+        both.kg.did(case_id, searching.report_missing)
+    both.settle()
+    for case_id in cases:
+        works(both, case_id, one)
+    watched = [both.kz.case(case_id).national.care for case_id in cases]
+    assert all(care_.monitored and care_.search for care_ in watched)
+    assert watched[0].search != watched[1].search
