@@ -19,8 +19,10 @@ demo: venv
 test: venv
 	@$(BIN)/python -m pytest -n 2 --no-loadscope-reorder
 
+# `make soak SOAK="soak and not long"` leaves out what takes a quarter of an hour.
+SOAK ?= soak
 soak: venv
-	@$(BIN)/python -m pytest -m soak -n 2 --no-loadscope-reorder --timeout 3000 -o faulthandler_timeout=2900
+	@$(BIN)/python -m pytest -m "$(SOAK)" -n 2 --no-loadscope-reorder --timeout 3000 -o faulthandler_timeout=2900
 
 check: venv
 	@$(BIN)/ruff check --quiet

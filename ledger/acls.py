@@ -8,6 +8,7 @@ is looked at.
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Mapping
 from typing import Final
 
@@ -31,6 +32,8 @@ from ledger.rights import Kind, Operation, Right, concerns, rights_of
 
 #: Rounds of PBKDF2 between a password and what the broker keeps of it. The passwords are random.
 _ITERATIONS: Final = 8192
+#: Far longer than a broker needs to read what its controller has written.
+_HEARD_S = 10.0
 _EVERYTHING: Final = ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY)
 _ANY: Final = ACLFilter(None, None, ACLOperation.ANY, ACLPermissionType.ANY, _EVERYTHING)
 _USER: Final = "User:"
@@ -76,8 +79,16 @@ def ensure_rights(cluster: KafkaAdminClient, agreement: Agreement) -> int:
         if answer["failed"] or len(answer["succeeded"]) != len(missing):
             names = sorted({error.__name__ for error in answer["failed"]})
             raise Misconfigured(f"Kafka did not grant every right: {', '.join(names)}")
+        _wait_for(cluster, frozenset(missing))
     require_rights(cluster, agreement)
     return len(missing)
+
+
+def _wait_for(cluster: KafkaAdminClient, rights: frozenset[Right]) -> None:
+    """Wait a while for rights that the controller has written: each broker reads of them later."""
+    end = time.monotonic() + _HEARD_S
+    while not rights <= granted(cluster) and time.monotonic() < end:
+        time.sleep(0.1)
 
 
 def require_rights(cluster: KafkaAdminClient, agreement: Agreement) -> None:
