@@ -609,7 +609,7 @@ def test_many_requests_are_recorded_each_completely_or_not_at_all(kz, ledger):
         decisions=(decision(identity.open_case), decision(closing.reopen_case, reason="other")),
     )
     answers = list(ledger.record_many([good[0], bad, *good[1:]]))
-    assert ["Receipt", "NotAllowedNow", "Receipt", "Receipt"] == [type(a).__name__ for a in answers]
+    assert ["Receipt", "WrongRole", "Receipt", "Receipt"] == [type(a).__name__ for a in answers]
     assert 6 == len(kz.stored())
     assert 3 == len(kz.database.run("SELECT DISTINCT key FROM ledger.command"))
 

@@ -160,6 +160,7 @@ def test_a_child_who_waits_is_seen(topics, dsn):
         ("consent_expiring_cases", "KZ", "7d"): 0,
         ("consent_expiring_cases", "KZ", "30d"): 1,
         ("consent_expiring_cases", "KZ", "90d"): 1,
+        ("oldest_late_transfer_seconds", "KZ"): 0,
         ("oldest_unfinished_erasure_seconds", "KZ"): 0,
         ("oldest_unreviewed_access_seconds", "KZ"): 0,
     } == found

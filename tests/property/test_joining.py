@@ -54,7 +54,7 @@ CHOICES: tuple[Choice, ...] = (
     (joining.part_case, "", {"data": WHY}),
     (closing.request_closure, "", {"by": CASEWORKER, **CLOSING}),
     (closing.close_case, "", {}),
-    (closing.reopen_case, "", {}),
+    (closing.reopen_case, "", {"reason": "other"}),
     (identity.change_status, "", {"status": NeutralStatus.READY}),
     (consent.grant_consent, "recipient", TERMS),
     (referral.send_referral, "recipient basis_id", HANDOFF),
