@@ -58,6 +58,10 @@ class Director:
         mark = hash((case.national.care.to_direct, *texts, frozenset(now.acknowledged.items())))
         if not self._asked.may_ask(case.case_id, mark, self.now(), wanted=has_to_be_directed(case)):
             return False
+        with self._asked.answered(case.case_id):
+            return self._record(case, rules, now, today)
+
+    def _record(self, case: Case, rules: Rules, now: Situation, today: date) -> bool:
         facts = read_facts(self.desk, case, today)
         found = direct(facts, rules.ruled.pack, rules.directory, now, tie=case.case_id.bytes)
         cause = case.national.care.to_direct

@@ -47,22 +47,28 @@ class Planner:
         mark, at = hash((cause, rules.ruled.sha256)), self.now()
         if not self._asked.may_ask(case.case_id, mark, at, wanted=True):
             return False
+        with self._asked.answered(case.case_id):
+            self._record(case, rules.ruled, today, at)
+        return True
+
+    def _record(self, case: Case, ruled: Ruled, today: date, at: datetime) -> None:
+        cause = case.national.care.to_plan
+        assert cause is not None, "asked for only if a plan is needed"
         facts = read_facts(self.desk, case, today)
-        found = generate(facts, rules.ruled.pack, at)
+        found = generate(facts, ruled.pack, at)
         plan_id = uuid5(cause, "plan")
         asked = {
             "plan_id": plan_id,
             "cause": cause,
-            "rules": rules.ruled.name,
+            "rules": ruled.name,
             "items": tuple(
                 Planned(item_id(plan_id, one), one.mandatory, one.due_at) for one in found.items
             ),
             "data": PersonalData(
-                {DataScope.PROTECTION: {"plan": sealed(plan_id, facts, rules.ruled, found, at)}}
+                {DataScope.PROTECTION: {"plan": sealed(plan_id, facts, ruled, found, at)}}
             ),
         }
         self.desk.decide(case.case_id, plan.generate_plan, asked, f"plan/{plan_id}")
-        return True
 
 
 def item_id(plan_id: UUID, item: Item) -> UUID:
