@@ -18,11 +18,11 @@ from psycopg import Connection
 from consumers.asking_rules import AskedBefore, Desk, read_facts
 from consumers.release_measures import BREACHES
 from consumers.rulebook import in_force
-from events.codes import DataScope, RiskLevel
+from events.codes import DataScope
 from ledger.case import monitoring, searching
 from ledger.case.case import Case
 from ledger.case.clocks import clock_of
-from ledger.case.monitoring import Reckoned, has_to_be_monitored
+from ledger.case.monitoring import Reckoned
 from ledger.case.national import Clock, Deadline
 from ledger.case.personal import PersonalData
 from ledger.rules.deadlines import Due, asks_for_facts, clocks_out, next_of, reckon
@@ -54,10 +54,9 @@ class Timekeeper:
 
     def watch(self, database: Connection[Any], case: Case, today: date) -> bool:
         """Let deadlines run for a case that goes on here, and for no other one."""
-        care, goes_on = case.national.care, has_to_be_monitored(case)
-        if goes_on == care.monitored:
+        if case.goes_on_here == case.national.care.monitored:
             return False
-        if not goes_on:
+        if not case.goes_on_here:
             self._decide(
                 case, monitoring.end_monitoring, {}, f"unwatch/{case.case_id}/{case.number}"
             )
@@ -86,7 +85,7 @@ class Timekeeper:
         """Ask the rules by when what is missing has to be there, if that may be otherwise now."""
         care = case.national.care
         cause = care.to_reckon
-        if cause is None or not care.monitored or not has_to_be_monitored(case):
+        if cause is None or not care.monitored or not case.goes_on_here:
             return False
         ruled = self._ruled(database, today)
         if ruled is None:
@@ -125,7 +124,7 @@ class Timekeeper:
             if one.next_at is not None and one.next_at <= now
         }
         ruled = self._ruled(database, today) if over else None
-        if ruled is None or not has_to_be_monitored(case):
+        if ruled is None or not case.goes_on_here:
             return False
         for deadline_id, one in over.items():
             self._say(case, ruled, deadline_id, one)
@@ -147,9 +146,9 @@ class Timekeeper:
             self._decide(case, monitoring.breach_deadline, asked, f"breach/{deadline_id}")
             BREACHES.labels(self.country, clock.step).inc()
             return
-        now = next_of(ruled.pack, clock.step, one.told)
+        whom = next_of(ruled.pack, clock.step, one.told)
         # A pack of today may name fewer: then whoever was to be told is a supervisor.
-        said = {"told": told, "role": "supervisor" if now is None else str(now.to)}
+        said = {"told": told, "role": "supervisor" if whom is None else str(whom.to)}
         key = f"escalate/{deadline_id}/{told}"
         self._decide(case, monitoring.escalate_deadline, asked | said, key)
 
@@ -158,7 +157,7 @@ class Timekeeper:
         care = case.national.care
         if asks_for_facts(ruled.pack, care.clocks.values()):
             return read_facts(self.desk, case, today)
-        return Facts(today=today, risk=None if care.risk is RiskLevel.UNKNOWN else str(care.risk))
+        return Facts(today=today, risk=care.known_risk)
 
     def _ruled(self, database: Connection[Any], today: date) -> Ruled | None:
         rules = in_force(database, self.desk.case(self.register).national, self.country, today)
@@ -179,8 +178,8 @@ class Timekeeper:
         self.desk.decide(case.case_id, take, asked, key)
 
 
-def _is_news(one: Due, known: Any) -> bool:
-    before: Deadline | None = known.get(one.clock.deadline_id)
+def _is_news(one: Due, known: Mapping[UUID, Deadline]) -> bool:
+    before = known.get(one.clock.deadline_id)
     return before is None or (not before.breached and before.due_at != one.due_at)
 
 

@@ -32,7 +32,7 @@ from consumers.rulebook import pack_in_force
 from consumers.telling import Telling
 from consumers.translation import translated
 from events.agreement import Agreement
-from events.codes import NoticeChannel, RiskLevel
+from events.codes import NoticeChannel
 from events.contract import register_id
 from events.errors import KeyReused, LedgerError, StartAgain
 from ledger.case import notice
@@ -265,13 +265,12 @@ class _Asked:
 
     def standing(self, case: Case, now: datetime) -> Waiting:
         """Return whom to tell now, by what the case says was told."""
-        risk = case.national.care.risk
         given = [
             Given(one.step, one.desk, one.at, one.reached)
             for one in notices_of(case.national, self.task_id)
         ]
-        known = None if risk is RiskLevel.UNKNOWN else str(risk)
-        return waiting(self.duty, self.row["kind"], known, self.calendar, given, now)
+        risk = case.national.care.known_risk
+        return waiting(self.duty, self.row["kind"], risk, self.calendar, given, now)
 
 
 def _is_only_one(database: Connection[Any]) -> bool:

@@ -91,8 +91,7 @@ def override(
         raise BadInput("this service is not in the directory: `ledger rules services` lists it")
     pack = rules.ruled.pack
     calendar, now = pack.working.calendar, datetime.now(UTC)
-    risk = ledger.case(case_id).national.care.risk
-    answer = pack.answer.of(None if risk == "UNKNOWN" else str(risk))
+    answer = pack.answer.of(ledger.case(case_id).national.care.known_risk)
     return ledger.on(case_id, by=actor(by, where=where, role=Role.SUPERVISOR), retries=3).decide(
         override_routing,
         service=chosen.id,

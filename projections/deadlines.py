@@ -6,30 +6,10 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from events.monitoring import DeadlineBreached, MonitoringEnded
+from events.registry import CLASSES
 from events.stamp import Event
 from ledger.case.national import Clock, Deadline
-from projections.change import (
-    ACCESS,
-    BLOCK,
-    CARE,
-    CASE,
-    CONSENT,
-    DATA,
-    DUPLICATE,
-    ERASURE,
-    GOVERNANCE,
-    MEASURE,
-    MONITORING,
-    NOTICE,
-    PLAN,
-    REFERRAL,
-    ROUTING,
-    TRANSFER,
-    WITHDRAWAL,
-    Change,
-    Opinions,
-    on,
-)
+from projections.change import Change, Opinions
 from projections.table import Row, Table, plain
 
 TABLE = Table(
@@ -100,9 +80,5 @@ def breached(change: Change) -> Iterable[UUID]:
     return [key for key, one in before.items() if one.breached and key not in after]
 
 
-OPINIONS: Opinions = {
-    **on(f"{CARE} {ROUTING} {PLAN} {MONITORING} {CASE}", _differing),
-    **on(f"{CONSENT} {WITHDRAWAL} {REFERRAL} {TRANSFER} {DATA}", _differing),
-    **on(f"{ACCESS} {ERASURE} {BLOCK} {GOVERNANCE}", _differing),
-    **on(f"{DUPLICATE} {MEASURE} {NOTICE}", _differing),
-}
+#: Whatever a country records may be what was missing, or take it away again.
+OPINIONS: Opinions = dict.fromkeys(CLASSES.values(), _differing)

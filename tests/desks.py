@@ -44,6 +44,51 @@ def verified(headers: Any, body: bytes) -> dict[str, Any]:
     return said
 
 
+class _Answering(BaseHTTPRequestHandler):
+    """Answers each request as the desk was told to."""
+
+    desk: WebDesk
+    over: threading.Event
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.desk.paths.append(self.path)
+        self.desk.tried += 1
+        answer = self.desk.answers.pop(0) if self.desk.answers else 204
+        if answer == "reset":
+            self._break()
+        elif answer == "silence":
+            self.over.wait(30)
+            self.close_connection = True
+        else:
+            self._say(answer)
+        if answer == 204:
+            self.desk.taken.append(verified(self.headers, body))
+
+    def _break(self) -> None:
+        # Sent at once, without an end: what the other side sees of a crash.
+        at_once = struct.pack("ii", 1, 0)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        self.connection.close()
+        self.close_connection = True
+
+    def _say(self, answer: int | str) -> None:
+        if isinstance(answer, str):
+            self.send_response(307)
+            self.send_header("location", answer)
+        else:
+            self.send_response(answer)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def finish(self) -> None:
+        if not self.wfile.closed and self.connection.fileno() >= 0:
+            super().finish()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
 @contextmanager
 def web_desk(*answers: Any, tls: ssl.SSLContext | None = None) -> Iterator[WebDesk]:
     """Serve a desk at 127.0.0.1.
@@ -52,42 +97,8 @@ def web_desk(*answers: Any, tls: ssl.SSLContext | None = None) -> Iterator[WebDe
     which it redirects.
     """
     desk, over = WebDesk(list(answers)), threading.Event()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            desk.paths.append(self.path)
-            desk.tried += 1
-            answer = desk.answers.pop(0) if desk.answers else 204
-            if answer == "reset":
-                # Sent at once, without an end: what the other side sees of a crash.
-                at_once = struct.pack("ii", 1, 0)
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
-                self.connection.close()
-                self.close_connection = True
-                return
-            if answer == "silence":
-                over.wait(30)
-                self.close_connection = True
-                return
-            if isinstance(answer, str):
-                self.send_response(307)
-                self.send_header("location", answer)
-            else:
-                self.send_response(answer)
-            self.send_header("content-length", "0")
-            self.end_headers()
-            if answer == 204:
-                desk.taken.append(verified(self.headers, body))
-
-        def finish(self) -> None:
-            if not self.wfile.closed and self.connection.fileno() >= 0:
-                super().finish()
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    handler = type("Handler", (_Answering,), {"desk": desk, "over": over})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     desk.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}/notices?desk=1"

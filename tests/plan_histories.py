@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from functools import partial
 
 from events.care import AssessmentCompleted, ConcernRecorded
 from events.case import CaseOpened
@@ -25,6 +26,11 @@ DUE = datetime(2026, 3, 9, 9, tzinfo=UTC)
 AGREED = {"child": Agreement.AGREES, "caregiver": Agreement.NOT_ASKED}
 
 
+def _added(history: History, plan: str, item: str, *, mandatory: bool = False) -> None:
+    said = {"plan_id": plan, "item_id": item, "mandatory": mandatory, "due_at": DUE}
+    history.put("KZ", PlanItemAdded, **said)
+
+
 def planned() -> History:
     history = History(
         "planned", "Generated, given back, approved, followed, and followed by the next one.",
@@ -37,10 +43,7 @@ def planned() -> History:
             "KZ", ProtectionPlanGenerated, plan_id=plan, number=number, cause=None, concerns=said
         )
 
-    def added(plan: str, item: str, *, mandatory: bool = False) -> None:
-        said = {"plan_id": plan, "item_id": item, "mandatory": mandatory, "due_at": DUE}
-        history.put("KZ", PlanItemAdded, **said)
-
+    added = partial(_added, history)
     history.put("KZ", CaseOpened)
     history.put("KZ", ConcernRecorded, concern_id="concern")
     history.put("KZ", AssessmentCompleted, assessment_id="assessment")

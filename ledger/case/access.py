@@ -25,7 +25,7 @@ from ledger.case.effects import Effect
 from ledger.case.matter import WORKING, Draft, Drafts, Matter
 from ledger.case.national import BrokenGlass
 from ledger.case.personal import PersonalData
-from ledger.case.plane import Plane
+from ledger.case.plane import Plane, with_care
 from ledger.case.receiving import is_for, standing_grants
 
 #: How long broken glass lets somebody read, and within what time somebody else looks again.
@@ -54,7 +54,7 @@ def _shown_in_trail(plane: Plane, _event: Event) -> Plane:
 
 def _glass(plane: Plane, access_id: UUID, broken: BrokenGlass) -> Plane:
     glass = {**plane.care.broken_glass, access_id: broken}
-    return changed(plane, care=changed(plane.care, broken_glass=glass))
+    return with_care(plane, broken_glass=glass)
 
 
 def _broken(plane: Plane, event: BreakGlassUsed) -> Plane:

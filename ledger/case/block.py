@@ -14,18 +14,17 @@ from events.case import StatusChanged
 from events.codes import DataScope, NeutralStatus, Role
 from events.errors import AccessRefused, BadInput, NotAllowedNow, ProtectiveRefusal
 from events.stamp import Event
-from ledger.case.changing import changed
 from ledger.case.effects import Effect
 from ledger.case.matter import Draft, Drafts, Matter
 from ledger.case.national import Block
 from ledger.case.personal import PersonalData
-from ledger.case.plane import Plane
+from ledger.case.plane import Plane, with_care
 
 
 def _placed(plane: Plane, event: BlockPlaced) -> Plane:
     block = Block(countries=event.countries, persons=event.persons)
     blocks = {**plane.care.blocks, event.block_id: block}
-    return changed(plane, care=changed(plane.care, blocks=blocks))
+    return with_care(plane, blocks=blocks)
 
 
 def _lifted(plane: Plane, event: BlockLifted) -> Plane:
@@ -34,7 +33,7 @@ def _lifted(plane: Plane, event: BlockLifted) -> Plane:
         for block_id, block in plane.care.blocks.items()
         if block_id != event.block_id
     }
-    return changed(plane, care=changed(plane.care, blocks=blocks))
+    return with_care(plane, blocks=blocks)
 
 
 EFFECTS: Mapping[type[Event], Effect] = {BlockPlaced: _placed, BlockLifted: _lifted}

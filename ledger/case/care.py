@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from events.care import (
@@ -26,11 +26,10 @@ from events.care import (
 from events.codes import DataScope, RiskLevel
 from events.errors import BadInput, NotAllowedNow, ProtectiveRefusal
 from events.stamp import Event
-from ledger.case.changing import changed
 from ledger.case.effects import Effect
 from ledger.case.matter import Draft, Drafts, Matter
 from ledger.case.personal import PersonalData
-from ledger.case.plane import Plane
+from ledger.case.plane import Plane, with_care
 
 #: The most urgent first; what nobody has assessed counts as high.
 _URGENCY: Final = (
@@ -42,17 +41,13 @@ _URGENCY: Final = (
 )
 
 
-def _care(plane: Plane, **changes: Any) -> Plane:
-    return changed(plane, care=changed(plane.care, **changes))
-
-
 def _appointed(plane: Plane, event: GuardianAppointed) -> Plane:
-    return _care(plane, guardians=(*plane.care.guardians, event.guardian_id))
+    return with_care(plane, guardians=(*plane.care.guardians, event.guardian_id))
 
 
 def _ended(plane: Plane, event: GuardianEnded) -> Plane:
     kept = tuple(one for one in plane.care.guardians if one != event.guardian_id)
-    return _care(plane, guardians=kept)
+    return with_care(plane, guardians=kept)
 
 
 def _new(plane: Plane, event: Event) -> dict[str, UUID]:
@@ -65,34 +60,34 @@ def _risk_assessed(plane: Plane, event: RiskAssessed) -> Plane:
     rises = _URGENCY.index(event.risk) < _URGENCY.index(plane.care.risk)
     first = not plane.care.risk_assessed
     news = _new(plane, event) if first or rises else {}
-    return _care(plane, risk_assessed=True, risk=event.risk, unsafe=None, **news)
+    return with_care(plane, risk_assessed=True, risk=event.risk, unsafe=None, **news)
 
 
 def _concerned(plane: Plane, event: ConcernRecorded) -> Plane:
     rest = tuple(one for one in plane.care.concerns if one != event.concern_id)
     resolved = tuple(one for one in plane.care.resolved if one != event.concern_id)
     news = _new(plane, event)
-    return _care(plane, concerns=(*rest, event.concern_id), resolved=resolved, **news)
+    return with_care(plane, concerns=(*rest, event.concern_id), resolved=resolved, **news)
 
 
 def _resolved(plane: Plane, event: ConcernResolved) -> Plane:
     care = plane.care
     rest = tuple(one for one in care.concerns if one != event.concern_id)
-    return _care(plane, concerns=rest, resolved=(*care.resolved, event.concern_id))
+    return with_care(plane, concerns=rest, resolved=(*care.resolved, event.concern_id))
 
 
 def _linked(plane: Plane, event: SiblingLinked) -> Plane:
-    return _care(plane, siblings={**plane.care.siblings, event.sibling_case_id: event.together})
+    return with_care(plane, siblings={**plane.care.siblings, event.sibling_case_id: event.together})
 
 
 def _assessed(plane: Plane, event: AssessmentCompleted) -> Plane:
-    return _care(plane, to_plan=event.event_id, assessed=True)
+    return with_care(plane, to_plan=event.event_id, assessed=True)
 
 
 def _told(plane: Plane, event: ViewsRecorded) -> Plane:
     """Who was heard was spoken to; a reason why she was not is no contact."""
     heard = plane.care.views_heard or event.heard
-    return _care(
+    return with_care(
         plane, views_told=True, views_heard=heard, contacted=plane.care.contacted or event.heard
     )
 
@@ -100,7 +95,7 @@ def _told(plane: Plane, event: ViewsRecorded) -> Plane:
 def _reopened(plane: Plane, event: ReopeningJustified) -> Plane:
     """Contact, assessment and views have to be there anew, and the rules are asked again."""
     again = {"contacted": False, "assessed": False, "views_told": False, "attempts": ()}
-    return _care(plane, to_direct=event.event_id, **again)
+    return with_care(plane, to_direct=event.event_id, **again)
 
 
 def _shown_in_trail(plane: Plane, _event: Event) -> Plane:
@@ -108,23 +103,23 @@ def _shown_in_trail(plane: Plane, _event: Event) -> Plane:
 
 
 EFFECTS: Mapping[type[Event], Effect] = {
-    CaseShared: lambda plane, event: _care(plane, shared_with=event.with_country),
+    CaseShared: lambda plane, event: with_care(plane, shared_with=event.with_country),
     RiskAssessed: _risk_assessed,
     ConcernRecorded: _concerned,
     ConcernResolved: _resolved,
     SiblingLinked: _linked,
     AssessmentCompleted: _assessed,
     ViewsRecorded: _told,
-    CaseAssigned: lambda plane, event: _care(plane, assignee=event.assignee),
+    CaseAssigned: lambda plane, event: with_care(plane, assignee=event.assignee),
     GuardianAppointed: _appointed,
     GuardianEnded: _ended,
-    ClosureRequested: lambda plane, event: _care(
+    ClosureRequested: lambda plane, event: with_care(
         plane, closure_requested_by=event.actor.id, closure_requested=event.closing
     ),
-    ClosureRejected: lambda plane, _event: _care(plane, closure_requested=0),
+    ClosureRejected: lambda plane, _event: with_care(plane, closure_requested=0),
     ReopeningJustified: _reopened,
     RefusalRecorded: _shown_in_trail,
-    OwnConsentSought: lambda plane, _event: _care(plane, own_consent_sought=True),
+    OwnConsentSought: lambda plane, _event: with_care(plane, own_consent_sought=True),
 }
 
 

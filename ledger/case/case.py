@@ -74,6 +74,11 @@ class Case:
         return self.ahead.identity if self.is_shared else self.national.identity
 
     @property
+    def goes_on_here(self) -> bool:
+        """Whether the case is open and this country answers for it."""
+        return self.identity.state == "open" and self.identity.responsible == self.country
+
+    @property
     def pending(self) -> int:
         """How many of this country's shared events the topic has not ordered yet."""
         return self.ahead.count - self.settled.count

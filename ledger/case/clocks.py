@@ -7,16 +7,15 @@ that made it so. By when it has to be there the rules say (ledger/rules/deadline
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from typing import NamedTuple
 from uuid import UUID, uuid5
 
 from events.monitoring import MonitoringBegun
 from events.stamp import Event
-from ledger.case.changing import changed
 from ledger.case.national import Care, Clock
-from ledger.case.plane import Plane
+from ledger.case.plane import Plane, with_care
 
 
 class Missing(NamedTuple):
@@ -94,14 +93,14 @@ def moved(before: Plane, after: Plane, event: Event) -> Plane:
         if (known := care.clocks.get(key)) is not None and _is_same(known, one)
     }
     begun = {key: _begun(one, event) for key, one in wanted.items() if key not in clocks}
-    if not begun and len(clocks) == len(care.clocks):
-        return after if not _asks_anew(before, after) else _asking(after, event)
-    running = {one.deadline_id for one in clocks.values()}
-    deadlines = {key: one for key, one in care.deadlines.items() if key in running}
-    after = changed(
-        after, care=changed(care, clocks=_ordered({**clocks, **begun}), deadlines=deadlines)
-    )
-    return _asking(after, event) if begun or _asks_anew(before, after) else after
+    if begun or len(clocks) != len(care.clocks):
+        running = {one.deadline_id for one in clocks.values()}
+        deadlines = {key: one for key, one in care.deadlines.items() if key in running}
+        ordered = dict(sorted({**clocks, **begun}.items()))
+        after = with_care(after, clocks=ordered, deadlines=deadlines)
+    if begun or _asks_anew(before, after):
+        after = with_care(after, to_reckon=event.event_id)
+    return after
 
 
 def _is_same(known: Clock, one: Missing) -> bool:
@@ -123,14 +122,6 @@ def _asks_anew(before: Plane, after: Plane) -> bool:
     """Say whether by when something has to be there may be otherwise now: by risk, by concern."""
     was, now = before.care, after.care
     return now.monitored and (was.risk, was.concerns) != (now.risk, now.concerns)
-
-
-def _asking(plane: Plane, event: Event) -> Plane:
-    return changed(plane, care=changed(plane.care, to_reckon=event.event_id))
-
-
-def _ordered(clocks: Mapping[str, Clock]) -> Mapping[str, Clock]:
-    return dict(sorted(clocks.items()))
 
 
 def clock_of(plane: Plane, deadline_id: UUID) -> Clock | None:

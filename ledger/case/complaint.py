@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
 from events.codes import DataScope, Satisfaction
 from events.errors import BadInput, CodeUnknown, NotAllowedNow, ProtectiveRefusal
 from events.monitoring import ComplaintAnswered, ComplaintReceived, FeedbackReceived
 from events.stamp import Event
-from ledger.case.changing import changed
 from ledger.case.effects import Effect
 from ledger.case.matter import Draft, Drafts, Matter
 from ledger.case.personal import PersonalData
-from ledger.case.plane import Plane
-
-
-def _care(plane: Plane, **changes: Any) -> Plane:
-    return changed(plane, care=changed(plane.care, **changes))
+from ledger.case.plane import Plane, with_care
 
 
 def _received(plane: Plane, event: ComplaintReceived) -> Plane:
-    return _care(plane, complaints={**plane.care.complaints, event.complaint_id: event.against})
+    return with_care(plane, complaints={**plane.care.complaints, event.complaint_id: event.against})
 
 
 def _answered(plane: Plane, event: ComplaintAnswered) -> Plane:
     complaints = plane.care.complaints
     rest = {key: who for key, who in complaints.items() if key != event.complaint_id}
-    return _care(plane, complaints=rest)
+    return with_care(plane, complaints=rest)
 
 
 EFFECTS: Mapping[type[Event], Effect] = {

@@ -29,7 +29,7 @@ from ledger.case.joint import Suspicion
 from ledger.case.matter import Draft, Drafts, Matter
 from ledger.case.national import Noted
 from ledger.case.personal import PersonalData
-from ledger.case.plane import NONE, Plane
+from ledger.case.plane import NONE, Plane, with_care
 from ledger.case.reserving import is_open, open_case_of, require_answers
 
 _DOMAIN = b"referral/duplicate/v1\0"
@@ -85,12 +85,12 @@ def _noted(plane: Plane, event: DuplicateNoted) -> Plane:
         return plane
     noted = Noted(other_case_id=event.other_case_id, salt=event.salt)
     duplicates = {**plane.care.duplicates, event.suspicion_id: noted}
-    return changed(plane, care=changed(plane.care, duplicates=duplicates))
+    return with_care(plane, duplicates=duplicates)
 
 
 def _reserved(plane: Plane, event: CaseReserved) -> Plane:
     reserved = {**plane.care.reserved, event.suspicion_id: event.yielding_case_id}
-    return changed(plane, care=changed(plane.care, reserved=reserved))
+    return with_care(plane, reserved=reserved)
 
 
 EFFECTS: Mapping[type[Event], Effect] = {

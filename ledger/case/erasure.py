@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 from events.codes import DataScope, Role
@@ -17,22 +16,20 @@ from ledger.case.effects import Effect
 from ledger.case.matter import Draft, Drafts, Matter
 from ledger.case.national import Erasure
 from ledger.case.personal import PersonalData
-from ledger.case.plane import Plane
+from ledger.case.plane import Plane, with_care
 
 _ENDED = frozenset({"closed", "joined"})
 #: How the keystore destroys keys (ledger/keys).
 OVERWRITTEN = "overwritten_in_place"
 
 
-def _care(plane: Plane, **changes: Any) -> Plane:
-    return changed(plane, care=changed(plane.care, **changes))
-
-
 def _moved(plane: Plane, erasure_id: UUID, state: str) -> Plane:
     before = plane.care.erasures.get(erasure_id)
     if before is None:
         return plane
-    return _care(plane, erasures={**plane.care.erasures, erasure_id: changed(before, state=state)})
+    return with_care(
+        plane, erasures={**plane.care.erasures, erasure_id: changed(before, state=state)}
+    )
 
 
 def _requested(plane: Plane, event: ErasureRequested) -> Plane:
@@ -47,16 +44,16 @@ def _requested(plane: Plane, event: ErasureRequested) -> Plane:
         erasure_id: one if one.state == "erased" else changed(one, state="lapsed")
         for erasure_id, one in plane.care.erasures.items()
     }
-    return _care(plane, erasures={**before, event.erasure_id: asked})
+    return with_care(plane, erasures={**before, event.erasure_id: asked})
 
 
 def _held(plane: Plane, event: HoldPlaced) -> Plane:
-    return _care(plane, holds={**plane.care.holds, event.hold_id: event.until})
+    return with_care(plane, holds={**plane.care.holds, event.hold_id: event.until})
 
 
 def _hold_ended(plane: Plane, event: HoldEnded) -> Plane:
     holds = {one: until for one, until in plane.care.holds.items() if one != event.hold_id}
-    return _care(plane, holds=holds)
+    return with_care(plane, holds=holds)
 
 
 EFFECTS: Mapping[type[Event], Effect] = {

@@ -24,14 +24,13 @@ from events.monitoring import (
     MonitoringEnded,
 )
 from events.stamp import Event
-from ledger.case.case import Case
 from ledger.case.changing import changed
 from ledger.case.clocks import clock_of
 from ledger.case.effects import Effect
 from ledger.case.matter import Draft, Drafts, Matter
 from ledger.case.national import Deadline
 from ledger.case.personal import PersonalData
-from ledger.case.plane import Plane
+from ledger.case.plane import Plane, with_care
 
 
 class Reckoned(NamedTuple):
@@ -44,17 +43,13 @@ class Reckoned(NamedTuple):
     due_at: datetime
 
 
-def _care(plane: Plane, **changes: Any) -> Plane:
-    return changed(plane, care=changed(plane.care, **changes))
-
-
 def _set(plane: Plane, event: DeadlineSet) -> Plane:
     """A deadline that was breached stays so, whatever the rules say afterwards."""
     before = plane.care.deadlines.get(event.deadline_id)
     if clock_of(plane, event.deadline_id) is None or (before is not None and before.breached):
         return plane
     made = Deadline(due_at=event.due_at, next_at=event.due_at)
-    return _care(plane, deadlines={**plane.care.deadlines, event.deadline_id: made})
+    return with_care(plane, deadlines={**plane.care.deadlines, event.deadline_id: made})
 
 
 def _over(plane: Plane, deadline_id: UUID, **changes: Any) -> Plane:
@@ -62,19 +57,19 @@ def _over(plane: Plane, deadline_id: UUID, **changes: Any) -> Plane:
     if before is None:
         return plane
     after = changed(before, **changes)
-    return _care(plane, deadlines={**plane.care.deadlines, deadline_id: after})
+    return with_care(plane, deadlines={**plane.care.deadlines, deadline_id: after})
 
 
 def _followed_up(plane: Plane, event: FollowUpCompleted) -> Plane:
     unsafe = event.follow_up_id if event.safety is Safety.UNSAFE else plane.care.unsafe
     said = {"last_follow_up": event.follow_up_id, "unsafe": unsafe}
-    return _care(plane, contacted=True, attempts=(), **said)
+    return with_care(plane, contacted=True, attempts=(), **said)
 
 
 EFFECTS: Mapping[type[Event], Effect] = {
-    MonitoringBegun: lambda plane, _event: _care(plane, monitored=True),
-    MonitoringEnded: lambda plane, _event: _care(plane, monitored=False, to_reckon=None),
-    DeadlinesReckoned: lambda plane, _event: _care(plane, to_reckon=None),
+    MonitoringBegun: lambda plane, _event: with_care(plane, monitored=True),
+    MonitoringEnded: lambda plane, _event: with_care(plane, monitored=False, to_reckon=None),
+    DeadlinesReckoned: lambda plane, _event: with_care(plane, to_reckon=None),
     DeadlineSet: _set,
     DeadlineBreached: lambda plane, event: _over(
         plane, event.deadline_id, breached=True, next_at=event.next_at
@@ -83,22 +78,17 @@ EFFECTS: Mapping[type[Event], Effect] = {
         plane, event.deadline_id, told=event.told, next_at=event.next_at
     ),
     FollowUpCompleted: _followed_up,
-    ContactAttempted: lambda plane, event: _care(
+    ContactAttempted: lambda plane, event: with_care(
         plane, attempts=(*plane.care.attempts, event.occurred_at.date())
     ),
 }
-
-
-def has_to_be_monitored(case: Case) -> bool:
-    """Say whether this country answers for a case that goes on."""
-    return case.identity.state == "open" and case.identity.responsible == case.country
 
 
 def begin_monitoring(matter: Matter, /, *, since: datetime) -> Drafts:
     """Let deadlines run, since this country answers for the child."""
     matter.require_known()
     matter.require_program()
-    if not has_to_be_monitored(matter.case) or matter.case.national.care.monitored:
+    if not matter.case.goes_on_here or matter.case.national.care.monitored:
         raise NotAllowedNow(f"case {matter.case.case_id} is monitored, or ended", rule="monitored")
     if since > matter.at:
         raise BadInput("monitoring does not begin in the future", rule="since")
@@ -109,7 +99,7 @@ def end_monitoring(matter: Matter, /) -> Drafts:
     """Let no deadline run any more: the case has ended, or another country answers for it."""
     matter.require_known()
     matter.require_program()
-    if has_to_be_monitored(matter.case) or not matter.case.national.care.monitored:
+    if matter.case.goes_on_here or not matter.case.national.care.monitored:
         raise NotAllowedNow(f"case {matter.case.case_id} goes on here", rule="monitored")
     return (Draft(MonitoringEnded),)
 

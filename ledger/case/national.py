@@ -237,6 +237,11 @@ class Care:
     acknowledged: Mapping[UUID, UUID] = field(default_factory=dict)
 
     @property
+    def known_risk(self) -> str | None:
+        """How urgent it was when it was last assessed; None if nobody has said."""
+        return None if self.risk is RiskLevel.UNKNOWN else str(self.risk)
+
+    @property
     def is_led(self) -> bool:
         """Whether a service, or the duty desk, leads the work with the child, or is asked to."""
         return any(one.leads and one.is_live for one in self.routings.values())

@@ -15,11 +15,10 @@ from events.codes import NoticeChannel, Role
 from events.errors import BadInput, CodeUnknown, NotAllowedNow, WrongRole
 from events.notice import NoticeAcknowledged, NoticeFailed, NoticeSent
 from events.stamp import Event
-from ledger.case.changing import changed
 from ledger.case.effects import Effect
 from ledger.case.matter import ANSWERING, SUPERVISING, WORKING, Draft, Drafts, Matter
 from ledger.case.national import Notice
-from ledger.case.plane import Plane
+from ledger.case.plane import Plane, with_care
 
 #: Who may be told that a task waits, and may say that it is seen: people who work for the child,
 #: or answer for her data.
@@ -56,14 +55,14 @@ def _put(plane: Plane, event: NoticeSent | NoticeFailed, *, reached: bool) -> Pl
     of_task = [key for key, one in notices.items() if one.task_id == event.task_id]
     for key in of_task[:-_REMEMBERED]:
         del notices[key]
-    return changed(plane, care=changed(plane.care, notices=notices))
+    return with_care(plane, notices=notices)
 
 
 def _acknowledged(plane: Plane, event: NoticeAcknowledged) -> Plane:
     care = plane.care
     left = {key: one for key, one in care.notices.items() if one.task_id != event.task_id}
     seen = {**care.acknowledged, event.task_id: event.notice_id}
-    return changed(plane, care=changed(care, notices=left, acknowledged=seen))
+    return with_care(plane, notices=left, acknowledged=seen)
 
 
 EFFECTS: Mapping[type[Event], Effect] = {

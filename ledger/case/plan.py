@@ -31,7 +31,7 @@ from ledger.case.effects import Effect
 from ledger.case.matter import Draft, Drafts, Matter
 from ledger.case.national import Plan, PlannedItem
 from ledger.case.personal import PersonalData
-from ledger.case.plane import Plane
+from ledger.case.plane import Plane, with_care
 
 
 class Planned(NamedTuple):
@@ -42,16 +42,12 @@ class Planned(NamedTuple):
     due_at: datetime
 
 
-def _care(plane: Plane, **changes: Any) -> Plane:
-    return changed(plane, care=changed(plane.care, **changes))
-
-
 def _plan(plane: Plane, plan_id: UUID, **changes: Any) -> Plane:
     """Return the plane with a plan changed; nothing changes if there is no such plan."""
     before = plane.care.plans.get(plan_id)
     if before is None:
         return plane
-    return _care(plane, plans={**plane.care.plans, plan_id: changed(before, **changes)})
+    return with_care(plane, plans={**plane.care.plans, plan_id: changed(before, **changes)})
 
 
 def _generated(plane: Plane, event: ProtectionPlanGenerated) -> Plane:
@@ -62,7 +58,7 @@ def _generated(plane: Plane, event: ProtectionPlanGenerated) -> Plane:
         for key, one in plane.care.plans.items()
     }
     made = Plan(state="draft", number=event.number, concerns=event.concerns)
-    return _care(plane, plans={**plans, event.plan_id: made}, to_plan=None)
+    return with_care(plane, plans={**plans, event.plan_id: made}, to_plan=None)
 
 
 def _item(plane: Plane, plan_id: UUID, item_id: UUID, made: PlannedItem) -> Plane:
@@ -88,7 +84,7 @@ def _approved(plane: Plane, event: PlanApproved) -> Plane:
         key: changed(one, state="superseded") if one.state == "active" else one
         for key, one in plane.care.plans.items()
     }
-    return _plan(_care(plane, plans=plans), event.plan_id, state="active")
+    return _plan(with_care(plane, plans=plans), event.plan_id, state="active")
 
 
 EFFECTS: Mapping[type[Event], Effect] = {
@@ -110,8 +106,7 @@ EFFECTS: Mapping[type[Event], Effect] = {
 
 def has_to_be_planned(case: Case) -> bool:
     """Say whether the rules have to be asked for a plan, by the country that answers for her."""
-    identity, wanted = case.identity, case.national.care.to_plan is not None
-    return wanted and identity.state == "open" and identity.responsible == case.country
+    return case.goes_on_here and case.national.care.to_plan is not None
 
 
 def generate_plan(

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from events.codes import DataScope, NeutralStatus, RetentionGround
 from events.stamp import NOTHING_SEEN
+from ledger.case.changing import changed
 from ledger.case.joint import Measure, Suspicion
 from ledger.case.national import Care
 
@@ -225,6 +226,11 @@ class Plane:
         """Say whether a basis permits this handoff's data to reach its receiver on this day."""
         basis = self.consents.get(basis_id) if basis_id is not None else None
         return basis is not None and basis.covers(handoff.receiver, handoff.scopes, on)
+
+
+def with_care(plane: Plane, **changes: Any) -> Plane:
+    """Return the plane with some of the national work with the child changed."""
+    return changed(plane, care=changed(plane.care, **changes))
 
 
 def empty(case_id: UUID, *, shared: bool) -> Plane:

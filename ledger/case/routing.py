@@ -22,7 +22,7 @@ from ledger.case.effects import Effect
 from ledger.case.matter import WORKING, Draft, Drafts, Matter
 from ledger.case.national import Routing
 from ledger.case.personal import PersonalData
-from ledger.case.plane import Plane
+from ledger.case.plane import Plane, with_care
 
 
 class Routed(NamedTuple):
@@ -38,12 +38,8 @@ class Routed(NamedTuple):
     contact_by: datetime
 
 
-def _care(plane: Plane, **changes: Any) -> Plane:
-    return changed(plane, care=changed(plane.care, **changes))
-
-
 def _directed(plane: Plane, _event: CaseDirected) -> Plane:
-    return _care(plane, to_direct=None)
+    return with_care(plane, to_direct=None)
 
 
 def _routed(plane: Plane, event: CaseRouted) -> Plane:
@@ -57,7 +53,7 @@ def _routed(plane: Plane, event: CaseRouted) -> Plane:
         answer_by=event.answer_by,
         contact_by=event.contact_by,
     )
-    return _care(plane, routings={**plane.care.routings, event.routing_id: made})
+    return with_care(plane, routings={**plane.care.routings, event.routing_id: made})
 
 
 def _moved(plane: Plane, routing_id: UUID, state: str, **changes: Any) -> Plane:
@@ -65,7 +61,7 @@ def _moved(plane: Plane, routing_id: UUID, state: str, **changes: Any) -> Plane:
     if before is None or not before.is_live:
         return plane
     after = changed(before, state=state)
-    return _care(plane, routings={**plane.care.routings, routing_id: after}, **changes)
+    return with_care(plane, routings={**plane.care.routings, routing_id: after}, **changes)
 
 
 def _answered(plane: Plane, event: RoutingAnswered) -> Plane:
@@ -102,11 +98,8 @@ def has_to_be_directed(case: Case) -> bool:
 
     Only the country that answers for the child directs her.
     """
-    identity = case.identity
-    if identity.state != "open" or identity.responsible != case.country:
-        return False
     care = case.national.care
-    return care.to_direct is not None or not care.is_led
+    return case.goes_on_here and (care.to_direct is not None or not care.is_led)
 
 
 def is_at_the_desk(case: Case) -> bool:

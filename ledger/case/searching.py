@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 from events.case import ChildFound, ChildMissing
@@ -19,27 +18,21 @@ from events.monitoring import SearchBegun, SearchEnded, SearchExtended
 from events.referral import ReferralRevoked
 from events.stamp import Event
 from ledger.case.case import Case
-from ledger.case.changing import changed
 from ledger.case.effects import Effect
 from ledger.case.matter import Draft, Drafts, Matter
-from ledger.case.monitoring import has_to_be_monitored
 from ledger.case.personal import PersonalData
-from ledger.case.plane import Plane
+from ledger.case.plane import Plane, with_care
 from ledger.case.referral import send_referral
-
-
-def _care(plane: Plane, **changes: Any) -> Plane:
-    return changed(plane, care=changed(plane.care, **changes))
 
 
 def _ended(plane: Plane, event: SearchEnded) -> Plane:
     """Whoever was missing is looked at anew: what happened to her meanwhile nobody knows."""
-    return _care(plane, search=None, searched_by=(), unsafe=event.search_id)
+    return with_care(plane, search=None, searched_by=(), unsafe=event.search_id)
 
 
 EFFECTS: Mapping[type[Event], Effect] = {
-    SearchBegun: lambda plane, event: _care(plane, search=event.search_id),
-    SearchExtended: lambda plane, event: _care(
+    SearchBegun: lambda plane, event: with_care(plane, search=event.search_id),
+    SearchExtended: lambda plane, event: with_care(
         plane, searched_by=(*plane.care.searched_by, event.handoff_id)
     ),
     SearchEnded: _ended,
@@ -48,14 +41,14 @@ EFFECTS: Mapping[type[Event], Effect] = {
 
 def has_to_be_searched(case: Case) -> bool:
     """Say whether the child is missing and this country answers for her."""
-    return case.identity.missing and has_to_be_monitored(case)
+    return case.identity.missing and case.goes_on_here
 
 
 def report_missing(matter: Matter, /) -> Drafts:
     """Raise the alarm that nobody knows where the child is; who answers for her searches."""
     matter.require_known()
     alarm = Draft(ChildMissing)
-    if matter.case.national.care.search is not None or not has_to_be_monitored(matter.case):
+    if matter.case.national.care.search is not None or not matter.case.goes_on_here:
         return (alarm,)
     return (alarm, Draft(SearchBegun, {"search_id": matter.new_id()}))
 

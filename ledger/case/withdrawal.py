@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
 from events.codes import ConsentGiver, DataScope, Role
@@ -20,17 +19,12 @@ from events.errors import NotAllowedNow, ProtectiveRefusal, WrongRole
 from events.stamp import Event
 from ledger.case.bases import basis_known, consents_met, has_basis, require_basis
 from ledger.case.block import is_excluded
-from ledger.case.changing import changed
 from ledger.case.effects import Effect
 from ledger.case.givers import asked_only, require_giver, require_may_withdraw
 from ledger.case.matter import Draft, Drafts, Matter
 from ledger.case.national import Asked
-from ledger.case.plane import Plane
+from ledger.case.plane import Plane, with_care
 from ledger.case.referral import standing
-
-
-def _care(plane: Plane, **changes: Any) -> Plane:
-    return changed(plane, care=changed(plane.care, **changes))
 
 
 def _recorded(plane: Plane, event: WithdrawalRecorded) -> Plane:
@@ -42,12 +36,14 @@ def _recorded(plane: Plane, event: WithdrawalRecorded) -> Plane:
     if event.giver is not None:
         persons[basis_id] = event.giver
     ended_by = {**care.ended_by, basis_id: event.given_by}
-    return _care(plane, ended_by=ended_by, ended_by_person=persons)
+    return with_care(plane, ended_by=ended_by, ended_by_person=persons)
 
 
 def _asked(plane: Plane, event: WithdrawalAsked) -> Plane:
     asked = Asked(given_by=event.given_by, giver=event.giver, why=event.why)
-    return _care(plane, withdrawals_asked={**plane.care.withdrawals_asked, event.basis_id: asked})
+    return with_care(
+        plane, withdrawals_asked={**plane.care.withdrawals_asked, event.basis_id: asked}
+    )
 
 
 def _reviewed(plane: Plane, event: WithdrawalReviewed) -> Plane:
@@ -56,14 +52,16 @@ def _reviewed(plane: Plane, event: WithdrawalReviewed) -> Plane:
         for basis_id, asked in plane.care.withdrawals_asked.items()
         if basis_id != event.basis_id
     }
-    return _care(plane, withdrawals_asked=waiting)
+    return with_care(plane, withdrawals_asked=waiting)
 
 
 EFFECTS: Mapping[type[Event], Effect] = {
     WithdrawalRecorded: _recorded,
     WithdrawalAsked: _asked,
     WithdrawalReviewed: _reviewed,
-    DataForgone: lambda plane, event: _care(plane, forgone=(*plane.care.forgone, event.handoff_id)),
+    DataForgone: lambda plane, event: with_care(
+        plane, forgone=(*plane.care.forgone, event.handoff_id)
+    ),
 }
 
 

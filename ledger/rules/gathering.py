@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, Final
 
 from events.code_lists import code_list
-from events.codes import DataScope, RiskLevel
+from events.codes import DataScope
 from ledger.case.case import Case
 from ledger.case.routing import live
 from ledger.rules.facts import Facts, age_on, born_on
@@ -36,7 +36,7 @@ def facts_of(case: Case, record: Record, siblings: Iterable[Case], today: date) 
     return Facts(
         today=today,
         concerns=_concerns(case, protection),
-        risk=None if care.risk is RiskLevel.UNKNOWN else str(care.risk),
+        risk=care.known_risk,
         age=None if born is None else age_on(today, born),
         languages=tuple(one for one in _texts(identity, "languages") if _LANGUAGE.fullmatch(one)),
         area=_area(record.get(DataScope.LOCATION, {})),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 from hashlib import sha256
 from typing import Annotated, Final, Self, TypeVar
@@ -237,11 +237,8 @@ class Pack(Document):
 
 def _require_within_a_day(rule: DeadlineRule, at: int) -> None:
     """Refuse a later guardian for a child who is alone, whatever her risk."""
-    for risk in RISKS:
-        span = rule.within.of(risk)
-        hours = {"min": span.count / 60, "h": span.count, "d": 24 * span.count}
-        if hours.get(span.unit, 25) > 24:
-            raise mistake("a child who is alone has a guardian within 24h", ("deadline", at))
+    if not all(rule.within.of(risk).is_within(timedelta(days=1)) for risk in RISKS):
+        raise mistake("a child who is alone has a guardian within 24h", ("deadline", at))
 
 
 R = TypeVar("R", Route, PlanRule)

@@ -20,7 +20,8 @@ from events.errors import BadInput
 
 _SPAN = re.compile(r"([1-9][0-9]{0,3})(min|h|d|wd)")
 #: Units that pass alike everywhere, whatever a clock is set to.
-_PASSING = {"min": timedelta(minutes=1), "h": timedelta(hours=1)}
+_PASSING = frozenset({"min", "h"})
+_LENGTHS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 #: No search for a working day goes further: a calendar without any is a mistake.
 _LONGEST_BREAK = 60
 
@@ -45,6 +46,10 @@ class Span:
         """Whether weekends and holidays make it longer."""
         return self.unit == "wd"
 
+    def is_within(self, longest: timedelta) -> bool:
+        """Say whether it is no longer than this; of working days nobody knows."""
+        return not self.in_working_days and self.count * _LENGTHS[self.unit] <= longest
+
     def __str__(self) -> str:
         """Return it as it is written."""
         return f"{self.count}{self.unit}"
@@ -64,7 +69,7 @@ class Calendar:
     def after(self, at: datetime, span: Span) -> datetime:
         """Return the moment (UTC) at which a span that begins at a moment is over."""
         if span.unit in _PASSING:
-            return at + span.count * _PASSING[span.unit]
+            return at + span.count * _LENGTHS[span.unit]
         local = at.astimezone(ZoneInfo(self.zone))
         if span.unit == "d":
             return self._at(local.date() + timedelta(days=span.count), local.time())

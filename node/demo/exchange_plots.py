@@ -5,13 +5,11 @@ from __future__ import annotations
 from events.codes import AgeBand, ConsentGiver, DataScope, NeutralStatus, Purpose
 from ledger.case import consent, duplicate, identity, joining, measure, reserving, transfer
 from ledger.case.personal import PersonalData
-from node.arguments import DaysAhead
 from node.demo.desk import Desk
-from node.demo.plots import proposed
+from node.demo.plots import ANSWER_IN, PERMITTED_FOR, SCOPES, proposed
 from node.demo.story import Story
 from node.words import country_name
 
-_SCOPES = (DataScope.PREVIEW, DataScope.IDENTITY, DataScope.HEALTH)
 _SHELTER = PersonalData({DataScope.PROTECTION: {"measure": "a bed for tonight"}})
 _WHY = PersonalData({DataScope.NARRATIVE: {"why": "we go on with it"}})
 _GROUNDS = PersonalData({DataScope.PREVIEW: {"grounds": "her aunt lives there"}})
@@ -30,7 +28,7 @@ def protected_and_returned(story: Story) -> None:
     _permits_back(story)
     (came,) = here.ledger.case(story.case_id).settled.transfers
     back = {
-        "returned_id": came, "scopes": _SCOPES, "due_on": DaysAhead(14), "data": _GROUNDS,
+        "returned_id": came, "scopes": SCOPES, "due_on": ANSWER_IN, "data": _GROUNDS,
     }  # fmt: skip
     story.takes(there, "asks to take her back, and why", transfer.return_case, **back)
     _moves(story, here)
@@ -66,8 +64,8 @@ def _permits_back(story: Story) -> None:
     here, there = story.here, story.there
     story.takes(
         there, "records that she lets it go back", consent.grant_consent,
-        recipient=here.country, purpose=Purpose.TRANSFER, scopes=_SCOPES,
-        expires_on=DaysAhead(180), given_by=ConsentGiver.CHILD,
+        recipient=here.country, purpose=Purpose.TRANSFER, scopes=SCOPES,
+        expires_on=PERMITTED_FOR, given_by=ConsentGiver.CHILD,
         age_band=AgeBand.FROM_15_TO_17,
     )  # fmt: skip
     ready = {"status": NeutralStatus.READY}

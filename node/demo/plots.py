@@ -17,7 +17,7 @@ from node.demo.desk import Desk
 from node.demo.story import Plot, Story
 from node.words import country_name
 
-_SCOPES = (DataScope.PREVIEW, DataScope.IDENTITY, DataScope.HEALTH)
+SCOPES = (DataScope.PREVIEW, DataScope.IDENTITY, DataScope.HEALTH)
 _KNOWN = PersonalData(
     {
         DataScope.IDENTITY: {"name": "Aizada Example", "birth_date": "2010-05-04"},
@@ -25,8 +25,8 @@ _KNOWN = PersonalData(
     }
 )
 _ASKED = PersonalData({DataScope.PREVIEW: {"needs": "doctor this week"}})
-_ANSWER_IN = DaysAhead(14)
-_PERMITTED_FOR = DaysAhead(180)
+ANSWER_IN = DaysAhead(14)
+PERMITTED_FOR = DaysAhead(180)
 #: Two people who decide at the same moment sometimes do not; then they are asked again.
 _RACES = 5
 
@@ -117,23 +117,23 @@ def data_travels(story: Story) -> None:
         consent.grant_consent,
         recipient=story.there.country,
         purpose=Purpose.SERVICE,
-        scopes=_SCOPES,
-        expires_on=_PERMITTED_FOR,
+        scopes=SCOPES,
+        expires_on=PERMITTED_FOR,
         given_by=ConsentGiver.CHILD,
         age_band=AgeBand.FROM_15_TO_17,
     )
     _asks(story, f"asks {there} for a doctor", referral.send_referral, data=_ASKED)
     story.takes(story.there, "has received it", referral.receive_referral)
-    story.reads(story.there, "reads what is needed, and no name", _SCOPES[:1], "open")
+    story.reads(story.there, "reads what is needed, and no name", SCOPES[:1], "open")
     story.takes(story.there, "accepts", referral.accept_referral)
-    story.reads(story.there, "reads her name and her health", _SCOPES[1:], "open")
+    story.reads(story.there, "reads her name and her health", SCOPES[1:], "open")
     story.takes(
         story.here,
         "the child takes her consent back",
         withdrawal.withdraw_consent,
         given_by=ConsentGiver.CHILD,
     )
-    story.reads(story.there, "asks for her name again: it is closed", _SCOPES[1:2], "stopped")
+    story.reads(story.there, "asks for her name again: it is closed", SCOPES[1:2], "stopped")
     story.ending = "She keeps her doctor. Whoever read something was recorded before it was shown."
 
 
@@ -160,8 +160,8 @@ def _permitted(story: Story, purpose: Purpose) -> None:
         consent.grant_consent,
         recipient=story.there.country,
         purpose=purpose,
-        scopes=_SCOPES,
-        expires_on=_PERMITTED_FOR,
+        scopes=SCOPES,
+        expires_on=PERMITTED_FOR,
     )
 
 
@@ -183,8 +183,8 @@ def proposed(story: Story) -> None:
 def _asks(story: Story, words: str, take: Take, **more: Any) -> None:
     asked: Mapping[str, Any] = {
         "recipient": story.there.country,
-        "scopes": _SCOPES,
-        "due_on": _ANSWER_IN,
+        "scopes": SCOPES,
+        "due_on": ANSWER_IN,
         **more,
     }
     story.takes(story.here, words, take, **asked)

@@ -23,7 +23,7 @@ from ledger.case.personal import PersonalData
 from ledger.case.routing import has_to_be_directed, live
 from tests.given import CASEWORKER, NOON, SCOPES, SOON, SUPERVISOR, Story, opened
 from tests.reacting import SYSTEM, overridden
-from tests.unit.test_plan_decisions import AGREE, generates
+from tests.unit.test_plan_decisions import AGREE, generates, refused
 from tests.unit.test_redirection import routed
 
 OTHER = Actor(id="sup-2", role="supervisor", organisation="cps")
@@ -37,12 +37,6 @@ def heard() -> Story:
     story = opened()
     story.did("KZ", care.record_views)
     return story
-
-
-def refused(story: Story, rule: str, decision, kind=ProtectiveRefusal, **said) -> None:
-    with pytest.raises(kind) as error:
-        story["KZ"].decide(decision, **said)
-    assert rule == error.value.rule
 
 
 def asks(story: Story, **said) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID, uuid4
 
 import pytest
@@ -12,17 +13,20 @@ from hypothesis import strategies as st
 from events.codes import Agreement, DataScope, RiskLevel, Safety
 from events.errors import BadInput, CodeUnknown, NotAllowedNow, WrongCountry, WrongRole
 from ledger.case import care, identity, monitoring, plan, transfer
-from ledger.case.monitoring import Reckoned, has_to_be_monitored
+from ledger.case.monitoring import Reckoned
 from ledger.case.personal import PersonalData
 from ledger.rules.deadlines import asks_for_facts, next_of, reckon
 from tests.given import CASEWORKER, NOON, SUPERVISOR, Story, consented, opened, proposed, ready
 from tests.reacting import SYSTEM
 from tests.ruled import facts, ruled
 from tests.unit.test_plan_decisions import AGREE, generates
+from tests.unit.test_plan_decisions import refused as refused_by
 
 SAID = PersonalData({DataScope.PROTECTION: {"deadlines": {"due": []}}})
 WHY = PersonalData({DataScope.NARRATIVE: {"why": "she sleeps"}})
 DAY = timedelta(days=1)
+#: What is refused here is refused for the state of the case, if nothing else is said.
+refused = partial(refused_by, kind=NotAllowedNow)
 FIRST = {"first_contact", "guardian", "risk", "views", "assessment"}
 
 
@@ -53,15 +57,9 @@ def reckoned(story: Story, *steps: str, due_at: datetime = NOON + DAY, **more) -
     )
 
 
-def refused(story: Story, rule: str, decision, kind=NotAllowedNow, **said) -> None:
-    with pytest.raises(kind) as error:
-        story["KZ"].decide(decision, **said)
-    assert rule == error.value.rule
-
-
 def test_nothing_runs_before_somebody_watches_and_everything_since_the_country_answers():
     story = opened()
-    assert ({}, True) == (clocks(story), has_to_be_monitored(story["KZ"].case))
+    assert ({}, True) == (clocks(story), story["KZ"].case.goes_on_here)
     before = NOON - 3 * DAY
     story.did("KZ", monitoring.begin_monitoring, since=before, by=SYSTEM)
     assert FIRST == set(clocks(story))
@@ -157,7 +155,7 @@ def test_what_is_reckoned_is_reckoned_for_what_is_so_now_and_by_a_program():
     story = monitored()
     refused(story, "cause", monitoring.reckon_deadlines, by=SYSTEM, **_reckoning(cause=uuid4()))
     refused(
-        story, "wrong_role", monitoring.reckon_deadlines, WrongRole, by=SUPERVISOR,
+        story, "wrong_role", monitoring.reckon_deadlines, kind=WrongRole, by=SUPERVISOR,
         **_reckoning(cause=story["KZ"].case.national.care.to_reckon),
     )  # fmt: skip
     unknown = Reckoned(uuid4(), "guardian", None, NOON, NOON)
@@ -225,7 +223,7 @@ def test_nobody_watches_a_case_that_another_country_answers_for():
     refused(story, "monitored", monitoring.end_monitoring, by=SYSTEM)
     story.did("KG", transfer.accept_transfer, handoff_id=handoff)
     story.did("KG", transfer.move_responsibility, handoff_id=handoff)
-    assert not has_to_be_monitored(story["KZ"].case)
+    assert not story["KZ"].case.goes_on_here
     refused(story, "deadline_known", monitoring.breach_deadline, by=SYSTEM, **_over(uuid4()))
     story.did("KZ", monitoring.end_monitoring, by=SYSTEM)
     assert ({}, {}) == (clocks(story), deadlines(story))
@@ -241,14 +239,14 @@ def _over(deadline_id: UUID):
 
 def test_monitoring_begins_once_and_never_ahead_of_time():
     story = opened()
-    refused(story, "since", monitoring.begin_monitoring, BadInput, since=NOON + DAY, by=SYSTEM)
+    refused(story, "since", monitoring.begin_monitoring, kind=BadInput, since=NOON + DAY, by=SYSTEM)
     story.did("KZ", monitoring.begin_monitoring, since=NOON, by=SYSTEM)
     refused(story, "monitored", monitoring.begin_monitoring, since=NOON, by=SYSTEM)
 
 
 def test_how_she_was_found_is_a_code_and_an_attempt_counts_by_its_day():
     story = monitored()
-    refused(story, "safety", monitoring.complete_follow_up, CodeUnknown, safety=Safety.UNKNOWN)
+    refused(story, "safety", monitoring.complete_follow_up, kind=CodeUnknown, safety=Safety.UNKNOWN)
     wrong = PersonalData({DataScope.PROTECTION: {"follow_up": "by telephone"}})
     with pytest.raises(CodeUnknown):
         story["KZ"].decide(monitoring.complete_follow_up, safety=Safety.SAFE, data=wrong)

@@ -137,6 +137,7 @@ def acting(monkeypatch):
         case = SimpleNamespace(
             case_id=case_id, country="KZ", is_shared=True, settled=shared, ahead=shared,
             national=Plane(case_id=case_id, shared=False), identity=shared.identity,
+            goes_on_here=False,
         )  # fmt: skip
         monkeypatch.setattr(reactions, "releases_due", lambda *_: due)
         monkeypatch.setattr(reactions, "stops", lambda *_: dict.fromkeys(over, 1))
