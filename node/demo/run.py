@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from node.calm import wait_until_calm
 from node.demo import views
 from node.demo.capabilities import capabilities
 from node.demo.rebuilding import rebuilt_alike
@@ -60,7 +61,9 @@ def run(
         stories += stage.play_by_rules(plots, telling.story) if plots else []
         shown = None
         if scenario is not None:
-            shown = capabilities(path, [stage.here.country, stage.there.country])
+            countries = [stage.here.country, stage.there.country]
+            wait_until_calm(path, countries)
+            shown = capabilities(path, countries)
         result = _compared(stage, stories, telling, began, str(path) if kept else None, shown)
         if kept:
             linger(result)

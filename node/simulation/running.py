@@ -14,11 +14,11 @@ from uuid import uuid4
 from events.errors import Misconfigured
 from ledger.service import open_ledger
 from node import place, ruling
+from node.calm import wait_until_calm
 from node.demo import views
 from node.demo.rebuilding import rebuilt_alike
 from node.demo.ruled_plots import put_in_force
 from node.simulation.agenda import Agenda
-from node.simulation.calm import wait_until_calm
 from node.simulation.history import stories
 from node.simulation.invariants import INVARIANTS, Breach, breaches
 from node.simulation.plan import planned

@@ -5,7 +5,7 @@ import socket
 import struct
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from kafka.errors import (
     ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
     KafkaError,
+    KafkaTimeoutError,
     TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailedError,
 )
@@ -73,9 +74,17 @@ def corridor(tmp_path_factory, postgres, template):
             for code in CODES:
                 node = Node(code, agreement, database(), keys[code], broker.bootstrap)
                 found.nodes[code] = node
+                # The first transaction makes a topic of the broker's own, as late as it likes.
+                eventually(lambda code=code: _can_begin(found, f"{code}-relay"), "transactions")
             yield found
         finally:
             broker.stop()
+
+
+def _can_begin(corridor, user):
+    with suppress(KafkaTimeoutError), writer_of(corridor, user):
+        return True
+    return False
 
 
 @pytest.fixture
@@ -102,13 +111,20 @@ def producer_of(corridor, user, **settings):
         producer.close(timeout=0)
 
 
-def write(corridor, user, topic, **record):
-    """Write one record as a country's relay does; return where it stands."""
+@contextmanager
+def writer_of(corridor, user):
+    """A producer under the name of a country's relay: no other can write now."""
     name = f"{corridor.agreement.prefix}.relay.{user[:2]}"
     with producer_of(
         corridor, user, transactional_id=name, transaction_timeout_ms=10_000
     ) as producer:
         producer.init_transactions()
+        yield producer
+
+
+def write(corridor, user, topic, **record):
+    """Write one record as a country's relay does; return where it stands."""
+    with writer_of(corridor, user) as producer:
         producer.begin_transaction()
         sent = producer.send(topic, **{"value": b"x", "key": b"k", "partition": 0, **record})
         try:

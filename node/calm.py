@@ -8,19 +8,22 @@ from pathlib import Path
 
 from events.errors import ServiceUnavailable
 from node import place
-from node.reading import Reader, reader
+from node.reading import reader
 
 #: Far longer than programs need that are killed and started again.
 _PATIENCE_S = 240.0
 #: A reactor that has something to do has done it within so many seconds.
 _CALM_S = 4.0
 _LOOK_S = 0.5
-# Own events that have not come back, what all mirrors hold of the shared topic, and what waits.
+# Own events that have not come back, what all mirrors hold of the shared topic, and the cases that
+# the rules have not looked at yet.
 _STANDING = """
 SELECT
     (SELECT count(*) FROM ledger.ledger_events) AS decided,
     (SELECT count(*) FROM {audit_trail} WHERE origin = %s) AS judged,
-    (SELECT count(*) FROM {audit_trail} WHERE topic = 'shared') AS shared
+    (SELECT count(*) FROM {audit_trail} WHERE topic = 'shared') AS shared,
+    (SELECT count(*) FROM {case_file} WHERE state = 'open' AND responsible = %s
+        AND monitored AND unreckoned) AS waiting
 """
 
 
@@ -47,14 +50,10 @@ def _standing(path: Path, countries: Sequence[str]) -> list[tuple[int, int]] | N
     for country in countries:
         try:
             with reader(place.find(path, country)) as reading:
-                found.append(_counts(reading))
+                (row,) = reading.ask(_STANDING, country, country)
+                found.append(row)
         except ServiceUnavailable:
             return None
-    pending = any(decided != judged for decided, judged, _ in found)
-    apart = len({shared for _, _, shared in found}) > 1
-    return None if pending or apart else [(decided, shared) for decided, _, shared in found]
-
-
-def _counts(reading: Reader) -> tuple[int, int, int]:
-    (row,) = reading.ask(_STANDING, reading.country)
-    return row["decided"], row["judged"], row["shared"]
+    pending = any(row["decided"] != row["judged"] or row["waiting"] for row in found)
+    apart = len({row["shared"] for row in found}) > 1
+    return None if pending or apart else [(row["decided"], row["shared"]) for row in found]
