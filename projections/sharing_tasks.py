@@ -42,7 +42,7 @@ def _going_on(plane: Plane, country: str) -> Mapping[UUID, Handoff]:
         handoff_id: handoff
         for handoffs, goes_on in sides
         for handoff_id, handoff in handoffs.items()
-        if handoff.state in goes_on and handoff.sender == country
+        if (handoff.state in goes_on or handoff.held) and handoff.sender == country
     }
 
 

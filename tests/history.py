@@ -121,7 +121,8 @@ class History:
             name = own["name"]
             what, inner = shape(own["type"], named)
             what = shape(inner, named)[0] if what == "union" else what
-            if name not in stamp and name not in {"caused_by", "rules", "sealed"}:
+            left_out = name in {"rules", "sealed"} or (name == "caused_by" and name not in values)
+            if name not in stamp and not left_out:
                 given = values.pop(name, self._usual(name, what))
                 is_id = isinstance(given, str) and what == "uuid"
                 stamp[name] = invented_uuid(f"{self.name}/{given}") if is_id else given

@@ -36,11 +36,16 @@ def require_new_basis(matter: Matter, basis_id: UUID | None) -> None:
 
 
 def bases_of(plane: Plane, handoff: Handoff) -> Iterator[UUID]:
-    """Yield the basis of a handoff, and those that its sender gave for it since."""
+    """Yield the basis of a handoff, and those that its sender gave for it since.
+
+    There is none for one that is held: a basis that is given for it now ends that.
+    """
+    if handoff.held:
+        return
     if handoff.basis_id is not None:
         yield handoff.basis_id
     for basis_id, basis in plane.consents.items():
-        if basis_id != handoff.basis_id and _is_for(basis, handoff):
+        if basis_id != handoff.basis_id and is_for(basis, handoff):
             yield basis_id
 
 
@@ -187,12 +192,12 @@ def basis_of(
     cited = basis_id or handoff.basis_id
     if cited is None:
         raise BasisMissing(f"handoff {handoff_id} names no basis; name one")
-    if cited != handoff.basis_id and not _is_for(basis_known(matter, cited), handoff):
+    if cited != handoff.basis_id and not is_for(basis_known(matter, cited), handoff):
         _require_purpose(matter, cited, purposes)
     return cited
 
 
-def _is_for(basis: Basis | None, handoff: Handoff) -> bool:
+def is_for(basis: Basis | None, handoff: Handoff) -> bool:
     """Say whether the sender of a handoff gave this basis for it."""
     return (
         basis is not None
@@ -219,7 +224,7 @@ def waiting_for(
         handoff
         for handoffs, purposes in ((plane.referrals, SERVICE), (plane.transfers, TRANSFER))
         for handoff in (handoffs.values() if purpose in purposes else ())
-        if handoff.open
+        if (handoff.open or handoff.held)
         and (handoff.sender, handoff.receiver) == (matter.case.country, recipient)
         and handoff.basis_id is not None
         and set(handoff.scopes) <= set(scopes)
@@ -248,7 +253,7 @@ def require_decided_again(matter: Matter, recipient: str) -> None:
     """
     plane = matter.case.ahead
     held = any(
-        transfer.state == "accepted"
+        (transfer.held or transfer.state == "accepted")
         and (transfer.sender, transfer.receiver) == (matter.case.country, recipient)
         and not has_basis(plane, transfer, matter.today)
         for transfer in plane.transfers.values()

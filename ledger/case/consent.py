@@ -20,6 +20,7 @@ from events.consent import (
 from events.errors import ProtectiveRefusal
 from events.stamp import Event
 from ledger.case.bases import (
+    is_for,
     meet,
     require_basis,
     require_decided_again,
@@ -48,29 +49,25 @@ def _with(plane: Plane, basis_id: UUID, basis: Basis) -> Plane:
     return changed(plane, consents={**plane.consents, basis_id: basis})
 
 
-def _granted(plane: Plane, event: ConsentGranted) -> Plane:
+def _given(plane: Plane, event: ConsentGranted | OverrideApproved) -> Plane:
+    """Return the plane with a basis; a transfer of its giver's that was held for one goes on."""
+    override = isinstance(event, OverrideApproved)
+    basis_id = event.override_id if override else event.consent_id
     basis = Basis(
         state="granted",
         origin=event.origin,
+        override=override,
         recipient=event.recipient,
         scopes=event.scopes,
         expires_on=event.expires_on,
         given_for=event.caused_by,
     )
-    return _with(plane, event.consent_id, basis)
-
-
-def _approved(plane: Plane, event: OverrideApproved) -> Plane:
-    basis = Basis(
-        state="granted",
-        origin=event.origin,
-        override=True,
-        recipient=event.recipient,
-        scopes=event.scopes,
-        expires_on=event.expires_on,
-        given_for=event.caused_by,
-    )
-    return _with(plane, event.override_id, basis)
+    after, going_on = _with(plane, basis_id, basis), dict(plane.transfers)
+    for handoff_id, transfer in plane.transfers.items():
+        if transfer.held and is_for(basis, transfer):
+            going_on[handoff_id] = changed(transfer, held=False)
+            after = changed(after, transfers=going_on)
+    return after
 
 
 def _refused(plane: Plane, event: ConsentRefused) -> Plane:
@@ -154,10 +151,10 @@ def _terms(plane: Plane, event: BasisRecorded) -> Plane:
 
 
 EFFECTS: Mapping[type[Event], Effect] = {
-    ConsentGranted: _granted,
+    ConsentGranted: _given,
     ConsentRefused: _refused,
     ConsentWithdrawn: _withdrawn,
-    OverrideApproved: _approved,
+    OverrideApproved: _given,
     OverrideEnded: _override_ended,
     OverrideReviewed: _reviewed,
     BasisRecorded: _terms,

@@ -48,7 +48,22 @@ def _opened(plane: Plane, event: CaseOpened) -> Plane:
 def _status_changed(plane: Plane, event: StatusChanged) -> Plane:
     if event.status is NeutralStatus.READY:
         return changed(plane, identity=changed(plane.identity, status=event.status))
-    return stopped(plane)
+    return _held_by(stopped(plane), event.origin)
+
+
+def _held_by(plane: Plane, sender: str) -> Plane:
+    """Hold what came to this: a country that had not heard of a move said that it shall not be.
+
+    The move stands, and the sender decides anew what else it gives. A block looks like this too.
+    """
+    if plane.identity.responsible == sender:
+        return plane
+    held = {
+        handoff_id: changed(transfer, held=True)
+        for handoff_id, transfer in plane.transfers.items()
+        if transfer.sender == sender and transfer.state in {"moved", "completed"}
+    }
+    return changed(plane, transfers={**plane.transfers, **held})
 
 
 def stopped(plane: Plane) -> Plane:

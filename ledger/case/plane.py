@@ -86,6 +86,9 @@ class Handoff:
     key: bytes | None = None
     #: Commitments to the documents that go with it.
     documents: tuple[bytes, ...] = ()
+    #: Its sender said that the case is not ready before it knew that responsibility had moved:
+    #: nothing more goes out until a basis is given for it anew.
+    held: bool = False
 
     @property
     def open(self) -> bool:

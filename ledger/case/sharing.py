@@ -150,7 +150,7 @@ def may_leave(case: Case, grant_id: UUID, on: date) -> bool:
         return False
     handoff = case.ahead.handoff(grant.handoff_id)
     if handoff is not None and handoff.state == "completed":
-        return True
+        return not handoff.held
     return due_of(case, grant.handoff_id, on, preview=grant.is_preview) is not None
 
 

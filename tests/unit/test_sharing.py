@@ -7,9 +7,17 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from events.codes import ConsentGiver, DataScope, NeutralStatus, Purpose, RetentionGround
+from events.codes import (
+    AgeBand,
+    Assent,
+    ConsentGiver,
+    DataScope,
+    NeutralStatus,
+    Purpose,
+    RetentionGround,
+)
 from events.data import KeysReleased, ReleaseStopped
-from events.errors import BasisMissing, NotAllowedNow
+from events.errors import BasisMissing, NotAllowedNow, ProtectiveRefusal
 from events.referral import ReferralAccepted
 from ledger.case import (
     block,
@@ -23,12 +31,13 @@ from ledger.case import (
 )
 from ledger.case.matter import Draft, Drafts, Matter
 from ledger.case.plane import VoidReason
-from ledger.case.sharing import due_of, permitted_bases, releases_due, spent_epoch, stops
+from ledger.case.sharing import due_of, may_leave, permitted_bases, releases_due, spent_epoch, stops
 from tests.given import CASEWORKER, CLOSING, NOON, SOON, Story, consented, opened, sent
 from tests.reacting import (
     ALL,
     PREVIEW,
     REST,
+    Decision,
     due,
     granted,
     grants,
@@ -469,3 +478,74 @@ def test_an_override_without_a_reason_lets_care_go_on_and_opens_no_data() -> Non
 
         assert story["KZ"].settled.referrals[handoff_id].state == "accepted"
         assert bool(grants(story, handoff_id)) is opens
+
+
+def _crossed(hide: Decision, **arguments: object) -> tuple[Story, UUID]:
+    """A country accepts a child and moves, while KZ says, not knowing of it, that it must not."""
+    story = opened("KZ", "KG")
+    basis = granted(story, purpose=Purpose.TRANSFER)
+    handoff_id = transferred(story, basis, "previewed")
+    story["KG"].decide(with_key(transfer.accept_transfer), handoff_id=handoff_id)
+    story["KG"].decide(transfer.move_responsibility, handoff_id=handoff_id)
+    story.publish("KG", 2)
+    story["KZ"].decide(hide, **arguments)
+    story.settle()
+    return story, handoff_id
+
+
+@pytest.mark.parametrize(
+    ("hide", "arguments"),
+    [
+        (identity.change_status, {"status": NeutralStatus.NOT_READY}),
+        (block.place_block, {"countries": ("KG",)}),
+    ],
+    ids=["not ready", "block"],
+)
+def test_whoever_moved_against_a_word_gets_nothing_more(
+    hide: Decision, arguments: dict[str, object]
+) -> None:
+    """The move stands. What is kept back tells nothing of why: an illness does it, too."""
+    story, handoff_id = _crossed(hide, **arguments)
+
+    assert story["KG"].settled.identity.responsible == "KG"
+    assert handoff(story, handoff_id).state == "moved"
+    assert due(story) == []
+    assert [one.scopes for one in grants(story, handoff_id)] == [PREVIEW]
+
+
+def test_a_sender_gives_the_rest_once_a_supervisor_has_decided_anew() -> None:
+    """A permission that is given for this transfer now, by nobody less than a supervisor."""
+    story, handoff_id = _crossed(identity.change_status, status=NeutralStatus.NOT_READY)
+    permission = {
+        "recipient": "KG",
+        "purpose": Purpose.TRANSFER,
+        "scopes": ALL,
+        "expires_on": SOON,
+        "given_by": ConsentGiver.CAREGIVER,
+        "giver": "aunt-1",
+        "age_band": AgeBand.FROM_12_TO_14,
+        "assent": Assent.WRITTEN,
+    }
+    with pytest.raises(ProtectiveRefusal, match="on hold"):
+        story["KZ"].decide(consent.grant_consent, by=CASEWORKER, **permission)
+    story.did("KZ", consent.grant_consent, **permission)
+
+    assert [one.scopes for one in due(story)] == [REST]
+    assert not handoff(story, handoff_id).held
+
+
+def test_keys_on_their_way_stay_where_they_are_when_a_move_crossed_a_word() -> None:
+    """Released before, and not sent yet: after the handover is complete they stay, too."""
+    story = opened("KZ", "KG")
+    basis = granted(story, purpose=Purpose.TRANSFER)
+    handoff_id = transferred(story, basis, "accepted")
+    (rest,) = [one for one in story["KZ"].settled.releases.items() if not one[1].is_preview]
+    story["KG"].decide(transfer.move_responsibility, handoff_id=handoff_id)
+    story["KG"].decide(transfer.complete_handover, handoff_id=handoff_id)
+    story.publish("KG", 2)
+    assert may_leave(story["KZ"].case, rest[0], TODAY)
+    story["KZ"].decide(identity.change_status, status=NeutralStatus.NOT_READY)
+    story.settle()
+
+    assert handoff(story, handoff_id).state == "completed"
+    assert not may_leave(story["KZ"].case, rest[0], TODAY)

@@ -191,6 +191,17 @@ def test_a_transfer_on_hold_waits_for_its_sender():
     assert [("sharing_lost", "done")] == told(history)
 
 
+def test_a_move_that_crossed_a_word_of_the_sender_waits_for_it_too():
+    history = on_hold()
+    history.put("KG", ResponsibilityMoved, handoff_id="transfer", basis_id="consent")
+    history.put("KZ", StatusChanged, seen=6, status=NeutralStatus.NOT_READY)
+    assert [("sharing_lost", "open")] == told(history)
+    began = history.entries[3].event.event_id
+    again = {"consent_id": "anew", "scopes": ALL, "expires_on": EXPIRES, "caused_by": began}
+    history.put("KZ", ConsentGranted, **again)
+    assert [("sharing_lost", "done")] == told(history)
+
+
 def test_a_move_because_the_child_is_there_ends_the_hold():
     history = on_hold()
     history.put("KG", ConsentWithdrawn, consent_id="consent")
