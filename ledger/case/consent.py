@@ -52,7 +52,7 @@ def _with(plane: Plane, basis_id: UUID, basis: Basis) -> Plane:
 def _given(plane: Plane, event: ConsentGranted | OverrideApproved) -> Plane:
     """Return the plane with a basis; a transfer of its giver's that was held for one goes on."""
     override = isinstance(event, OverrideApproved)
-    basis_id = event.override_id if override else event.consent_id
+    basis_id = event.override_id if isinstance(event, OverrideApproved) else event.consent_id
     basis = Basis(
         state="granted",
         origin=event.origin,
