@@ -40,9 +40,13 @@ from ledger.case.steps import step_of
 
 def state(plane: Plane, event: Event) -> str:
     """Return the state of the consent or override that the event is about."""
-    basis_id: UUID = getattr(event, step_of(event).subject)
-    basis = plane.consents.get(basis_id)
+    basis = plane.consents.get(_subject(event))
     return NONE if basis is None else basis.state
+
+
+def _subject(event: Event) -> UUID:
+    basis_id: UUID = getattr(event, step_of(event).subject)
+    return basis_id
 
 
 def _with(plane: Plane, basis_id: UUID, basis: Basis) -> Plane:
@@ -51,23 +55,23 @@ def _with(plane: Plane, basis_id: UUID, basis: Basis) -> Plane:
 
 def _given(plane: Plane, event: ConsentGranted | OverrideApproved) -> Plane:
     """Return the plane with a basis; a transfer of its giver's that was held for one goes on."""
-    override = isinstance(event, OverrideApproved)
-    basis_id = event.override_id if isinstance(event, OverrideApproved) else event.consent_id
+    basis_id = _subject(event)
     basis = Basis(
         state="granted",
         origin=event.origin,
-        override=override,
+        override=isinstance(event, OverrideApproved),
         recipient=event.recipient,
         scopes=event.scopes,
         expires_on=event.expires_on,
         given_for=event.caused_by,
     )
-    after, going_on = _with(plane, basis_id, basis), dict(plane.transfers)
-    for handoff_id, transfer in plane.transfers.items():
-        if transfer.held and is_for(basis, transfer):
-            going_on[handoff_id] = changed(transfer, held=False)
-            after = changed(after, transfers=going_on)
-    return after
+    after = _with(plane, basis_id, basis)
+    freed = {
+        handoff_id: changed(transfer, held=False)
+        for handoff_id, transfer in plane.transfers.items()
+        if transfer.held and is_for(basis, transfer)
+    }
+    return changed(after, transfers={**plane.transfers, **freed}) if freed else after
 
 
 def _refused(plane: Plane, event: ConsentRefused) -> Plane:

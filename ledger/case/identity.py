@@ -52,9 +52,9 @@ def _status_changed(plane: Plane, event: StatusChanged) -> Plane:
 
 
 def _held_by(plane: Plane, sender: str) -> Plane:
-    """Hold what came to this: a country that had not heard of a move said that it shall not be.
+    """Hold what a country handed over that says, not knowing of the move, that it must not be.
 
-    The move stands, and the sender decides anew what else it gives. A block looks like this too.
+    The move stands; the sender decides anew what else it gives. A block looks like this, too.
     """
     if plane.identity.responsible == sender:
         return plane
