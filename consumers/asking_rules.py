@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from uuid import UUID
 
 from events.codes import DataScope
-from events.errors import NotAllowedNow, Overtaken, ServiceUnavailable
+from events.errors import LedgerError, NotAllowedNow, Overtaken, ServiceUnavailable
 from ledger.case.case import Case
 from ledger.keys.sealing import Opened
 from ledger.rules.facts import Facts
@@ -19,8 +19,9 @@ from ledger.rules.gathering import SCOPES, facts_of
 
 #: Country -> scope -> what its record says.
 Shown = Mapping[str, Mapping[DataScope, Opened]]
-#: Rules that were asked in vain are asked again after so long.
+#: Rules that were asked in vain are asked again after so long, then after twice as long, and so on.
 _AGAIN: Final = timedelta(minutes=1)
+_LONGEST: Final = timedelta(days=1)
 _REMEMBERED: Final = 10_000
 
 
@@ -44,13 +45,15 @@ class _Asked(NamedTuple):
 
     mark: int
     at: datetime
+    pause: timedelta = _AGAIN
 
 
 @dataclass(frozen=True, slots=True)
 class AskedBefore:
     """What the rules were asked about. To ask is recorded, and what is recorded is news of a case.
 
-    It must not be asked again for that; what was refused is asked again after a while.
+    They must not be asked again for that; who was refused asks again after a while, and until then
+    the case waits.
     """
 
     _asked: dict[UUID, _Asked] = field(default_factory=dict)
@@ -58,15 +61,22 @@ class AskedBefore:
     def may_ask(self, case_id: UUID, mark: int, at: datetime, *, wanted: bool) -> bool:
         """Say whether the rules could answer otherwise than before; then remember it.
 
-        `mark` is what they could know, `wanted` whether an answer is still missing.
+        `mark` is what they could know, `wanted` whether an answer is still missing. LedgerError
+        if it is, and they were asked just now: who asks comes again.
         """
         before = self._asked.get(case_id)
-        if before is not None and before.mark == mark:
-            if at - before.at < _AGAIN or not wanted:
-                return False
-        elif len(self._asked) >= _REMEMBERED:
-            self._asked.clear()
-        self._asked[case_id] = _Asked(mark, at)
+        if before is None or before.mark != mark:
+            if len(self._asked) >= _REMEMBERED:
+                self._asked.clear()
+            self._asked[case_id] = _Asked(mark, at)
+            return True
+        if not wanted:
+            return False
+        if at - before.at < before.pause:
+            raise LedgerError(
+                f"case {case_id}: its rules were asked in vain just now", rule="asked_just_now"
+            )
+        self._asked[case_id] = _Asked(mark, at, min(2 * before.pause, _LONGEST))
         return True
 
     @contextmanager

@@ -28,17 +28,6 @@ from ledger.case.personal import PersonalData
 from ledger.rules.deadlines import Due, asks_for_facts, clocks_out, next_of, reckon
 from ledger.rules.facts import Facts
 from ledger.rules.pack import Ruled
-from projections import generation
-
-# Since when a country answers for a case that goes on: it took it over, opened it, or reopened it.
-_SINCE = """
-SELECT coalesce(
-    max(recorded_at) FILTER (WHERE event_type <> 'CaseOpened'),
-    min(recorded_at) FILTER (WHERE event_type = 'CaseOpened')
-) FROM {schema}.audit_trail
-WHERE case_id = %b AND effective
-    AND event_type IN ('CaseOpened', 'ResponsibilityMoved', 'CaseReopened', 'CaseParted')
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +52,8 @@ class Timekeeper:
             return True
         if self._ruled(database, today) is None:
             return False
-        asked = {"since": self._since(database, case)}
+        assert case.since is not None, "who answers for a case has begun to"
+        asked = {"since": min(case.since, self.now())}
         self._decide(
             case, monitoring.begin_monitoring, asked, f"watch/{case.case_id}/{case.number}"
         )
@@ -90,7 +80,8 @@ class Timekeeper:
         ruled = self._ruled(database, today)
         if ruled is None:
             return False
-        mark, at = hash((cause, ruled.sha256)), self.now()
+        # What was there meanwhile has no clock any more, and nothing else may be new.
+        mark, at = hash((cause, ruled.sha256, *care.clocks)), self.now()
         if not self._asked.may_ask(case.case_id, mark, at, wanted=True):
             return False
         with self._asked.answered(case.case_id):
@@ -162,15 +153,6 @@ class Timekeeper:
     def _ruled(self, database: Connection[Any], today: date) -> Ruled | None:
         rules = in_force(database, self.desk.case(self.register).national, self.country, today)
         return None if rules is None else rules.ruled
-
-    def _since(self, database: Connection[Any], case: Case) -> datetime:
-        """Return since when this country answers for a case; now, if it has only decided so."""
-        number, now = generation.current(database), self.now()
-        if number is None:
-            return now
-        statement = _SINCE.format(schema=generation.schema_of(number))
-        row = database.execute(statement, (case.case_id,)).fetchone()
-        return now if row is None or row[0] is None else min(row[0], now)
 
     def _decide(
         self, case: Case, take: Callable[..., Any], asked: dict[str, Any], key: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from events.errors import ServiceUnavailable
 from node import place
@@ -27,33 +28,50 @@ SELECT
 """
 
 
+class _Standing(NamedTuple):
+    """How far everybody is, and what is on its way."""
+
+    far: tuple[tuple[int, int], ...] = ()
+    waits: str = ""
+
+
 def wait_until_calm(path: Path, countries: Sequence[str]) -> None:
     """Return once every country has judged everything, and nothing new came for a while.
 
     ServiceUnavailable if that is not so after minutes: something is stuck.
     """
-    end, since, before = time.monotonic() + _PATIENCE_S, time.monotonic(), None
+    end, since, before = time.monotonic() + _PATIENCE_S, time.monotonic(), _Standing()
     while True:
         now = _standing(path, countries)
-        if now is None or now != before:
+        if now.waits or now != before:
             before, since = now, time.monotonic()
         elif time.monotonic() - since > _CALM_S:
             return
         if time.monotonic() > end:
-            raise ServiceUnavailable("the nodes do not become calm: see `ledger doctor`")
+            raise ServiceUnavailable(
+                f"the nodes do not become calm: {now.waits or 'events go on'}; see `ledger doctor`"
+            )
         time.sleep(_LOOK_S)
 
 
-def _standing(path: Path, countries: Sequence[str]) -> list[tuple[int, int]] | None:
-    """Return how far everybody is; None while something is on its way."""
-    found = []
+def _standing(path: Path, countries: Sequence[str]) -> _Standing:
+    found = {}
     for country in countries:
         try:
             with reader(place.find(path, country)) as reading:
-                (row,) = reading.ask(_STANDING, country, country)
-                found.append(row)
-        except ServiceUnavailable:
-            return None
-    pending = any(row["decided"] != row["judged"] or row["waiting"] for row in found)
-    apart = len({row["shared"] for row in found}) > 1
-    return None if pending or apart else [(row["decided"], row["shared"]) for row in found]
+                (found[country],) = reading.ask(_STANDING, country, country)
+        except ServiceUnavailable as error:
+            return _Standing(waits=f"{country}: {error}")
+    far = tuple((row["decided"], row["shared"]) for row in found.values())
+    return _Standing(far, "; ".join(_waiting(found)))
+
+
+def _waiting(found: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    for country, row in found.items():
+        if row["decided"] != row["judged"]:
+            yield f"{country} decided {row['decided']} events and judged {row['judged']}"
+        if row["waiting"]:
+            yield f"{country} has {row['waiting']} cases whose deadlines are not set"
+    shared = {country: row["shared"] for country, row in found.items()}
+    if len(set(shared.values())) > 1:
+        yield "shared events: " + ", ".join(f"{one} {far}" for one, far in shared.items())

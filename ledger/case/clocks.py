@@ -44,7 +44,8 @@ def missing(plane: Plane) -> Iterator[Missing]:
         yield Missing("follow_up", care.last_follow_up)
     if care.unsafe is not None:
         yield Missing("risk_review", care.unsafe)
-    if care.closure_requested > plane.identity.closures:
+    # A case that is shared ends on the other topic: it shows here when it is reopened.
+    if care.closure_requested > max(plane.identity.closures, care.closure_reopened):
         yield Missing("closure_decision")
     if care.search is not None:
         yield Missing("child_missing", care.search)

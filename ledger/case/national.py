@@ -171,6 +171,8 @@ class Care:
     closure_requested_by: str | None = None
     #: Which closure of the case was asked for (1, 2, ...); 0 = none.
     closure_requested: int = 0
+    #: Which of them came about, and was taken back when the work began again; 0 = none.
+    closure_reopened: int = 0
     assignee: str | None = None
     guardians: tuple[UUID, ...] = ()
     views_heard: bool = False

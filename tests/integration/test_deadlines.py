@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from contextlib import closing
+from contextlib import closing as shut
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from uuid import UUID, uuid4
@@ -13,11 +14,17 @@ import psycopg
 import pytest
 
 from consumers.deadlines import Timekeeper
+from events.case import CaseReopened
 from events.codes import DataScope, RuleKind, Safety
 from events.contract import register_id
-from events.errors import LedgerError, Misconfigured
-from events.monitoring import DeadlineBreached, DeadlineEscalated, DeadlineSet
-from ledger.case import care, governance, identity, monitoring, searching
+from events.errors import LedgerError, Misconfigured, NotAllowedNow
+from events.monitoring import (
+    DeadlineBreached,
+    DeadlineEscalated,
+    DeadlineSet,
+    MonitoringBegun,
+)
+from ledger.case import care, closing, governance, identity, monitoring, searching
 from ledger.case.personal import PersonalData
 from ledger.store import Store
 from node.run_reactor import LedgerDesk
@@ -113,7 +120,7 @@ def events(both, case_id: UUID) -> list:
         " WHERE originator_id = %s ORDER BY originator_version",
         case_id,
     )
-    with closing(Store(node.database.as_role("append"), keys=node.national_keys)) as store:
+    with shut(Store(node.database.as_role("append"), keys=node.national_keys)) as store:
         return [store.mapper.read(*row).event for row in rows]
 
 
@@ -198,6 +205,86 @@ def test_each_is_recorded_once_however_many_programs_run(both):
     works(both, case_id, keeper(both.kz))
     assert set(said(both, case_id).values()) == {1}
     assert dict.fromkeys(OVER, 1) == steps_of(both, case_id, DeadlineBreached)
+
+
+class Interrupted(Desk):
+    """Something happens between the moment in which the rules read and the one they decide in."""
+
+    def __init__(self, ledger, country, meanwhile):
+        super().__init__(ledger, country)
+        self.meanwhile, self.reads = meanwhile, 0
+
+    def read_for_rules(self, case_id, scopes):
+        self.reads += 1
+        found = super().read_for_rules(case_id, scopes)
+        return found if self.meanwhile is None else self._interrupted(found)
+
+    def _interrupted(self, found):
+        meanwhile, self.meanwhile = self.meanwhile, None
+        return meanwhile(found)
+
+
+def interrupted(both, meanwhile) -> Timekeeper:
+    register = register_id(both.kz.node.agreement.prefix)
+    return Timekeeper(
+        country="KZ", register=register, desk=Interrupted(both.kz.ledger, "KZ", meanwhile)
+    )
+
+
+def test_what_is_there_while_the_rules_think_leaves_the_rest_its_time(both):
+    """Nothing new began, so nobody would ask for what is missing still."""
+    case_id = alone(both, timedelta())
+
+    def appointed(found):
+        both.kz.did(case_id, care.appoint_guardian)
+        return found
+
+    one = interrupted(both, appointed)
+    with pytest.raises(NotAllowedNow) as refusal:
+        works(both, case_id, one)
+    assert "deadline_known" == refusal.value.rule
+    works(both, case_id, one)
+    assert OVER - {"guardian"} == set(steps_of(both, case_id, DeadlineSet))
+
+
+def test_who_asks_in_vain_waits_and_is_not_forgotten_and_reads_no_more_than_it_has_to(both):
+    """To read is recorded and so is news of a case: it must not make the rules read again."""
+    case_id, clock = alone(both, timedelta()), [datetime.now(UTC)]
+
+    def gone(_found):
+        one.desk.meanwhile = gone
+        raise NotAllowedNow("no record opens", rule="record_open")
+
+    one = replace(interrupted(both, gone), now=lambda: clock[0])
+    rules_said: list[str] = []
+    for _ in range(200):
+        with pytest.raises(LedgerError) as refusal:
+            works(both, case_id, one)
+        rules_said.append(refusal.value.rule)
+        clock[0] += timedelta(minutes=1)
+    assert {"record_open", "asked_just_now"} == set(rules_said)
+    assert one.desk.reads == rules_said.count("record_open") == 8, (
+        "at once, after 1, 2, 4 … minutes"
+    )
+    one.desk.meanwhile = None
+    clock[0] += timedelta(days=1)
+    with psycopg.connect(both.kz.node.database.as_role("append"), autocommit=True) as database:
+        one.reckon(database, both.kz.case(case_id), datetime.now(UTC).date())
+    assert OVER == set(steps_of(both, case_id, DeadlineSet))
+
+
+def test_a_case_that_begins_again_is_watched_since_then_however_late_read_models_are(both):
+    case_id = both.kz.did(None, identity.open_case, by=CASEWORKER).case_id
+    both.kz.did(case_id, care.record_views)
+    both.kz.did(case_id, closing.request_closure, reason="other", informed=True,
+                by=CASEWORKER)  # fmt: skip
+    both.kz.did(case_id, closing.close_case)
+    both.kz.did(case_id, closing.reopen_case, reason="neglect_medical")
+    works(both, case_id, keeper(both.kz))
+    *_, reopened, begun = (
+        one for one in events(both, case_id) if isinstance(one, (CaseReopened, MonitoringBegun))
+    )
+    assert reopened.recorded_at == begun.since
 
 
 def test_a_child_whom_somebody_else_has_reported_missing_is_searched_for(both):
