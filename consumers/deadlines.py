@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid5
 
 from psycopg import Connection
@@ -28,6 +28,23 @@ from ledger.case.personal import PersonalData
 from ledger.rules.deadlines import Due, asks_for_facts, clocks_out, next_of, reckon
 from ledger.rules.facts import Facts
 from ledger.rules.pack import Ruled
+from projections import generation
+
+# Since when a country answers for a case that goes on: it opened, took over or reopened it; and how
+# often the last two have come to the trail of the topic that says so.
+_SINCE = """
+SELECT
+    coalesce(
+        max(recorded_at) FILTER (WHERE event_type <> 'CaseOpened'),
+        min(recorded_at) FILTER (WHERE event_type = 'CaseOpened')
+    ),
+    count(*) FILTER (WHERE event_type <> 'CaseOpened' AND topic = %(topic)b)
+FROM {schema}.audit_trail
+WHERE case_id = %(case_id)b AND effective AND (
+    event_type IN ('CaseOpened', 'CaseReopened', 'CaseParted')
+    OR event_type = 'ResponsibilityMoved' AND origin = %(country)b
+)
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +69,7 @@ class Timekeeper:
             return True
         if self._ruled(database, today) is None:
             return False
-        assert case.since is not None, "who answers for a case has begun to"
-        asked = {"since": min(case.since, self.now())}
+        asked = {"since": self._since(database, case)}
         self._decide(
             case, monitoring.begin_monitoring, asked, f"watch/{case.case_id}/{case.number}"
         )
@@ -153,6 +169,24 @@ class Timekeeper:
     def _ruled(self, database: Connection[Any], today: date) -> Ruled | None:
         rules = in_force(database, self.desk.case(self.register).national, self.country, today)
         return None if rules is None else rules.ruled
+
+    def _since(self, database: Connection[Any], case: Case) -> datetime:
+        """Return since when this country answers for a case.
+
+        What the trail does not show yet this country has only just decided: then it is when it
+        last decided on the case, never the time before the case had ended.
+        """
+        number, now = generation.current(database), self.now()
+        just_now = min(case.decided_at or now, now)
+        if number is None:
+            return just_now
+        topic = "shared" if case.is_shared else "national"
+        asked = {"case_id": case.case_id, "country": case.country, "topic": topic}
+        statement = _SINCE.format(schema=generation.schema_of(number))
+        row = database.execute(statement, asked).fetchone()
+        since, again = row or (None, 0)
+        is_behind = since is None or again != monitoring.begun_again(case)
+        return just_now if is_behind else min(cast("datetime", since), now)
 
     def _decide(
         self, case: Case, take: Callable[..., Any], asked: dict[str, Any], key: str

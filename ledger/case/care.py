@@ -95,8 +95,10 @@ def _told(plane: Plane, event: ViewsRecorded) -> Plane:
 def _reopened(plane: Plane, event: ReopeningJustified) -> Plane:
     """Contact, assessment and views have to be there anew, and the rules are asked again."""
     again = {"contacted": False, "assessed": False, "views_told": False, "attempts": ()}
-    over = plane.care.closure_requested
-    return with_care(plane, to_direct=event.event_id, closure_reopened=over, **again)
+    care = plane.care
+    if care.closure_requested > plane.identity.closures:  # the case ended on the shared topic
+        plane = with_care(plane, closure_reopened=care.closure_requested)
+    return with_care(plane, to_direct=event.event_id, **again)
 
 
 def _shown_in_trail(plane: Plane, _event: Event) -> Plane:

@@ -79,11 +79,6 @@ class Case:
         return self.identity.state == "open" and self.identity.responsible == self.country
 
     @property
-    def since(self) -> datetime | None:
-        """When whoever answers for the case began to: opened it, took it over, or reopened it."""
-        return self.identity.since or self.national.identity.since
-
-    @property
     def pending(self) -> int:
         """How many of this country's shared events the topic has not ordered yet."""
         return self.ahead.count - self.settled.count

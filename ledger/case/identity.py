@@ -41,8 +41,6 @@ def _opened(plane: Plane, event: CaseOpened) -> Plane:
         responsible=event.responsible,
         status=event.status,
         parties=(event.origin,),
-        # To be published is no beginning: the case began at home.
-        since=None if plane.shared else event.recorded_at,
     )
     return changed(plane, identity=identity)
 
@@ -88,13 +86,13 @@ def _closed(plane: Plane, _event: CaseClosed) -> Plane:
     return changed(plane, identity=changed(plane.identity, state="closed", closures=closures))
 
 
-def _reopened(plane: Plane, event: CaseReopened | CaseParted) -> Plane:
+def _reopened(plane: Plane, _event: CaseReopened | CaseParted) -> Plane:
     """A reopened case is not ready: plan and consent have to be confirmed again."""
     for suspicion_id, suspicion in plane.suspicions.items():
         if suspicion.state == "joined":
             plane = moved(plane, suspicion_id, "parted")
-    begun = {"state": "open", "status": NeutralStatus.NOT_READY, "since": event.recorded_at}
-    return changed(plane, identity=changed(plane.identity, into_case=None, **begun))
+    identity = changed(plane.identity, state="open", status=NeutralStatus.NOT_READY, into_case=None)
+    return changed(plane, identity=identity)
 
 
 def _joined(plane: Plane, event: CaseJoined) -> Plane:

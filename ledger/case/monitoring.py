@@ -24,6 +24,7 @@ from events.monitoring import (
     MonitoringEnded,
 )
 from events.stamp import Event
+from ledger.case.case import Case
 from ledger.case.changing import changed
 from ledger.case.clocks import clock_of
 from ledger.case.effects import Effect
@@ -82,6 +83,20 @@ EFFECTS: Mapping[type[Event], Effect] = {
         plane, attempts=(*plane.care.attempts, event.occurred_at.date())
     ),
 }
+
+
+def begun_again(case: Case) -> int:
+    """Return how often this country began to answer for a case that goes on, after it was opened.
+
+    It took the case over, reopened it, or parted it from another one.
+    """
+    plane = case.ahead if case.is_shared else case.national
+    taken = sum(
+        one.state in {"moved", "completed"} and one.receiver == case.country
+        for one in plane.transfers.values()
+    )
+    parted = sum(one.state == "parted" for one in plane.suspicions.values())
+    return taken + parted + plane.identity.closures
 
 
 def begin_monitoring(matter: Matter, /, *, since: datetime) -> Drafts:

@@ -171,7 +171,7 @@ class Care:
     closure_requested_by: str | None = None
     #: Which closure of the case was asked for (1, 2, ...); 0 = none.
     closure_requested: int = 0
-    #: Which of them came about, and was taken back when the work began again; 0 = none.
+    #: Which of them came about on the shared topic, before the work began again; 0 = none.
     closure_reopened: int = 0
     assignee: str | None = None
     guardians: tuple[UUID, ...] = ()

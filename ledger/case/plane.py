@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
@@ -39,8 +39,6 @@ class Identity:
     into_case: UUID | None = None
     #: How often the case has been closed; a request for closure is for one of them.
     closures: int = 0
-    #: When it was opened at home; on either topic when it last moved, or began again.
-    since: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -89,8 +89,7 @@ def _moved_on(plane: Plane, event: TransferPreviewed) -> Plane:
 def _responsibility_moved(plane: Plane, event: ResponsibilityMoved) -> Plane:
     """Towards everybody else the case starts again as not ready, now held by the receiver."""
     after = _moved_on(plane, event)  # type: ignore[arg-type]  # same two fields
-    moved = {"responsible": event.origin, "since": event.recorded_at}
-    identity = changed(after.identity, status=NeutralStatus.NOT_READY, **moved)
+    identity = changed(after.identity, responsible=event.origin, status=NeutralStatus.NOT_READY)
     return changed(after, identity=identity)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from uuid import UUID
 
 from events.codes import Agreement, DataScope, RiskLevel, Role
@@ -36,20 +36,26 @@ def put_in_force(where: Place, change: Callable[[str], str] = str) -> None:
 
     `change` is made to the text of each file before.
     """
-    from ledger.service import open_ledger
-
     for directory in (False, True):
         text = change(ruling.example(where.country, directory=directory))
         ruling.activate_text(where, None, ruling.checked(text, f"{where.country}.toml"), None)
+    let_read(where)
+
+
+def let_read(where: Place, but: Collection[str] = ()) -> None:
+    """Let the providers of a country read every guideline: all but these."""
+    from ledger.service import open_ledger
+
     rules = ruling.rules_of(where)
     by = Actor(id="demo-supervisor", role=Role.SUPERVISOR, organisation=f"demo-{where.country}")
     with open_ledger(where.ledger_settings()) as ledger:
         door = ledger.on(ruling.register_of(where), by=by, retries=10)
         for organisation, guideline, number in _read_by(rules.ruled.pack, rules.directory.services):
-            door.decide(
-                governance.acknowledge_guideline,
-                organisation=organisation, guideline=guideline, number=number,
-            )  # fmt: skip
+            if organisation not in but:
+                door.decide(
+                    governance.acknowledge_guideline,
+                    organisation=organisation, guideline=guideline, number=number,
+                )  # fmt: skip
 
 
 def _read_by(pack: Pack, services: Mapping[str, Service]) -> list[tuple[str, str, int]]:

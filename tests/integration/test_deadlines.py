@@ -273,18 +273,40 @@ def test_who_asks_in_vain_waits_and_is_not_forgotten_and_reads_no_more_than_it_h
     assert OVER == set(steps_of(both, case_id, DeadlineSet))
 
 
+def shown_until(both, case_id: UUID, at: datetime) -> None:
+    """Let a worker have written a line of the trail, and no other one yet."""
+    both.kz.node.database.run(
+        'INSERT INTO read_1.audit_trail (case_id, topic, place, partition, "offset",'
+        " effect_offset, effect_rank, event_id, origin, version, event_type, recorded_at,"
+        " occurred_at, leaf, effective, summary) VALUES (%s, 'national', 1, 0, 0, 0, 0, %s, 'KZ',"
+        " 1, 'CaseOpened', %s, %s, '', true, '{}')",
+        *(case_id, uuid4(), at, at),
+    )
+
+
 def test_a_case_that_begins_again_is_watched_since_then_however_late_read_models_are(both):
     case_id = both.kz.did(None, identity.open_case, by=CASEWORKER).case_id
+    shown_until(both, case_id, datetime.now(UTC) - LONG)
     both.kz.did(case_id, care.record_views)
-    both.kz.did(case_id, closing.request_closure, reason="other", informed=True,
-                by=CASEWORKER)  # fmt: skip
+    why = {"reason": "other", "informed": True}
+    both.kz.did(case_id, closing.request_closure, by=CASEWORKER, **why)
     both.kz.did(case_id, closing.close_case)
     both.kz.did(case_id, closing.reopen_case, reason="neglect_medical")
     works(both, case_id, keeper(both.kz))
-    *_, reopened, begun = (
+    reopened, begun = (
         one for one in events(both, case_id) if isinstance(one, (CaseReopened, MonitoringBegun))
     )
     assert reopened.recorded_at == begun.since
+
+
+def test_a_case_is_watched_since_it_was_opened(both):
+    case_id = both.kz.did(None, identity.open_case, by=CASEWORKER).case_id
+    opened_at = datetime.now(UTC) - LONG
+    shown_until(both, case_id, opened_at)
+    both.kz.did(case_id, care.record_views)
+    works(both, case_id, keeper(both.kz))
+    (begun,) = (one for one in events(both, case_id) if isinstance(one, MonitoringBegun))
+    assert opened_at == begun.since
 
 
 def test_a_child_whom_somebody_else_has_reported_missing_is_searched_for(both):

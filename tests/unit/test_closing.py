@@ -17,7 +17,7 @@ from events.errors import (
     WrongRole,
 )
 from events.stamp import Actor
-from ledger.case import block, care, closing, complaint, monitoring, plan, searching, transfer
+from ledger.case import block, care, closing, complaint, monitoring, plan, searching
 from ledger.case.closing import CHECKLIST, LOST_AFTER
 from ledger.case.personal import PersonalData
 from ledger.case.routing import has_to_be_directed, live
@@ -28,10 +28,7 @@ from tests.given import (
     SOON,
     SUPERVISOR,
     Story,
-    consented,
     opened,
-    proposed,
-    ready,
 )
 from tests.reacting import SYSTEM, overridden, referred
 from tests.unit.test_plan_decisions import AGREE, generates, refused
@@ -250,28 +247,13 @@ def test_a_shared_case_that_began_again_waits_for_no_closure_that_is_over():
     assert "closure_decision" in story["KZ"].case.national.care.clocks
     story.did("KZ", closing.close_case)
     story.did("KZ", monitoring.end_monitoring, by=SYSTEM)
-    begun = story.did("KZ", closing.reopen_case, reason="neglect_medical", at=NOON + DAY)
-    since = story["KZ"].case.since
-    assert begun.recorded_at == since == NOON + DAY, "not since it was opened"
-    story.did("KZ", monitoring.begin_monitoring, since=since, by=SYSTEM, at=NOON + DAY)
+    story.did("KZ", closing.reopen_case, reason="neglect_medical")
+    assert 1 == monitoring.begun_again(story["KZ"].case)
+    story.did("KZ", monitoring.begin_monitoring, since=NOON, by=SYSTEM)
     assert "closure_decision" not in story["KZ"].case.national.care.clocks
-    story.did("KZ", care.record_views, at=NOON + DAY)
-    asks(story, at=NOON + DAY)
+    story.did("KZ", care.record_views)
+    asks(story)
     assert "closure_decision" in story["KZ"].case.national.care.clocks
-
-
-def test_whoever_answers_has_done_so_since_it_opened_took_over_or_began_again():
-    story = opened()
-    at_home = story["KZ"].case.since
-    basis_id = consented(story)
-    ready(story)
-    handoff_id = proposed(story, basis_id)
-    assert story["KZ"].case.is_shared
-    assert at_home == story["KZ"].case.since, "to be published is no beginning"
-    story.did("KG", transfer.accept_transfer, handoff_id=handoff_id)
-    later = {"handoff_id": handoff_id, "at": NOON + DAY}
-    story.did("KG", transfer.move_responsibility, **later)
-    assert NOON + DAY == story["KG"].case.since == story["KZ"].case.since
 
 
 # Complaints, and what she says of the help.

@@ -26,6 +26,7 @@ from ledger.case import (
     duplicate,
     identity,
     joining,
+    monitoring,
     referral,
     reserving,
     searching,
@@ -393,7 +394,9 @@ def test_parting_brings_a_case_back_open_and_not_ready():
         pair[0]["KG"].decide(joining.part_case, data=WHY, by=CASEWORKER)
     with pytest.raises(WrongCountry):
         pair[0]["KZ"].decide(joining.part_case, data=WHY)
+    before = monitoring.begun_again(pair[0]["KG"].case)
     event = pair[0].did("KG", joining.part_case, data=WHY)
+    assert before + 1 == monitoring.begun_again(pair[0]["KG"].case)
     settled = pair[0]["KZ"].settled
     assert ("open", NeutralStatus.NOT_READY, None, "KG", ()) == (
         settled.identity.state, settled.identity.status, settled.identity.into_case,

@@ -229,6 +229,7 @@ def test_nobody_watches_a_case_that_another_country_answers_for():
     assert ({}, {}) == (clocks(story), deadlines(story))
     with pytest.raises(WrongCountry):
         story["KZ"].decide(monitoring.complete_follow_up, safety=Safety.SAFE)
+    assert (0, 1) == tuple(monitoring.begun_again(story[one].case) for one in ("KZ", "KG"))
     story.did("KG", monitoring.begin_monitoring, since=NOON, by=SYSTEM)
     assert set(clocks(story, "KG")) == FIRST, "the country that took over looks for itself"
 
