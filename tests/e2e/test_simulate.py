@@ -68,29 +68,26 @@ def require_ok(done: Done, cases: int) -> dict:
 
 def test_what_is_simulated_is_decided_refused_and_agreed_on(up):
     """Cases of every kind, with mischief in them; and the lengths that the kinds promise."""
-    done = simulate(up, "--cases", 30, "--seed", 4)
-    said = require_ok(done, 30)
+    done = simulate(up, "--cases", 16, "--seed", 4, "--rate", 4)
+    said = require_ok(done, 16)
     assert said["seed"] == 4
-    assert said["decided"]["open_case"] == 30
+    assert said["decided"]["open_case"] == 16
+    assert said["played_seconds"] >= 16 / 4 - 1, "a rate is kept"
     assert {"send_referral", "grant_consent", "accept_routing", "record_views"} <= set(
         said["decided"]
     )
     assert "wrong_role" in said["refused"]
-    assert said["mischief"]["forbidden"] > 20
-    assert said["mischief"]["repeated"] > 5
+    assert said["mischief"]["forbidden"] > 10
+    assert said["mischief"]["repeated"] > 2
     found = said["events_per_case"]
     assert found["monitored"] < found["domestic"] < found["crossing"]
 
 
-def test_the_same_seed_again_is_other_cases(up):
-    """Keys and ids of one run mean nothing in another; a rate is kept."""
-    again = require_ok(simulate(up, "--cases", 3, "--seed", 4, "--rate", 2), 3)
-    assert again["decided"]["open_case"] == 3
-    assert again["played_seconds"] >= 1
-
-
 def test_what_is_broken_is_named_and_told_by_the_exit_code(up):
-    """Somebody changes one line of one country: the views differ, and so would a rebuild."""
+    """Somebody changes one line of one country: the views differ, and so would a rebuild.
+
+    The same seed again is another case: keys and ids of one run mean nothing in the next one.
+    """
     with psycopg.connect(up.document["countries"]["KZ"]["postgresql"]) as connection:
         row = connection.execute("SELECT number FROM projections.current_generation").fetchone()
         assert row is not None
@@ -100,8 +97,9 @@ def test_what_is_broken_is_named_and_told_by_the_exit_code(up):
             f" (SELECT case_id, topic, place FROM {trail} WHERE topic = 'shared' LIMIT 1)"
         )
         assert changed.rowcount == 1
-    done = simulate(up, "--cases", 1, "--seed", 1)
+    done = simulate(up, "--cases", 1, "--seed", 4)
     assert done.code == 3
+    assert done.json["decided"]["open_case"] == 1
     assert (done.json["ok"], done.json["views_agree"]) == (False, False)
     assert not done.json["rebuild_equal"]
 
