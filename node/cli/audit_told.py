@@ -62,9 +62,14 @@ def tell_comparison(compared: Compared) -> None:
             line += f", first at {offset}: {kind.replace('_', ' ')}"
             line += f", event {event_id} of {log} at {index}" if event_id else ""
         output.line(line)
+    for far in compared.beyond[:_NOTES]:
+        where = f"{far.country} shared/{far.partition}@{far.offset}"
+        what = f"event {far.event_id} of {far.log} at {far.log_index}" if far.log else "a record"
+        output.line(f"  ✘ {where}: {far.rule.replace('_', ' ')}, {what}")
     for note in compared.notes[:_NOTES]:
-        by = f" by {note.by}" if note.by else ""
-        output.line(f"  ✘ {note.what} {note.about} {note.size}{by}: {note.kind}".replace("_", " "))
+        size = "" if note.size is None else f" {note.size}"
+        by = f" {'of' if note.what == 'commitment' else 'by'} {note.by}" if note.by else ""
+        output.line(f"  ✘ {note.what} {note.about}{size}{by}: {note.kind}".replace("_", " "))
     output.line(
         f"{compared.cases} cases compared, {compared.differing} states differ;"
         f" of {compared.ahead} one country has read more"
