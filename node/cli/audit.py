@@ -75,7 +75,7 @@ def _check(
 
     Over everything that this node has mirrored, log by log and case by case: nothing withheld,
     changed, doubled or backdated; no keys released or used without permission; what is shown is
-    what was decided.
+    what was decided. Open alarms and days without a commitment are remarked, and break no rule.
     """
     from node import place
     from node.audit_logs import Pinned

@@ -35,6 +35,8 @@ def tell(audit: Audit) -> None:
     if said["breaches"]:
         rows = [[one[name] for name in _COLUMNS] for one in said["breaches"]]
         output.table(_COLUMNS, rows, title="broken")
+    for one in said["remarks"]:
+        output.line(f"  ! {one['words']}: {_remarked(one)}")
     if said["crossed"]:
         output.line(
             f"{len(said['crossed'])} releases crossed with a withdrawal: void, no key was sent"
@@ -50,6 +52,17 @@ def tell(audit: Audit) -> None:
         output.say(f"{said['unread']} events cannot be read here: nothing is said about them")
     if "not_checked" in said["rules"].values():
         output.say("R5 needs this country's national keys: set LEDGER_NATIONAL_KEY_FILE")
+
+
+def _remarked(one: Mapping[str, Any]) -> str:
+    """Return what a remark is about, in one line."""
+    days = (one["first"], one["last"])
+    told = [f"{one['rule']} of {one['log']}" if one["rule"] else one["log"]]
+    told += [f"{name} {one[name]}" for name in ("partition", "size") if one[name] is not None]
+    told += [" to ".join(map(str, dict.fromkeys(days)))] if one["first"] else []
+    told += [f"event {one['event_id']}"] if one["event_id"] else []
+    told += [f"alarm {one['alarm_id']}"] if one["alarm_id"] else []
+    return ", ".join(told)
 
 
 def tell_comparison(compared: Compared) -> None:
