@@ -146,23 +146,19 @@ def check_log(
 
 def _tail(reading: Reader, log: LogName, pinned: Pinned, begin: int) -> Iterator[Finding]:
     """Yield what is not signed of what no root proves, and what was said of keys and cannot be."""
+    keys = {key.render(): key for key in pinned.log_keys(log.origin)}
     whose = pinned.turns(reading, log) if log.topic == Topic.SHARED else None
-    keys_at = signers(pinned, log, whose)
+    turn = whose.is_turn if whose is not None and have_successors(whose.pinned) else _always
     for row in _rows(reading, log, begin):
-        yield from check_signature(_heard(row, log)[0], row.signature, keys_at(row.log_index))
+        now = [key for text, key in keys.items() if turn(text, row.log_index)]
+        yield from check_signature(_heard(row, log)[0], row.signature, now)
     for place in whose.refused if whose is not None else ():
         for row in islice(_rows(reading, log, place), 1):
             yield found("R1", "key_succession", _heard(row, log)[0])
 
 
-def signers(
-    pinned: Pinned, log: LogName, whose: Turns | None
-) -> Callable[[int], list[LogVerifier]]:
-    """Return who may have signed an event, by its place."""
-    keys = {key.render(): key for key in pinned.log_keys(log.origin)}
-    if whose is None or not have_successors(whose.pinned):
-        return lambda _index: list(keys.values())
-    return lambda index: [key for text, key in keys.items() if whose.is_turn(text, index)]
+def _always(_key: str, _index: int) -> bool:
+    return True
 
 
 def leaf_of(row: Row, log: LogName, partitions: int) -> Leaf:

@@ -2,7 +2,8 @@
 
 How far a node has read says its own position: what stands there or behind it was never read from
 the topic. What only one of the two has read has to be what its country signed, at its place of its
-log: by the signature of the event, or by a signed root above it.
+log: by the signature of the event under any of its pinned keys, as admission asks it, or by a
+signed root above it. Whose turn it was of two keys says `ledger audit check`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from events.errors import RecordRejected
 from ledger.case.case import Topic
 from ledger.log.mirrored import LogName
 from ledger.log.rule_log import check_signature
-from node.audit_logs import LogSeen, Pinned, Row, check_log, leaf_of, signers
+from node.audit_logs import LogSeen, Pinned, Row, check_log, leaf_of
 from node.audit_rows import WHOLE, bounded
 from node.compared_lines import ends
 from node.reading import Reader
@@ -61,10 +62,8 @@ class _Doubt(NamedTuple):
 def _not_signed(node: Reader, agreement: Agreement, common: Mapping[int, int]) -> Iterator[_Doubt]:
     """Yield each row past the common beginning on which its country's signature is not good."""
     pinned, here = Pinned(agreement=agreement), ends(node)
-    by_origin = {code: _shared(agreement, code) for code in agreement.countries}
-    keys_at = {
-        code: signers(pinned, log, pinned.turns(node, log)) for code, log in by_origin.items()
-    }
+    logs = {code: _shared(agreement, code) for code in agreement.countries}
+    keys = {code: pinned.log_keys(code) for code in logs}
     for partition in range(agreement.partitions):
         asked = (partition, common.get(partition, 0), here.get(partition, 0))
         with node.connection.cursor(name=f"beyond_{partition}", binary=True) as cursor:
@@ -72,11 +71,10 @@ def _not_signed(node: Reader, agreement: Agreement, common: Mapping[int, int]) -
             cursor.execute(_BEYOND, asked)
             for is_whole, origin, *columns in cursor:
                 row, is_signed, fits = Row(*columns), False, False
-                if is_whole and origin in by_origin:
-                    leaf = leaf_of(row, by_origin[origin], agreement.partitions)
+                if is_whole and origin in logs:
+                    leaf = leaf_of(row, logs[origin], agreement.partitions)
                     fits = leaf.row_fits and leaf.heard.leaf == leaf.stated
-                    keys = keys_at[origin](row.log_index)
-                    is_signed = not any(check_signature(leaf.heard, row.signature, keys))
+                    is_signed = not any(check_signature(leaf.heard, row.signature, keys[origin]))
                 if not (fits and is_signed):
                     yield _Doubt(_named(node, agreement, origin, row), origin or "", fits)
 

@@ -14,8 +14,9 @@ from events.stamp import NOTHING_SEEN
 from ledger.case.encoding import plane_to_json
 from ledger.keys.national import NationalKeys
 from ledger.log.findings import Heard
+from ledger.log.signature import LogSigner
 from node import cli
-from tests.audited import Mirror, made
+from tests.audited import SIGNERS, Mirror, agreement_text, made
 from tests.sharing_play import Play, told
 
 STORIES = 12
@@ -209,6 +210,28 @@ def test_a_signature_that_was_spoiled_on_the_topic_is_no_forgery_under_a_signed_
     assert compared(capsys, file)[0] == 0
     ours.run("DELETE FROM witness.checkpoint")
     assert compared(capsys, file)[0] == 3
+
+
+def test_a_key_that_follows_another_signs_what_came_before_its_announcement(pair, capsys, tmp_path):
+    """Partition by partition: the place at which it is announced may not have been read yet."""
+    ours, theirs, file = pair
+    here = shared(stories())
+    ours.read(here)
+    theirs.read(here[:-10])
+    one = ours.kept[len(here) - 4]
+    old, new = SIGNERS[one.origin], LogSigner(f"{one.origin}-log", b"n" * 32)
+    log = f"t.ledger/{one.origin}"
+    ours.run(
+        "UPDATE mirror.record SET signature = %s WHERE topic = 'shared' AND \"offset\" = %s",
+        new.sign(log, one.log_index, one.leaf),
+        one.offset,
+    )
+    assert compared(capsys, file)[0] == 3
+    agreement = tmp_path / "agreement.toml"
+    both = f'{old.verifier.render()}", "{new.verifier.render()}'
+    agreement.write_text(agreement_text().replace(old.verifier.render(), both))
+    code, said = compared(capsys, file)
+    assert (code, said["beyond"]) == (0, [])
 
 
 def test_a_mirror_without_any_offset_is_no_end_of_the_comparison(pair, capsys):
