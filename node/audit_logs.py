@@ -30,6 +30,7 @@ from ledger.log.signature import LogVerifier
 from ledger.log.succession import Turns, have_successors, turns
 from ledger.log.verifiers import log_verifier, witness_verifier
 from node.audit_rows import WHOLE, bounded, doubled, timely
+from node.audit_turns import sealers, signers
 from node.reading import Reader
 
 
@@ -146,19 +147,13 @@ def check_log(
 
 def _tail(reading: Reader, log: LogName, pinned: Pinned, begin: int) -> Iterator[Finding]:
     """Yield what is not signed of what no root proves, and what was said of keys and cannot be."""
-    keys = {key.render(): key for key in pinned.log_keys(log.origin)}
     whose = pinned.turns(reading, log) if log.topic == Topic.SHARED else None
-    turn = whose.is_turn if whose is not None and have_successors(whose.pinned) else _always
+    keys_at = signers(reading, log, pinned.log_keys(log.origin), whose)
     for row in _rows(reading, log, begin):
-        now = [key for text, key in keys.items() if turn(text, row.log_index)]
-        yield from check_signature(_heard(row, log)[0], row.signature, now)
+        yield from check_signature(_heard(row, log)[0], row.signature, keys_at(row.log_index))
     for place in whose.refused if whose is not None else ():
         for row in islice(_rows(reading, log, place), 1):
             yield found("R1", "key_succession", _heard(row, log)[0])
-
-
-def _always(_key: str, _index: int) -> bool:
-    return True
 
 
 def leaf_of(row: Row, log: LogName, partitions: int) -> Leaf:
@@ -225,8 +220,7 @@ def _sealers(reading: Reader, log: LogName, pinned: Pinned) -> Callable[[int], S
     keys = pinned.checkpoint_keys(log)
     if log.topic != Topic.SHARED or not have_successors([key.render() for key in keys]):
         return lambda _size: keys
-    whose = pinned.turns(reading, log)
-    return lambda size: [key for key in keys if whose.may_seal(key.render(), size)]
+    return sealers(reading, log, keys, pinned.turns(reading, log))
 
 
 def _parsed(text: str | None) -> Note | None:
