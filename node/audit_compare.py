@@ -1,7 +1,8 @@
 """Two countries' nodes side by side: the same shared topic, in the same order, with one meaning.
 
 For whoever may read two databases on one machine: an auditor of both, or the folder of `ledger up`.
-Where one node has read further than the other, the common beginning is compared.
+Where one node has read further than the other, the common beginning is compared; behind it what
+the node cannot have read, or nobody signed, is named.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from psycopg import Connection
 from events.agreement import Agreement
 from events.contract import partition_of
 from events.errors import BadInput, Misconfigured, ServiceUnavailable
+from node.compared_days import compare_days
+from node.compared_ends import Beyond, check_ends
 from node.compared_lines import Partition, compare_partition, ends
 from node.compared_notes import NoteDifference, compare_notes
 from node.reading import Reader
@@ -37,8 +40,10 @@ class Compared:
     country: str
     other: str
     partitions: list[Partition] = field(default_factory=list)
-    #: Checkpoints, cosignatures and order notes of which the two do not know the same.
+    #: Checkpoints, cosignatures, order notes and days of which the two do not know the same.
     notes: list[NoteDifference] = field(default_factory=list)
+    #: Rows of either mirror past the common beginning that cannot be honest.
+    beyond: list[Beyond] = field(default_factory=list)
     #: Shared cases whose states were compared; of the others one node had read more.
     cases: int = 0
     ahead: int = 0
@@ -55,6 +60,7 @@ class Compared:
         return (
             all(one.equal for one in self.partitions)
             and not self.notes
+            and not self.beyond
             and not self.differing
             and all(models.values())
         )
@@ -72,6 +78,8 @@ class Compared:
             ],
             "notes": [one._asdict() for one in self.notes[:_LISTED]],
             "notes_differing": len(self.notes),
+            "beyond": [one._asdict() for one in self.beyond[:_LISTED]],
+            "beyond_found": len(self.beyond),
             "cases": self.cases,
             "ahead": self.ahead,
             "states_differing": self.differing,
@@ -125,7 +133,11 @@ def compare(one: Reader, other: Reader, agreement: Agreement) -> Compared:
     for partition in range(partitions):
         both = (mine.get(partition, 0), theirs.get(partition, 0))
         compared.partitions.append(compare_partition(one, other, agreement, partition, both))
+    common = {found.partition: found.end for found in compared.partitions}
+    for node in (one, other):
+        compared.beyond += check_ends(node, agreement, common)
     compared.notes = compare_notes(one, other, agreement)
+    compared.notes += compare_days(one, other, agreement)
     level = {found.partition for found in compared.partitions if found.level}
     _compare_states(compared, one, other, level, partitions)
     if len(level) == partitions:

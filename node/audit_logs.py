@@ -30,6 +30,7 @@ from ledger.log.signature import LogVerifier
 from ledger.log.succession import Turns, have_successors, turns
 from ledger.log.verifiers import log_verifier, witness_verifier
 from node.audit_rows import WHOLE, bounded, doubled, timely
+from node.audit_turns import sealers, signers
 from node.reading import Reader
 
 
@@ -88,7 +89,9 @@ class LogSeen(NamedTuple):
     waiting: bool
 
 
-class _Row(NamedTuple):
+class Row(NamedTuple):
+    """An event as it stands in the mirror."""
+
     log_index: int
     partition: int
     offset: int
@@ -129,7 +132,7 @@ def check_log(
     )
     partitions = pinned.agreement.partitions
     for row in _rows(reading, log, 0):
-        yield from rules.hear(_leaf(row, log, partitions))
+        yield from rules.hear(leaf_of(row, log, partitions))
     yield from rules.end()
     yield from _tail(reading, log, pinned, rules.proven)
     yield from doubled(reading, log)
@@ -144,22 +147,17 @@ def check_log(
 
 def _tail(reading: Reader, log: LogName, pinned: Pinned, begin: int) -> Iterator[Finding]:
     """Yield what is not signed of what no root proves, and what was said of keys and cannot be."""
-    keys = {key.render(): key for key in pinned.log_keys(log.origin)}
     whose = pinned.turns(reading, log) if log.topic == Topic.SHARED else None
-    turn = whose.is_turn if whose is not None and have_successors(whose.pinned) else _always
+    keys_at = signers(reading, log, pinned.log_keys(log.origin), whose)
     for row in _rows(reading, log, begin):
-        now = [key for text, key in keys.items() if turn(text, row.log_index)]
-        yield from check_signature(_heard(row, log)[0], row.signature, now)
+        yield from check_signature(_heard(row, log)[0], row.signature, keys_at(row.log_index))
     for place in whose.refused if whose is not None else ():
         for row in islice(_rows(reading, log, place), 1):
             yield found("R1", "key_succession", _heard(row, log)[0])
 
 
-def _always(_key: str, _index: int) -> bool:
-    return True
-
-
-def _leaf(row: _Row, log: LogName, partitions: int) -> Leaf:
+def leaf_of(row: Row, log: LogName, partitions: int) -> Leaf:
+    """Return what the bytes of a row say, and whether its columns say the same."""
     heard, is_read = _heard(row, log)
     event = heard.event
     said = (event.case_id, event.origin, event.version, event.event_id)
@@ -168,7 +166,7 @@ def _leaf(row: _Row, log: LogName, partitions: int) -> Leaf:
     return Leaf(heard, row.leaf, fits, row.mirrored_at)
 
 
-def _heard(row: _Row, log: LogName) -> tuple[Heard, bool]:
+def _heard(row: Row, log: LogName) -> tuple[Heard, bool]:
     """Return what a row says, and whether its bytes have a stamp; if not, the row is named."""
     try:
         stamp, is_read = read_stamp(row.value), True
@@ -189,12 +187,12 @@ def _heard(row: _Row, log: LogName) -> tuple[Heard, bool]:
     return Heard(stamp, leaf, *place), is_read
 
 
-def _rows(reading: Reader, log: LogName, begin: int) -> Iterator[_Row]:
+def _rows(reading: Reader, log: LogName, begin: int) -> Iterator[Row]:
     with reading.connection.cursor(name=f"log_{begin}", binary=True) as cursor:
         cursor.itersize = 1_000
         cursor.execute(_LOG, (log.topic, log.origin, begin))
         for row in cursor:
-            yield _Row(*row)
+            yield Row(*row)
 
 
 def _known(reading: Reader, log: LogName, pinned: Pinned) -> Iterator[Known]:
@@ -222,8 +220,7 @@ def _sealers(reading: Reader, log: LogName, pinned: Pinned) -> Callable[[int], S
     keys = pinned.checkpoint_keys(log)
     if log.topic != Topic.SHARED or not have_successors([key.render() for key in keys]):
         return lambda _size: keys
-    whose = pinned.turns(reading, log)
-    return lambda size: [key for key in keys if whose.may_seal(key.render(), size)]
+    return sealers(reading, log, keys, pinned.turns(reading, log))
 
 
 def _parsed(text: str | None) -> Note | None:

@@ -16,12 +16,14 @@ from typing import Any
 from ledger.keys.national import NationalKeys
 from ledger.log.findings import Finding
 from ledger.log.rules import WITHIN
+from node.audit_alarms import check_alarms, resolved_by
 from node.audit_cases import CaseAudit, Counts
 from node.audit_days import check_days
 from node.audit_logs import LogSeen, Pinned, check_log, logs_of
 from node.audit_orders import check_orders
 from node.audit_places import check_places
 from node.audit_receipts import check_receipt
+from node.audit_remarks import Remark, remarks
 from node.audit_rows import check_rows
 from node.reading import Reader
 
@@ -49,6 +51,8 @@ class Audit:
     crossed: list[Finding] = field(default_factory=list)
     #: Countries that owe an answer after an erasure, and still have time.
     outstanding: list[Finding] = field(default_factory=list)
+    #: What a person has to look at, and no rule is broken by for sure.
+    remarks: list[Remark] = field(default_factory=list)
     #: How often each kind of breach was found, also where not every one is listed.
     found: Counter[tuple[str, str]] = field(default_factory=Counter)
 
@@ -88,6 +92,7 @@ class Audit:
             },
             "found": {f"{rule} {what}": count for (rule, what), count in self.found.items()},
             "breaches": [_described(one) for one in self.breaches],
+            "remarks": [one.as_words() for one in self.remarks],
             "crossed": [_described(one) for one in self.crossed],
             "outstanding": [_described(one) for one in self.outstanding],
         }
@@ -114,6 +119,9 @@ def check(
     audit.take(check_orders(reading, pinned.agreement, audit.judged_at - pinned.tolerance))
     audit.take(check_places(reading, pinned.agreement, pinned.tolerance))
     audit.take(check_receipt(reading, pinned.agreement))
+    said = resolved_by(reading, pinned.agreement, keys)
+    audit.take(check_alarms(reading, said))
+    audit.remarks += remarks(reading, said)
     cases = CaseAudit(reading, pinned.agreement, keys=keys, within=within)
     audit.counts = cases.counts
     audit.take(cases.findings(audit.judged_at))

@@ -68,15 +68,15 @@ class _Line(NamedTuple):
 
 
 def ends(node: Reader) -> dict[int, int]:
-    """Return how far a node has read each partition of the shared topic."""
-    found = {
+    """Return how far a node has read each partition of the shared topic, by its own position.
+
+    What stands behind it was read nowhere: it moves no end, and is named (node/compared_ends.py).
+    """
+    return {
         partition: position.next_offset or 0
         for (topic, partition), position in positions_of(node.connection, node.schema).items()
         if topic == Topic.SHARED
     }
-    for partition, last in node.connection.execute(_LAST):
-        found[partition] = max(found.get(partition, 0), last + 1)
-    return found
 
 
 def compare_partition(
@@ -156,9 +156,6 @@ def _lines(node: Reader, partition: int, end: int) -> Iterator[_Line]:
             yield _Line(*row)
 
 
-_LAST = """
-SELECT partition, max("offset") FROM mirror.record WHERE topic = 'shared' GROUP BY partition
-"""
 _LINES = """
 SELECT "offset", 'admitted' AS outcome, coalesce(leaf, ''),
     CASE WHEN effect_offset < %(end)s THEN effect_offset END,

@@ -13,15 +13,15 @@ from node.reading import Reader
 
 
 class NoteDifference(NamedTuple):
-    """A size of which two nodes do not know the same."""
+    """A size, or a day, of which two nodes do not know the same."""
 
-    #: `checkpoint`, `cosignature` or `order_note`.
+    #: `checkpoint`, `cosignature`, `order_note` or `commitment` (node/compared_days.py).
     what: str
     #: Log, or country of the order note.
     about: str
-    #: Who has cosigned, or the partition of the order note.
+    #: Who has cosigned, the partition of the order note, or the day of the commitment.
     by: str
-    size: int
+    size: int | None
     #: `not_here`, `not_there` or `otherwise`.
     kind: str
 
@@ -39,7 +39,7 @@ _Notes = dict[tuple[str, str, str], dict[int, _Known]]
 def compare_notes(one: Reader, other: Reader, agreement: Agreement) -> list[NoteDifference]:
     """Return the sizes of which the two do not know the same, as far as both have to know them."""
     mine, theirs = (_notes(node, agreement) for node in (one, other))
-    read, read_there = (_read(node, agreement) for node in (one, other))
+    read, read_there = (read_to(node, agreement) for node in (one, other))
     found = []
     for key in sorted(mine.keys() | theirs.keys()):
         here, there = mine.get(key, {}), theirs.get(key, {})
@@ -69,7 +69,7 @@ def _notes(node: Reader, agreement: Agreement) -> _Notes:
     return found
 
 
-def _read(node: Reader, agreement: Agreement) -> int | None:
+def read_to(node: Reader, agreement: Agreement) -> int | None:
     """Return how far a node has read the topic of notes."""
     asked = (agreement.checkpoints_topic,)
     row = node.connection.execute(_POSITION, asked).fetchone()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 
@@ -25,8 +26,9 @@ from ledger.log.merkle import CompactRange
 from ledger.log.order import OrderNote
 from ledger.log.signature import LogSigner
 from ledger.mirror import Placed, Record
-from projections import generation
+from projections import generation, positions
 from projections.folding import fold_in
+from projections.positions import Position
 
 COUNTRIES = ("KZ", "KG", "UZ")
 SIGNERS = {code: LogSigner(f"{code}-log", code.encode() * 16) for code in COUNTRIES}
@@ -115,8 +117,14 @@ class Mirror:
             generation.ensure(connection)
             mirror.append(connection, self.kept)
             fold_in(connection, "read_1", placed, country=self.country, keys=self.keys)
+            positions.begin(connection, "read_1", self._positions())
         # Everything came some time ago: nothing is on its way.
         self.run("UPDATE mirror.record SET mirrored_at = now() - interval '1 hour'")
+
+    def _positions(self) -> Iterator[Position]:
+        """Yield how far it has read: behind the last record of each topic."""
+        for topic, read in Counter(one.topic for one in self.kept).items():
+            yield Position(topic, 0, UUID(int=1), read, 0)
 
     def run(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """Run a statement as the owner of everything."""

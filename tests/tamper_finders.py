@@ -20,6 +20,7 @@ from projections import generation, hashing
 from projections.folding import fold_in
 from projections.models import TABLES
 from tests import (  # noqa: F401 - make their kinds known
+    beyond_tampers,
     note_tampers,
     parked_tampers,
     unconstrained_tampers,
@@ -74,9 +75,11 @@ class Finders:
             if (one := part.difference) is not None:
                 yield Found(f"compare {one.kind}", one.log or "", one.event_id, one.log_index)
             assert part.equal or one is not None
+        for far in said.beyond:
+            yield Found(f"compare {far.rule}", far.log or "", far.event_id, far.log_index)
         for note in said.notes:
             log = AGREEMENT.shared_topic if note.what == "order_note" else note.about
-            also = frozenset({note.about, note.size})
+            also = frozenset({note.about, note.size} - {None})
             yield Found(f"compare {note.what} {note.kind}", log, None, None, also)
 
     def _sealed(self) -> Iterator[Found]:

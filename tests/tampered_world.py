@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -30,6 +30,7 @@ from ledger import mirror
 from ledger.case.case import Topic
 from ledger.keys.national import NationalKeys
 from ledger.log.checkpoint import Checkpoint
+from ledger.log.commitment import Commitment, committed
 from ledger.log.cosignature import Ed25519Cosigner
 from ledger.log.findings import Heard
 from ledger.log.heads import Head
@@ -51,6 +52,8 @@ SECOND = timedelta(seconds=1)
 _FREE = 7
 #: One checkpoint for so many events, and one order note.
 EVERY = 9
+#: On these days each country has committed to its national log.
+DAYS = tuple(date(2025, 1, day) for day in range(1, 6))
 
 
 def seed(*words: str) -> bytes:
@@ -208,6 +211,7 @@ class Node:
                 self._sealed(connection, log, [one for one in entries if one.log == log])
             for code in COUNTRIES:
                 self._ordered(connection, code)
+                self._committed(connection, code)
 
     def fold(
         self,
@@ -269,6 +273,19 @@ class Node:
                         "INSERT INTO witness.cosignature VALUES (%s, %s, %s, to_timestamp(%s))",
                         (log, tree.size, WITNESSES[code].name, int(at.timestamp())),
                     )
+
+    def _committed(self, connection: psycopg.Connection[Any], country: str) -> None:
+        """Know what a country has said of its national log, day by day; what opens it at home."""
+        log, root = log_of("national", country), CompactRange().root
+        for day in DAYS:
+            salt = seed(country, str(day))
+            said = Commitment(log, day, committed(day, Checkpoint(log, 0, root), salt))
+            note = said.signed_by(SEALERS[log]).render().decode()
+            opens = (salt, 0, root) if country == self.country else (None, None, None)
+            connection.execute(
+                "INSERT INTO witness.commitment VALUES (%s, %s, %s, %s, %s, %s, %s)",
+                (log, day, said.hash, note, *opens),
+            )
 
     def _ordered(self, connection: psycopg.Connection[Any], country: str) -> None:
         trees = [CompactRange() for _ in range(PARTITIONS)]

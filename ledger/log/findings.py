@@ -77,6 +77,7 @@ WORDS: Mapping[tuple[str, str], str] = {
     ("R9", "order_withheld"): "an order note counts more events than have arrived",
     ("R9", "order_note_differs"): "an order note stands here otherwise than its country signed it",
     ("R9", "placed_otherwise"): "an event takes effect elsewhere than admission puts it",
+    ("R9", "alarm_differs"): "an alarm stands here as resolved, and the register says otherwise",
     ("R9", "receipt_differs"): "a receipt of a projection stands here otherwise than it was taken",
     ("R9", "receipt_log_differs"): "a projection rests on other events of a log than stand here",
     ("R9", "receipt_order_differs"): "a projection took events in another order than stands here",

@@ -75,7 +75,7 @@ def _check(
 
     Over everything that this node has mirrored, log by log and case by case: nothing withheld,
     changed, doubled or backdated; no keys released or used without permission; what is shown is
-    what was decided.
+    what was decided. Open alarms and days without a commitment are remarked, and break no rule.
     """
     from node import place
     from node.audit_logs import Pinned
@@ -192,7 +192,8 @@ def _compare(
     """Compare what two countries heard and made of it. Exit code 3 if something differs.
 
     Of each partition of the shared topic the common beginning: the same events in the same order;
-    then the states of shared cases, and the shared part of every read model.
+    then the states of shared cases, and the shared part of every read model. Behind it, what a
+    node cannot have read, and what its country did not sign.
     """
     from node import place
     from node.audit_compare import compare, other_reader

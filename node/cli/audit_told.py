@@ -35,6 +35,8 @@ def tell(audit: Audit) -> None:
     if said["breaches"]:
         rows = [[one[name] for name in _COLUMNS] for one in said["breaches"]]
         output.table(_COLUMNS, rows, title="broken")
+    for one in said["remarks"]:
+        output.line(f"  ! {one['words']}: {_remarked(one)}")
     if said["crossed"]:
         output.line(
             f"{len(said['crossed'])} releases crossed with a withdrawal: void, no key was sent"
@@ -52,6 +54,17 @@ def tell(audit: Audit) -> None:
         output.say("R5 needs this country's national keys: set LEDGER_NATIONAL_KEY_FILE")
 
 
+def _remarked(one: Mapping[str, Any]) -> str:
+    """Return what a remark is about, in one line."""
+    days = (one["first"], one["last"])
+    told = [f"{one['rule']} of {one['log']}" if one["rule"] else one["log"]]
+    told += [f"{name} {one[name]}" for name in ("partition", "size") if one[name] is not None]
+    told += [" to ".join(map(str, dict.fromkeys(days)))] if one["first"] else []
+    told += [f"event {one['event_id']}"] if one["event_id"] else []
+    told += [f"alarm {one['alarm_id']}"] if one["alarm_id"] else []
+    return ", ".join(told)
+
+
 def tell_comparison(compared: Compared) -> None:
     """Tell how two countries' nodes differ, if they do."""
     for one in compared.partitions:
@@ -62,9 +75,14 @@ def tell_comparison(compared: Compared) -> None:
             line += f", first at {offset}: {kind.replace('_', ' ')}"
             line += f", event {event_id} of {log} at {index}" if event_id else ""
         output.line(line)
+    for far in compared.beyond[:_NOTES]:
+        where = f"{far.country} shared/{far.partition}@{far.offset}"
+        what = f"event {far.event_id} of {far.log} at {far.log_index}" if far.log else "a record"
+        output.line(f"  ✘ {where}: {far.rule.replace('_', ' ')}, {what}")
     for note in compared.notes[:_NOTES]:
-        by = f" by {note.by}" if note.by else ""
-        output.line(f"  ✘ {note.what} {note.about} {note.size}{by}: {note.kind}".replace("_", " "))
+        size = "" if note.size is None else f" {note.size}"
+        by = f" {'of' if note.what == 'commitment' else 'by'} {note.by}" if note.by else ""
+        output.line(f"  ✘ {note.what} {note.about}{size}{by}: {note.kind}".replace("_", " "))
     output.line(
         f"{compared.cases} cases compared, {compared.differing} states differ;"
         f" of {compared.ahead} one country has read more"

@@ -1,7 +1,7 @@
 """`ledger alarm`: a person resolves a fault of a log, and the log says so first."""
 
 import json
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -171,3 +171,63 @@ def test_a_person_reads_it_on_a_screen(there, capsys):
     assert cli.run(["alarm", "list"]) == 0
     assert cli.run(["alarm", "list", "--all"]) == 0
     assert capsys.readouterr().out == "no alarm is open\nno alarm was ever raised\n"
+
+
+def audited(capsys):
+    cli.run(["audit", "check", "--json"])
+    said = json.loads(capsys.readouterr().out)
+    found = [one for one in said["breaches"] if one["what"] == "alarm_differs"]
+    return found, [(one["what"], one["alarm_id"]) for one in said["remarks"]]
+
+
+def test_an_auditor_believes_no_row_that_says_that_an_alarm_is_resolved(there, does, capsys):
+    """The log says so first; the event is in the store at once, whatever stands still."""
+    first, second = does("alarm", "list")["alarms"]
+    ids = [first["alarm_id"], second["alarm_id"]]
+    assert audited(capsys) == ([], [("alarm_open", one) for one in ids])
+    does("alarm", "resolve", ids[0], *REASON, *BY)
+    assert audited(capsys) == ([], [("alarm_open", ids[1])])  # not mirrored yet: in the store
+    (_, value) = register_of(there)[0]
+    mirrored(there, value)
+    assert audited(capsys) == ([], [("alarm_open", ids[1])])
+
+    there.database.run(
+        "UPDATE witness.alarm SET resolved_at = now(), resolved_by = 'sup-7' WHERE alarm_id = %s",
+        UUID(ids[1]),
+    )
+    (found,), remarks = audited(capsys)
+    assert remarks == []
+    assert (found["rule"], found["log"], found["about"]) == ("R9", "t.order/KG", ids[1])
+    assert (found["event_id"], found["log_index"], found["size"]) == (second["event_id"], 6, 7)
+
+
+@pytest.mark.parametrize(
+    "change", ["rule = 'fork'", "log = 't.order/UZ'", "partition = 2", "resolved_by = 'sup-8'"]
+)
+def test_an_alarm_that_was_resolved_as_another_one_or_by_somebody_else_is_found(
+    there, does, capsys, change
+):
+    alarm = does("alarm", "list")["alarms"][0]["alarm_id"]
+    does("alarm", "resolve", alarm, *REASON, *BY)
+    there.database.run(f"UPDATE witness.alarm SET {change} WHERE alarm_id = %s", UUID(alarm))
+    ((found,), _) = audited(capsys)
+    assert found["about"] == alarm
+
+
+def test_an_alarm_of_which_the_register_knows_and_no_row_is_remarked(there, does, capsys):
+    """Somebody took it away, or the database was restored: nobody can tell from here."""
+    for one in does("alarm", "list")["alarms"]:
+        does("alarm", "resolve", one["alarm_id"], *REASON, *BY)
+    there.database.run("DELETE FROM witness.alarm WHERE partition = 1")
+    ((what, alarm),) = audited(capsys)[1]
+    assert what == "alarm_gone"
+    assert alarm in {str(event.alarm_id) for event, _ in register_of(there)}
+
+
+def test_without_the_keys_that_open_the_register_nothing_is_said_of_its_alarms(
+    there, does, capsys, monkeypatch
+):
+    alarm = does("alarm", "list")["alarms"][0]["alarm_id"]
+    does("alarm", "resolve", alarm, *REASON, *BY)
+    monkeypatch.delenv("LEDGER_NATIONAL_KEY_FILE")
+    assert audited(capsys)[0] == []

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from hashlib import sha256
 from pathlib import Path
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -12,8 +14,9 @@ from events.stamp import NOTHING_SEEN
 from ledger.case.encoding import plane_to_json
 from ledger.keys.national import NationalKeys
 from ledger.log.findings import Heard
+from ledger.log.signature import LogSigner
 from node import cli
-from tests.audited import Mirror, made
+from tests.audited import SIGNERS, Mirror, agreement_text, made
 from tests.sharing_play import Play, told
 
 STORIES = 12
@@ -70,6 +73,7 @@ def test_of_what_one_has_not_read_yet_nothing_is_said(pair, capsys):
     assert (code, partition["end"], partition["level"]) == (0, len(here) - 10, False)
     assert said["ahead"] >= 1
     assert said["read_models"] is None
+    assert (said["beyond"], said["beyond_found"]) == ([], 0)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +94,235 @@ def test_the_first_place_at_which_they_differ_is_named(pair, capsys, statement, 
     assert code == 3
     assert said["partitions"][0]["difference"][:2] == [offset, kind]
     assert said["states_differing"] == 0
+
+
+#: As a superuser writes one: the last event once more, under other bytes and another id.
+FORGED = """
+INSERT INTO mirror.record
+SELECT topic, partition, %(offset)s, %(offset)s, 0, case_id, origin, version + 1, %(event_id)s,
+    sha256('\\x00'::bytea || value || '\\x00'::bytea), log_index + 1, signature, ce_type,
+    value || '\\x00'::bytea, mirrored_at
+FROM mirror.record WHERE topic = 'shared' AND "offset" = %(last)s
+"""
+CLAIMED = "UPDATE read_1.position SET next_offset = next_offset + %s WHERE topic = 'shared'"
+
+
+def forged(node: Mirror, last: int, offset: int) -> tuple[str, str]:
+    """Add a forged row behind the last one; return its event and its log."""
+    event_id = uuid4()
+    sql = FORGED.replace("%(offset)s", str(offset)).replace("%(last)s", str(last))
+    node.run(sql.replace("%(event_id)s", "%s"), event_id)
+    origin = node.kept[last].origin
+    return str(event_id), f"t.ledger/{origin}"
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 400])
+@pytest.mark.parametrize("country", ["KG", "KZ"])
+def test_a_row_that_its_node_never_read_is_named(pair, capsys, country, ahead):
+    """At its own position or behind it, in whichever of the two mirrors it stands."""
+    ours, theirs, file = pair
+    here = shared(stories())
+    for node in (ours, theirs):
+        node.read(here)
+    tampered = ours if country == "KG" else theirs
+    event_id, log = forged(tampered, len(here) - 1, len(here) + ahead)
+    code, said = compared(capsys, file)
+    (beyond,) = said["beyond"]
+    assert (code, said["equal"], said["beyond_found"]) == (3, False, 1)
+    assert (beyond["country"], beyond["rule"]) == (country, "not_read")
+    assert (beyond["event_id"], beyond["log"]) == (event_id, log)
+    assert beyond["offset"] == len(here) + ahead
+    (partition,) = said["partitions"]
+    assert (partition["level"], partition["end"]) == (True, len(here))
+    assert cli.run(["audit", "compare", "--with", str(file)]) == 3
+    assert f"not read, event {event_id} of {log}" in capsys.readouterr().out
+
+
+def test_a_record_put_aside_that_was_never_read_is_named(pair, capsys):
+    ours, theirs, file = pair
+    here = shared(stories())
+    for node in (ours, theirs):
+        node.read(here)
+    ours.run(
+        "INSERT INTO mirror.stray VALUES"
+        " ('shared', 0, %s, 'noise', 'stamp', NULL, 'x', NULL, NULL, NULL)",
+        len(here),
+    )
+    code, said = compared(capsys, file)
+    assert code == 3
+    assert [(one["rule"], one["offset"]) for one in said["beyond"]] == [("not_read", len(here))]
+
+
+def test_a_row_that_nobody_signed_is_named_where_the_other_has_not_read_yet(pair, capsys):
+    """Whoever moves the position, too, has to sign in its country's name."""
+    ours, theirs, file = pair
+    here = shared(stories())
+    ours.read(here)
+    theirs.read(here[:-10])
+    event_id, log = forged(ours, len(here) - 1, len(here))
+    ours.run(CLAIMED, 1)
+    code, said = compared(capsys, file)
+    (beyond,) = said["beyond"]
+    assert (code, beyond["rule"], beyond["offset"]) == (3, "not_signed", len(here))
+    assert (beyond["event_id"], beyond["log"], beyond["country"]) == (event_id, log, "KG")
+
+
+PAST = {
+    "bytes": "value = value || '\\x00'::bytea",
+    "hash": "leaf = sha256(leaf)",
+    "version": "version = version + 700",
+    "id": "event_id = gen_random_uuid()",
+    "place": "log_index = log_index + 700",
+    "signature": "signature = sha512(signature)",
+    "origin": "origin = 'ZZ'",
+}
+
+
+@pytest.mark.parametrize("name", PAST)
+def test_a_changed_row_is_named_where_the_other_has_not_read_yet(pair, capsys, name):
+    ours, theirs, file = pair
+    here = shared(stories())
+    ours.read(here)
+    theirs.read(here[:-10])
+    at = len(here) - 4
+    ours.run(f"UPDATE mirror.record SET {PAST[name]} WHERE topic = 'shared' AND \"offset\" = {at}")
+    code, said = compared(capsys, file)
+    (beyond,) = said["beyond"]
+    assert (code, beyond["rule"], beyond["offset"]) == (3, "not_signed", at)
+    assert name == "id" or beyond["event_id"] == str(ours.kept[at].event_id)
+    assert name == "origin" or beyond["log"] == f"t.ledger/{ours.kept[at].origin}"
+
+
+def test_a_signature_that_was_spoiled_on_the_topic_is_no_forgery_under_a_signed_root(pair, capsys):
+    """A worker that catches up believes roots: what it has is what its country signed (ADR 34)."""
+    ours, theirs, file = pair
+    here = shared(stories())
+    ours.read(here)
+    theirs.read(here[:-10])
+    one = ours.kept[len(here) - 4]
+    ours.run(
+        "UPDATE mirror.record SET signature = sha512(signature) WHERE topic = 'shared'"
+        ' AND "offset" = %s',
+        one.offset,
+    )
+    ours.signed(one.origin, one.log_index + 1)
+    ours.run("INSERT INTO witness.position VALUES ('t.checkpoints', %s, 1)", UUID(int=1))
+    assert compared(capsys, file)[0] == 0
+    ours.run("DELETE FROM witness.checkpoint")
+    assert compared(capsys, file)[0] == 3
+
+
+def test_a_key_that_follows_another_signs_what_came_before_its_announcement(pair, capsys, tmp_path):
+    """Partition by partition: the place at which it is announced may not have been read yet."""
+    ours, theirs, file = pair
+    here = shared(stories())
+    ours.read(here)
+    theirs.read(here[:-10])
+    one = ours.kept[len(here) - 4]
+    old, new = SIGNERS[one.origin], LogSigner(f"{one.origin}-log", b"n" * 32)
+    log = f"t.ledger/{one.origin}"
+    ours.run(
+        "UPDATE mirror.record SET signature = %s WHERE topic = 'shared' AND \"offset\" = %s",
+        new.sign(log, one.log_index, one.leaf),
+        one.offset,
+    )
+    assert compared(capsys, file)[0] == 3
+    agreement = tmp_path / "agreement.toml"
+    both = f'{old.verifier.render()}", "{new.verifier.render()}'
+    agreement.write_text(agreement_text().replace(old.verifier.render(), both))
+    code, said = compared(capsys, file)
+    assert (code, said["beyond"]) == (0, [])
+
+
+def test_a_mirror_without_any_offset_is_no_end_of_the_comparison(pair, capsys):
+    ours, theirs, file = pair
+    here = shared(stories()[:2])
+    for node in (ours, theirs):
+        node.read(here)
+    ours.run(
+        "ALTER TABLE mirror.record DROP CONSTRAINT record_pkey;"
+        ' ALTER TABLE mirror.record ALTER "offset" DROP NOT NULL;'
+        " UPDATE mirror.record SET \"offset\" = NULL WHERE topic = 'shared'"
+    )
+    code, said = compared(capsys, file)
+    assert (code, said["beyond_found"]) == (3, len(here))
+    assert said["partitions"][0]["difference"][:2] == [0, "not_here"]
+    ours.run("DELETE FROM read_1.position")
+    assert compared(capsys, file)[0] == 3
+
+
+def committed(node: Mirror, country: str, *days: int, made_here: bool = False) -> None:
+    """Know what a country has committed to on some days of a month long ago."""
+    for day in days:
+        node.run(
+            "INSERT INTO witness.commitment VALUES (%s, %s, sha256(%s), 'note', %s)",
+            f"t.national.{country}/{country}",
+            date(2026, 3, day),
+            f"{country}{day}".encode(),
+            bytes(32) if made_here else None,
+        )
+
+
+def days(said: dict) -> list[tuple[str, str, str]]:
+    return [(one["about"], one["by"], one["kind"]) for one in said["notes"]]
+
+
+def two_that_committed(pair) -> tuple[Mirror, Mirror, Path]:
+    ours, theirs, file = pair
+    here = shared(stories()[:2])
+    for node in (ours, theirs):
+        node.read(here)
+        for country in ("KG", "KZ", "UZ"):
+            committed(node, country, *range(1, 9), made_here=country == node.country)
+    return ours, theirs, file
+
+
+@pytest.mark.parametrize("country", ["KZ", "KG", "UZ"])
+@pytest.mark.parametrize("level", [True, False])
+def test_a_day_that_the_other_has_heard_is_named(pair, capsys, country, level):
+    """Of others, and of its own: the notes stand on one topic, which both have read past it."""
+    ours, _, file = two_that_committed(pair)
+    for node, read in zip(pair[:2], (7, 7 if level else 9), strict=True):
+        node.run("INSERT INTO witness.position VALUES ('t.checkpoints', %s, %s)", UUID(int=1), read)
+    assert compared(capsys, file)[0] == 0
+    ours.run(
+        "DELETE FROM witness.commitment WHERE log = %s AND day = %s",
+        f"t.national.{country}/{country}",
+        date(2026, 3, 4),
+    )
+    code, said = compared(capsys, file)
+    log = f"t.national.{country}/{country}"
+    made_there = country == "KZ"  # it may never have come as far as the topic
+    assert days(said) == ([] if made_there else [(log, "2026-03-04", "not_here")])
+    assert code == (0 if made_there else 3)
+    cli.run(["audit", "compare", "--with", str(file)])
+    told = capsys.readouterr().out
+    assert made_there or f"commitment {log} of 2026-03-04: not here" in told
+
+
+def test_days_that_a_node_has_not_read_yet_are_no_difference(pair, capsys):
+    """After a restore the sealer says today at once, and the witness hears the lost days later."""
+    ours, theirs, file = pair
+    here = shared(stories()[:2])
+    for node, read in ((ours, 3), (theirs, 9)):
+        node.read(here)
+        node.run("INSERT INTO witness.position VALUES ('t.checkpoints', %s, %s)", UUID(int=1), read)
+    for country in ("KG", "KZ", "UZ"):
+        committed(ours, country, 1, 2, 3)
+        committed(theirs, country, *range(1, 9), made_here=country == "KZ")
+    committed(ours, "KG", 8, made_here=True)
+    code, said = compared(capsys, file)
+    assert (code, days(said)) == (0, [])
+
+
+def test_another_hash_of_a_day_is_named(pair, capsys):
+    ours, _, file = two_that_committed(pair)
+    ours.run(
+        "UPDATE witness.commitment SET commitment = sha256(commitment)"
+        " WHERE log = 't.national.UZ/UZ' AND day = '2026-03-02'"
+    )
+    code, said = compared(capsys, file)
+    assert (code, days(said)) == (3, [("t.national.UZ/UZ", "2026-03-02", "otherwise")])
 
 
 def test_another_state_of_a_case_is_found(pair, capsys):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,7 +11,9 @@ import pytest
 from events.codec import read_stamp
 from events.contract import log_header
 from events.stamp import leaf_hash
+from ledger.log.commitment import Commitment
 from ledger.log.findings import Heard
+from ledger.log.signature import LogSigner
 from node import cli
 from tests.audited import Mirror, made
 from tests.sharing_play import told
@@ -318,3 +320,44 @@ def test_two_signed_statements_that_cannot_both_be_true_are_found(node, capsys):
     code, said = audited(capsys)
     assert code == 3
     assert said["found"] == {"R1 signed_twice": 1, "R1 index_twice": 1}
+
+
+def test_an_alarm_that_nobody_has_resolved_is_remarked_and_breaks_no_rule(node, capsys):
+    node.read(*good())
+    assert audited(capsys)[1]["remarks"] == []
+    ((alarm_id,),) = node.run(
+        "INSERT INTO witness.alarm (rule, log, partition, size, words, found_at)"
+        " VALUES ('order_differs', 't.order/KZ', 0, 7, 'two orders', 'infinity')"
+        " RETURNING alarm_id"
+    )
+    code, said = audited(capsys)
+    (remark,) = said["remarks"]
+    assert (code, said["found"]) == (0, {})
+    assert (remark["what"], remark["rule"], remark["log"]) == (
+        "alarm_open", "order_differs", "t.order/KZ",
+    )  # fmt: skip
+    assert (remark["alarm_id"], remark["size"]) == (str(alarm_id), 7)
+    assert cli.run(["audit", "check"]) == 0
+    assert f"order_differs of t.order/KZ, partition 0, size 7, alarm {alarm_id}" in (
+        capsys.readouterr().out
+    )
+
+
+def test_days_without_a_commitment_are_remarked_and_break_no_rule(node, capsys):
+    """A sealer that stood still for days commits to nothing: only another country knows better."""
+    node.read(*good())
+    log = "t.national.KZ/KZ"
+    for day in (1, 2, 3, 6, 7, 9):
+        hidden = Commitment(log, date(2026, 3, day), bytes(32))
+        note = hidden.signed_by(LogSigner(log, b"KZ" * 16)).render().decode()
+        row = (log, hidden.day, hidden.hash, note)
+        node.run("INSERT INTO witness.commitment VALUES (%s, %s, %s, %s)", *row)
+    _, said = audited(capsys)
+    assert [(one["what"], one["log"], one["first"], one["last"]) for one in said["remarks"]] == [
+        ("day_missing", log, "2026-03-04", "2026-03-05"),
+        ("day_missing", log, "2026-03-08", "2026-03-08"),
+    ]
+    cli.run(["audit", "check"])
+    out = capsys.readouterr().out
+    assert f"{log}, 2026-03-04 to 2026-03-05" in out
+    assert f"{log}, 2026-03-08" in out

@@ -236,6 +236,38 @@ def test_an_auditor_finds_an_event_by_a_key_after_its_turn(sealed):
     assert set(findings(sealed)) == {("signature", None)}
 
 
+def test_an_auditor_waits_for_an_announcement_that_is_not_here_yet(sealed):
+    """Its partition was not read as far as that of what the next key has signed."""
+    old = LogSigner.load(sealed.node.key)
+    new = LogSigner(old.name, b"n" * 32)
+    country = sealed.agreement.countries["KZ"]
+    country = replace(country, log_keys=(*country.log_keys, new.verifier.render()))
+    sealed.agreement = replace(
+        sealed.agreement, countries={**sealed.agreement.countries, "KZ": country}
+    )
+    shares(sealed.node)
+    place = len(sealed.values("shared"))
+    replaced(sealed.node, old, new)
+    replaced(sealed.node, sealed.old, sealed.new)  # of its checkpoints
+    shares(sealed.node)
+    sealed.mirror("shared")
+    log, run = sealed.agreement.shared_log("KZ"), sealed.node.database.run
+    place_of_row = "WHERE topic = 'shared' AND log_index = %s"
+    rows = "SELECT log_index, leaf FROM mirror.record WHERE topic = 'shared' AND log_index > %s"
+    for index, leaf in run(rows, place):
+        signature = new.sign(log, index, leaf)
+        run(f"UPDATE mirror.record SET signature = %s {place_of_row}", signature, index)
+    sealed_by(sealed, sealed.new, len(sealed.values("shared")))
+    run("UPDATE witness.checkpoint SET signed_at = now()")
+    assert findings(sealed) == []
+    for index in (place, place + 1):
+        run(f"DELETE FROM mirror.record {place_of_row}", index)
+    assert findings(sealed) == []
+    stolen = LogSigner(old.name, b"s" * 32).sign(log, place + 2, bytes(32))
+    run(f"UPDATE mirror.record SET signature = %s {place_of_row}", stolen, place + 2)
+    assert findings(sealed) == [("signature", None)]
+
+
 def test_an_auditor_names_what_was_said_of_keys_and_cannot_be(sealed):
     """A stolen key announces one that nobody has pinned: without effect, and not unseen."""
     replaced(sealed.node, sealed.old, LogSigner(sealed.old.name, b"t" * 32))

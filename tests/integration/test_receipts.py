@@ -33,11 +33,6 @@ def node(database, tmp_path, monkeypatch) -> Mirror:
     stories = [told(seed, steps=20) for seed in range(12)]
     shared = [heard for story in stories for heard in story.topic]
     found.read(shared, [heard for story in stories for heard in story.nodes["KG"].said])
-    found.run(
-        "INSERT INTO read_1.position (topic, partition, topic_id, next_offset)"
-        ' SELECT topic, partition, gen_random_uuid(), max("offset") + 1'
-        " FROM mirror.record GROUP BY 1, 2"
-    )
     monkeypatch.setattr("node.place.Place.dsn", lambda _, role: database.as_role(role))
     return found
 
