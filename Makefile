@@ -15,9 +15,9 @@ help:
 demo: venv
 	@$(BIN)/ledger demo
 
-# Two processes: one has the end-to-end tests, the other begins with the rest.
+# Three processes: one has the end-to-end tests, the others the rest. Most of it is waiting.
 test: venv
-	@$(BIN)/python -m pytest -n 2 --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 3 --no-loadscope-reorder
 
 # `make soak SOAK="soak and not long"` leaves out what takes a quarter of an hour.
 SOAK ?= soak

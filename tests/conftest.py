@@ -14,6 +14,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier, Literal
 from xdist.scheduler import LoadFileScheduling
 
@@ -101,15 +102,21 @@ def template(postgres) -> Iterator[str]:
 def databases_for_a_while(postgres: str, template: str) -> Iterator[Callable[[], Database]]:
     """Make databases of countries; all of them are gone after the block."""
     made: list[Database] = []
-
-    def make() -> Database:
-        name = f"t_{secrets.token_hex(6)}"
-        dsn = databases.prepare(postgres, name, packages=PACKAGES, template=template)
-        made.append(Database(name, dsn))
-        return made[-1]
-
-    yield make
     with psycopg.connect(postgres, autocommit=True) as server:
+
+        def make() -> Database:
+            """Copy the template; `ledger.database.prepare` would look for migrations, too."""
+            name = f"t_{secrets.token_hex(6)}"
+            for statement in (
+                "CREATE DATABASE {0} TEMPLATE {1}",
+                "REVOKE ALL ON DATABASE {0} FROM PUBLIC",
+                "GRANT CREATE ON DATABASE {0} TO ledger_project",
+            ):
+                server.execute(SQL(statement).format(Identifier(name), Identifier(template)))
+            made.append(Database(name, make_conninfo(postgres, dbname=name)))
+            return made[-1]
+
+        yield make
         for database in made:
             drop = SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
             server.execute(drop.format(Identifier(database.name)))

@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LEDGER = Path(sys.executable).with_name("ledger")
+HERE = Path(__file__).parent
 #: Far longer than anything takes: a hang is found, slowness is not judged.
 PATIENCE = 120
 
@@ -82,7 +84,8 @@ class Typist:
         return Done(code, out.read_text(), err.read_text())
 
     def close(self) -> None:
-        self._process.communicate(timeout=PATIENCE)
+        if self._process.returncode is None:
+            self._process.communicate(timeout=PATIENCE)
 
 
 @dataclass
@@ -119,6 +122,8 @@ class Up:
         return found
 
     def stop(self) -> int:
+        if self.process.returncode is not None:
+            return self.process.returncode
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(PATIENCE)
         for stream in (self.process.stdout, self.process.stderr):
@@ -146,6 +151,10 @@ class Nodes:
         assert done.code == 0, done.err
         return done.json
 
+    def close(self) -> None:
+        self.typist.close()
+        self.up.stop()
+
     def opened(self) -> str:
         return self.does("case", "open", "--wait")["case_id"]
 
@@ -168,17 +177,42 @@ class Nodes:
         raise AssertionError(f"{country} never heard of {event_id}")
 
 
+#: What keeps a machine busy even if nobody asks it anything: one at a time is enough.
+STANDING: list[Nodes] = []
+#: Tests with servers of their own come first, then those of `nodes`, then those of `ruled`; last
+#: comes what makes it a busy place.
+ORDER = ("nodes", "ruled", "simulated")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        asked = getattr(item, "fixturenames", ())
+        return max((number for number, name in enumerate(ORDER, 1) if name in asked), default=0)
+
+    mine = [item for item in items if item.path.is_relative_to(HERE)]
+    others = [item for item in items if not item.path.is_relative_to(HERE)]
+    items[:] = [*sorted(mine, key=place), *others]
+
+
+@contextmanager
+def standing(make: Callable[[str], Path], postgres: str, kafka: str, name: str, countries: str):
+    """Run nodes until others are asked for."""
+    for other in STANDING:
+        other.close()
+    home, typist = make(name), Typist()
+    env = environment(LEDGER_KAFKA=kafka, LEDGER_PG=postgres)
+    up = Up.start("--countries", countries, "--dir", home, "--prefix", name, env=env)
+    STANDING.append(Nodes(home, up, typist, make("typed")))
+    try:
+        yield STANDING[-1]
+    finally:
+        STANDING.pop().close()
+
+
 @pytest.fixture(scope="package")
 def nodes(tmp_path_factory, kafka, postgres) -> Iterator[Nodes]:
-    home = tmp_path_factory.mktemp("nodes")
-    env = environment(LEDGER_KAFKA=kafka, LEDGER_PG=postgres)
-    typist = Typist()
-    up = Up.start("--countries", "KZ,KG,UZ", "--dir", home, "--prefix", "e2e", env=env)
-    try:
-        yield Nodes(home, up, typist, tmp_path_factory.mktemp("typed"))
-    finally:
-        typist.close()
-        up.stop()
+    with standing(tmp_path_factory.mktemp, postgres, kafka, "e2e", "KZ,KG,UZ") as found:
+        yield found
 
 
 @pytest.fixture(scope="package")
@@ -186,15 +220,7 @@ def ruled(tmp_path_factory, kafka, postgres) -> Iterator[Nodes]:
     """Nodes of their own: rules that are in force direct every case of a country."""
     from tests.e2e.ruling import put_in_force
 
-    home = tmp_path_factory.mktemp("ruled")
-    typist = Typist()
-    env = environment(LEDGER_KAFKA=kafka, LEDGER_PG=postgres)
-    up = Up.start("--countries", "KZ,KG", "--dir", home, "--prefix", "ruled", env=env)
-    nodes = Nodes(home, up, typist, tmp_path_factory.mktemp("typed"))
-    try:
+    with standing(tmp_path_factory.mktemp, postgres, kafka, "ruled", "KZ,KG") as found:
         for country in ("KZ", "KG"):
-            put_in_force(nodes, country)
-        yield nodes
-    finally:
-        typist.close()
-        up.stop()
+            put_in_force(found, country)
+        yield found

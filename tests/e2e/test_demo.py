@@ -3,11 +3,14 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.conftest import environment, ledger
 
 README = Path(__file__).parents[2] / "README.md"
 
 
+@pytest.mark.soak
 def test_the_demo_shows_what_it_promises(tmp_path_factory):
     """One document; a folder of its own that is gone afterwards."""
     scratch = tmp_path_factory.mktemp("d")  # a socket's path is 107 bytes at most

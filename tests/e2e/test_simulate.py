@@ -32,15 +32,9 @@ PAUSE_S = (4.0, 10.0)
 
 
 @pytest.fixture(scope="module")
-def up(tmp_path_factory, kafka, postgres) -> Iterator[Up]:
-    """Nodes of their own: what is simulated is not between what others look at."""
-    home = tmp_path_factory.mktemp("sim")
-    env = environment(LEDGER_KAFKA=kafka, LEDGER_PG=postgres)
-    running = Up.start("--countries", "KZ,KG", "--dir", home, "--prefix", "sim", env=env)
-    try:
-        yield running
-    finally:
-        running.stop()
+def simulated(ruled) -> Up:
+    """Nodes that nobody looks at after this: simulated cases are not between those of others."""
+    return ruled.up
 
 
 def simulate(up: Up, *arguments: object, patience: int = PATIENCE) -> Done:
@@ -66,9 +60,9 @@ def require_ok(done: Done, cases: int) -> dict:
     return said
 
 
-def test_what_is_simulated_is_decided_refused_and_agreed_on(up):
+def test_what_is_simulated_is_decided_refused_and_agreed_on(simulated):
     """Cases of every kind, with mischief in them; and the lengths that the kinds promise."""
-    done = simulate(up, "--cases", 16, "--seed", 4, "--rate", 4)
+    done = simulate(simulated, "--cases", 16, "--seed", 4, "--rate", 4)
     said = require_ok(done, 16)
     assert said["seed"] == 4
     assert said["decided"]["open_case"] == 16
@@ -83,12 +77,12 @@ def test_what_is_simulated_is_decided_refused_and_agreed_on(up):
     assert found["monitored"] < found["domestic"] < found["crossing"]
 
 
-def test_what_is_broken_is_named_and_told_by_the_exit_code(up):
+def test_what_is_broken_is_named_and_told_by_the_exit_code(simulated):
     """Somebody changes one line of one country: the views differ, and so would a rebuild.
 
     The same seed again is another case: keys and ids of one run mean nothing in the next one.
     """
-    with psycopg.connect(up.document["countries"]["KZ"]["postgresql"]) as connection:
+    with psycopg.connect(simulated.document["countries"]["KZ"]["postgresql"]) as connection:
         row = connection.execute("SELECT number FROM projections.current_generation").fetchone()
         assert row is not None
         trail = f"read_{row[0]}.audit_trail"
@@ -97,7 +91,7 @@ def test_what_is_broken_is_named_and_told_by_the_exit_code(up):
             f" (SELECT case_id, topic, place FROM {trail} WHERE topic = 'shared' LIMIT 1)"
         )
         assert changed.rowcount == 1
-    done = simulate(up, "--cases", 1, "--seed", 4)
+    done = simulate(simulated, "--cases", 1, "--seed", 4)
     assert done.code == 3
     assert done.json["decided"]["open_case"] == 1
     assert (done.json["ok"], done.json["views_agree"]) == (False, False)

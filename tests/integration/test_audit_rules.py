@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date, datetime, timedelta
+from functools import cache
 from uuid import UUID, uuid4
 
 import pytest
@@ -33,10 +34,16 @@ def audited(capsys, *arguments: str) -> tuple[int, dict]:
     return code, json.loads(capsys.readouterr().out)
 
 
-def good() -> tuple[list[Heard], list[Heard]]:
+@cache
+def _played() -> tuple[tuple[Heard, ...], tuple[Heard, ...]]:
     stories = [told(seed, steps=30) for seed in range(40)]
-    shared = [heard for story in stories for heard in story.topic]
-    return shared, [heard for story in stories for heard in story.nodes["KG"].said]
+    shared = (heard for story in stories for heard in story.topic)
+    return tuple(shared), tuple(heard for story in stories for heard in story.nodes["KG"].said)
+
+
+def good() -> tuple[list[Heard], list[Heard]]:
+    shared, national = _played()
+    return [*shared], [*national]
 
 
 def forged(*names: str) -> list[Forger]:
