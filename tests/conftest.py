@@ -21,6 +21,7 @@ from xdist.scheduler import LoadFileScheduling
 from ledger import database as databases
 from node.embedded.kafka import EmbeddedKafka
 from node.embedded.postgres import EmbeddedPostgres
+from projections import generation
 from tests.country import Node, agreement_of
 
 TEMPLATE = "ledger_template"
@@ -87,12 +88,19 @@ class Database:
             cursor = connection.execute(statement, parameters)
             return cursor.fetchall() if cursor.description else []
 
+    def forget_read_models(self) -> None:
+        """Leave the database as it is before the first worker."""
+        self.run("DROP SCHEMA read_1 CASCADE")
+        self.run("DELETE FROM projections.current_generation")
+
 
 @pytest.fixture(scope="session")
 def template(postgres) -> Iterator[str]:
-    """The name of a migrated database that nobody connects to."""
+    """The name of a migrated database, with read models, that nobody connects to."""
     name = f"{TEMPLATE}_{secrets.token_hex(4)}"
-    databases.prepare(postgres, name, packages=PACKAGES)
+    dsn = databases.prepare(postgres, name, packages=PACKAGES)
+    with psycopg.connect(dsn, autocommit=True) as owner:
+        generation.ensure(owner)
     yield name
     with psycopg.connect(postgres, autocommit=True) as server:
         server.execute(SQL("DROP DATABASE {}").format(Identifier(name)))

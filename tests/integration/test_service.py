@@ -494,6 +494,7 @@ def test_a_position_in_another_topic_does_not_count(kz):
 def test_a_node_without_read_models_says_so(new_node):
     """A worker has to have run once."""
     node = new_node()
+    node.database.forget_read_models()
     with node.ledger() as ledger, pytest.raises(ServiceUnavailable, match="have not been made"):
         opened(ledger)
 
