@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -32,6 +32,7 @@ _NEAR = 500
 #: Offsets that are read at once while catching up.
 _CHUNK = 2_000
 _TRY_LOCK = "SELECT pg_try_advisory_lock(hashtextextended('ledger.rebuild', 0))"
+_UNLOCK = "SELECT pg_advisory_unlock(hashtextextended('ledger.rebuild', 0))"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,12 +146,19 @@ def _drop(connection: Connection[Any], number: int) -> None:
 
 @contextmanager
 def _alone(dsn: str) -> Iterator[Connection[Any]]:
-    """Give a connection; it holds the lock until it is closed."""
+    """Give a connection; it holds the lock until the block ends, or it breaks.
+
+    A server may see a closed connection later than its client begins the next rebuild.
+    """
     with psycopg.connect(dsn, autocommit=True, application_name="rebuild") as connection:
         row = connection.execute(_TRY_LOCK).fetchone()
         if row is None or not row[0]:
             raise NotAllowedNow("another rebuild is running", rule="one_rebuild")
-        yield connection
+        try:
+            yield connection
+        finally:
+            with suppress(psycopg.OperationalError):  # it broke, and the lock is gone with it
+                connection.execute(_UNLOCK)
 
 
 def _fill(

@@ -2,10 +2,8 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ["events", "ledger", "projections", "consumers", "node", "bench"]
@@ -61,42 +59,56 @@ def texts() -> Iterator[tuple[Path, str]]:
                 continue
 
 
-@pytest.mark.parametrize("path", WRITTEN_BY_US, ids=name)
-def test_lines_are_short(path):
-    lines = path.read_text().splitlines()
-    assert [] == [number for number, line in enumerate(lines, 1) if len(line) > LINE]
+def broken(paths: list[Path], rule: Callable[[Path], object]) -> dict[str, object]:
+    """Return what breaks a rule, by the file in which it stands."""
+    return {name(path): found for path in paths if (found := rule(path))}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name)
-def test_a_module_can_be_read_in_one_sitting(path):
-    assert len(path.read_text().splitlines()) <= MODULE
+def test_lines_are_short():
+    def long(path):
+        lines = path.read_text().splitlines()
+        return [number for number, line in enumerate(lines, 1) if len(line) > LINE]
+
+    assert {} == broken(WRITTEN_BY_US, long)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name)
-def test_a_function_fits_on_a_screen(path):
-    long = [
-        f"{node.name}: {node.end_lineno - node.lineno + 1} lines"
-        for node in definitions(ast.parse(path.read_text()))
-        if not isinstance(node, ast.ClassDef) and node.end_lineno - node.lineno + 1 > FUNCTION
-    ]
-    assert [] == long
+def test_a_module_can_be_read_in_one_sitting():
+    def too_long(path):
+        lines = len(path.read_text().splitlines())
+        return lines if lines > MODULE else None
+
+    assert {} == broken(MODULES, too_long)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name)
-def test_what_is_public_says_what_it_is(path):
-    tree = ast.parse(path.read_text())
-    public = [tree, *(node for node in tree.body if isinstance(node, Definition))]
-    silent = [
-        getattr(node, "name", "the module")
-        for node in public
-        if not getattr(node, "name", "").startswith("_") and not ast.get_docstring(node)
-    ]
-    assert [] == silent
+def test_a_function_fits_on_a_screen():
+    def long(path):
+        return [
+            f"{node.name}: {node.end_lineno - node.lineno + 1} lines"
+            for node in definitions(ast.parse(path.read_text()))
+            if not isinstance(node, ast.ClassDef) and node.end_lineno - node.lineno + 1 > FUNCTION
+        ]
+
+    assert {} == broken(MODULES, long)
 
 
-@pytest.mark.parametrize("path", [*MODULES, *TESTS], ids=name)
-def test_no_name_is_a_drawer_for_everything(path):
-    assert set() == VAGUE & {*path.relative_to(ROOT).parent.parts, path.stem}
+def test_what_is_public_says_what_it_is():
+    def silent(path):
+        tree = ast.parse(path.read_text())
+        public = [tree, *(node for node in tree.body if isinstance(node, Definition))]
+        return [
+            getattr(node, "name", "the module")
+            for node in public
+            if not getattr(node, "name", "").startswith("_") and not ast.get_docstring(node)
+        ]
+
+    assert {} == broken(MODULES, silent)
+
+
+def test_no_name_is_a_drawer_for_everything():
+    def vague(path):
+        return VAGUE & {*path.relative_to(ROOT).parent.parts, path.stem}
+
+    assert {} == broken([*MODULES, *TESTS], vague)
 
 
 def test_no_file_names_a_registry_or_a_place_on_somebodys_machine():

@@ -19,6 +19,8 @@ from ledger.service import open_ledger
 from node import place
 from tests.e2e.conftest import PATIENCE, Nodes, Typist, Up, environment, ledger
 
+#: Every byte of two servers is read several times.
+pytestmark = pytest.mark.soak
 SCOPES = tuple(scope for scope in DataScope if scope not in {DataScope.UNKNOWN, DataScope.PREVIEW})
 LONG = {DataScope.HEALTH, DataScope.PROTECTION, DataScope.FAMILY, DataScope.NARRATIVE}
 ALL = ",".join(("preview", *SCOPES))
@@ -145,7 +147,6 @@ def test_nothing_that_can_be_read_stands_in_clear(journey):
     assert said["searched_files"] > 200
 
 
-@pytest.mark.soak
 def test_who_searches_stands_in_the_access_ledger(journey):
     journey.audit()
     seen = journey.does("access", "list", journey.case)
@@ -203,7 +204,6 @@ def test_a_refusal_repeats_nothing(journey, what):
         assert "MARKER" not in done.out + done.err
 
 
-@pytest.mark.soak
 def test_nothing_is_left_after_an_erasure(journey):
     """Nobody can open the values any more: the planted texts are named, and sought all the same."""
     does, case = journey.does, journey.case

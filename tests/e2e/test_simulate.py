@@ -60,6 +60,7 @@ def require_ok(done: Done, cases: int) -> dict:
     return said
 
 
+@pytest.mark.soak
 def test_what_is_simulated_is_decided_refused_and_agreed_on(simulated):
     """Cases of every kind, with mischief in them; and the lengths that the kinds promise."""
     done = simulate(simulated, "--cases", 16, "--seed", 4, "--rate", 4)
@@ -94,6 +95,7 @@ def test_what_is_broken_is_named_and_told_by_the_exit_code(simulated):
     done = simulate(simulated, "--cases", 1, "--seed", 4)
     assert done.code == 3
     assert done.json["decided"]["open_case"] == 1
+    assert set(INVARIANTS) <= set(done.json["invariants"])
     assert (done.json["ok"], done.json["views_agree"]) == (False, False)
     assert not done.json["rebuild_equal"]
 

@@ -133,7 +133,7 @@ def _asked(dsn: str) -> dict[tuple[str, ...], float]:
     }
 
 
-def test_a_child_who_waits_is_seen(topics, dsn):
+def test_a_child_who_waits_is_seen(topics, database, dsn):
     """One handoff was sent and not looked at; one consent ends within a month."""
     moment = datetime.now(UTC) - timedelta(hours=5)
     story, today = opened("KZ", "KG"), moment.date()
@@ -151,6 +151,7 @@ def test_a_child_who_waits_is_seen(topics, dsn):
     )
     events = events_of(story)
     topics.put(*events)
+    database.forget_read_models()
     assert {("children_asked_success", "KZ"): 0} == _asked(dsn)  # nothing was read yet
     read_all(topics, dsn, len(events))
     found = _asked(dsn)
