@@ -8,6 +8,7 @@ help:
 	@echo "make test    every test but the long ones"
 	@echo "make soak    long kills and simulations"
 	@echo "make check   ruff, mypy --strict, import contracts, house limits"
+	@echo "make freeze  release new schemas, freeze their bytes, write computed pages"
 	@echo "make bench   one JSON line per benchmark: ours, baseline, ratio"
 	@echo "make up      a node per country, until Ctrl-C"
 	@echo "make clean   remove the environment and every cache"
@@ -30,6 +31,11 @@ check: venv
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
 	@$(BIN)/python -m pytest -q tests/contract/test_house.py
+
+# One process each: what was released is read when a program starts.
+freeze: venv
+	@for one in events.release tests.vectors tests.unit.test_step_matrix tests.wire_blocks \
+	  tests.contract.test_docs; do $(BIN)/python -m $$one || exit 1; done
 
 bench: venv
 	@$(BIN)/ledger bench
@@ -59,4 +65,4 @@ clean:
 	@rm -rf $(VENV) build dist .coverage* .hypothesis .import_linter_cache .mypy_cache \
 	  .pytest_cache .ruff_cache
 
-.PHONY: help demo test soak check bench up venv clean
+.PHONY: help demo test soak check freeze bench up venv clean

@@ -72,12 +72,21 @@ TABLES: tuple[Table, ...] = (
 )
 
 
+def _opinion(model: Shown, kind: type[Event]) -> Rows:
+    if kind not in model.opinions:
+        raise NotImplementedError(
+            f"give {model.table.name} in projections/ an opinion on {kind.__name__}: add it to a"
+            " group in projections/change.py, or to the model (nothing is one too)"
+        )
+    return model.opinions[kind]
+
+
 def _telling(asked: Iterable[tuple[Table, Rows]]) -> tuple[tuple[Table, Rows], ...]:
     return tuple((table, rows) for table, rows in asked if rows is not says_nothing)
 
 
 _EFFECTIVE: Mapping[type[Event], tuple[tuple[Table, Rows], ...]] = {
-    kind: _telling((model.table, model.opinions[kind]) for model in SHOWN)
+    kind: _telling((model.table, _opinion(model, kind)) for model in SHOWN)
     for kind in CLASSES.values()
 }
 _VOID = _telling((model.table, model.void) for model in SHOWN)

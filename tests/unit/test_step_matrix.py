@@ -79,34 +79,33 @@ STATES = {
 VALUES: dict[str, Any] = {
     "opened_on": DAY, "responsible": "KZ", "status": NeutralStatus.READY,
     "history_commitment": None, "into_case_id": BASIS, "corrects_version": 1,
-    "consent_id": SUBJECT, "override_id": SUBJECT, "basis_id": BASIS, "handoff_id": SUBJECT,
+    "basis_id": BASIS,
     "recipient": "KG", "holder": "KG", "scopes": (DataScope.IDENTITY,), "expires_on": DAY,
     "due_on": DAY, "request_id": None, "outcome": Outcome.FULFILLED, "upheld": True,
     "kind": BasisKind.CONSENT, "purpose": Purpose.TRANSFER, "requested_by": "cw-1",
-    "with_country": "KG", "salt": bytes(32), "assessment_id": SUBJECT, "concern_id": SUBJECT,
-    "views_id": SUBJECT, "routing_id": SUBJECT, "assignee": "cw-1", "guardian_id": SUBJECT,
+    "with_country": "KG", "salt": bytes(32),
+    "assignee": "cw-1",
     "closing": 1, "current": "kek-2", "retired": ("kek-1",), "waiting": 1,
-    "rebuild_id": SUBJECT, "before": 1, "generation": 2, "folded": 1, "equal": True, "shared": True,
+    "before": 1, "generation": 2, "folded": 1, "equal": True, "shared": True,
     "schemas": (bytes(32),), "shared_offsets": (), "national_offsets": (), "state": bytes(32),
     "decision": "approve_override", "rule": "four_eyes",
-    "grant_id": SUBJECT, "epoch": 1, "commitments": (bytes(32),), "capsule": bytes(32),
-    "ground": RetentionGround.MANDATE, "until": DAY, "erasure_id": SUBJECT, "keys": (),
-    "backups_expire_on": DAY, "access_id": SUBJECT, "door": "read", "hold_id": SUBJECT,
-    "block_id": SUBJECT, "countries": ("KG",), "persons": (), "slots": 1, "replicas": 2,
+    "epoch": 1, "commitments": (bytes(32),), "capsule": bytes(32),
+    "ground": RetentionGround.MANDATE, "until": DAY, "keys": (),
+    "backups_expire_on": DAY, "door": "read",
+    "countries": ("KG",), "persons": (), "slots": 1, "replicas": 2,
     "method": "overwritten_in_place", "given_by": ConsentGiver.CHILD, "why": "excluded_person",
-    "alarm_id": SUBJECT, "log": "t.ledger/KZ", "resolution": Resolution.AGREED,
+    "log": "t.ledger/KZ", "resolution": Resolution.AGREED,
     "note": "referral/key/v1", "sibling_case_id": BASIS, "together": True,
-    "decision_id": SUBJECT, "by_hand": False, "accepted": True, "name": "KZ", "number": 1,
+    "by_hand": False, "accepted": True, "name": "KZ", "number": 1,
     "text": bytes(32), "effective_from": DAY, "organisation": "o", "guideline": "g",
-    "service": "s", "places": 1, "plan_id": SUBJECT, "item_id": SUBJECT, "concerns": (SUBJECT,),
+    "service": "s", "places": 1, "concerns": (SUBJECT,),
     "mandatory": True, "due_at": MOMENT, "child": Agreement.AGREES, "caregiver": Agreement.AGREES,
-    "done": True, "review_by": DAY, "since": MOMENT, "deadline_id": SUBJECT, "step": "guardian",
-    "begins_at": MOMENT, "told": 1, "role": "supervisor", "follow_up_id": SUBJECT,
-    "safety": Safety.SAFE, "attempt_id": SUBJECT, "search_id": SUBJECT, "feedback_id": SUBJECT,
-    "rating": Satisfaction.SATISFIED, "complaint_id": SUBJECT, "reason": "other",
-    "suspicion_id": SUBJECT, "other": bytes(32), "yielding_case_id": BASIS,
-    "measure_id": SUBJECT,
-    "notice_id": SUBJECT, "task_id": SUBJECT, "desk": "d", "roles": ("caseworker",),
+    "done": True, "review_by": DAY, "since": MOMENT, "step": "guardian",
+    "begins_at": MOMENT, "told": 1, "role": "supervisor",
+    "safety": Safety.SAFE,
+    "rating": Satisfaction.SATISFIED, "reason": "other",
+    "other": bytes(32), "yielding_case_id": BASIS,
+    "desk": "d", "roles": ("caseworker",),
     "channels": (NoticeChannel.MAIL,),
 }  # fmt: skip
 
@@ -118,6 +117,9 @@ def _event(event_class: type[Event], origin: str, version: int, **changes: Any) 
         "actor": Actor(id="a", role="supervisor", organisation="o"), "schema_version": version,
     }  # fmt: skip
     own = {f.name: VALUES[f.name] for f in fields(event_class) if f.name in VALUES}
+    # What the table does not name, a new event type brings: an id of its own is the subject.
+    ids = {f.name for f in fields(event_class) if str(f.type).startswith("UUID")}
+    own |= dict.fromkeys(ids - own.keys() - {f.name for f in fields(Event)}, SUBJECT)
     if event_class is BreakGlassUsed:
         own["until"] = MOMENT
     if event_class is CaseJoined and version > 1:
