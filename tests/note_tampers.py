@@ -92,7 +92,11 @@ def signs_another_root_with_the_log_s_own_key(hand: Hand) -> Tampered:
 @kind
 def moves_a_checkpoint_to_another_size(hand: Hand) -> Tampered:
     log, size, _, _ = _checkpoint(hand)
-    new = size + hand.chance.choice((1, 2, 3))
+    taken = {one for (one,) in hand.run("SELECT size FROM witness.checkpoint WHERE log = %s", log)}
+    taken |= {
+        one for (one,) in hand.run("SELECT size FROM witness.cosignature WHERE log = %s", log)
+    }
+    new = hand.chance.choice([one for one in range(size + 1, size + 9) if one not in taken])
     for name in ("cosignature", "checkpoint"):
         statement = f"UPDATE witness.{name} SET size = %s WHERE log = %s AND size = %s"
         hand.run(statement, new, log, size)
