@@ -262,6 +262,7 @@ TAMPERS = {
 }
 
 
+@pytest.mark.soak  # in `make test` test_tampering_rows tampers in a hundred ways
 @pytest.mark.parametrize("name", TAMPERS)
 def test_whoever_changes_a_row_is_found(node, capsys, name):
     marked(node)

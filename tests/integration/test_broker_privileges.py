@@ -50,6 +50,8 @@ from tests.integration.test_service import proposed
 from tests.readers import eventually, transferred
 from tests.secured import LEDGER, Corridor, ledger, run
 
+#: Two brokers of its own, with certificates, users and rights.
+pytestmark = pytest.mark.soak
 CODES = ("KZ", "KG")
 
 

@@ -203,6 +203,7 @@ def test_kafka_keeps_its_records_and_its_port_over_kill_9(tmp_path):
     assert server.version == "4.3.1"
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("kind", SERVERS)
 def test_two_runs_never_share_a_folder(tmp_path, kind):
     with another_run(kind, tmp_path / "one") as (run, told):

@@ -85,7 +85,7 @@ def flipped(data: bytes, at: int, bit: int = 1) -> bytes:
     return bytes(changed)
 
 
-@pytest.mark.parametrize("kind", ["case", "range"])
+@pytest.mark.parametrize("kind", [LONG, "range"])
 def test_a_byte_changed_in_any_file_of_the_folder_names_the_file(bundles, kind, tmp_path):
     files, chance = files_in(bundles[kind]), Random(kind)
     assert fault(bundles[kind]) is None

@@ -443,6 +443,7 @@ def test_without_a_database_the_relay_ends_and_may_be_started_again(kz):
 # One country, two clusters; and what it tells.
 
 
+@pytest.mark.soak
 def test_the_national_topic_may_stand_on_a_cluster_of_its_own(kafka, new_node, tmp_path):
     """Then nothing national ever leaves the country, and each cluster has its own transactions."""
     own = EmbeddedKafka(tmp_path / "own")

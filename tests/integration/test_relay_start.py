@@ -165,6 +165,7 @@ def endings(metrics: RelayMetrics) -> dict[str, float]:
     return {reason.value: times for reason, times in told.items() if times}
 
 
+@pytest.mark.soak
 def test_a_relay_tells_how_those_before_it_ended(with_topics, tmp_path):
     """Whoever crashes is gone before anybody asks; in a crash loop somebody has to know why."""
     kz = with_topics
