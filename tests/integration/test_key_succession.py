@@ -220,7 +220,8 @@ def test_an_auditor_asks_whose_turn_it_was(sealed):
     assert findings(sealed) == [("note_differs", size)]
 
 
-def test_an_auditor_finds_an_event_by_a_key_after_its_turn(sealed):
+def with_next_key(sealed) -> tuple[LogSigner, LogSigner]:
+    """Agree on a next key for KZ's events; return the one in use, and that one."""
     old = LogSigner.load(sealed.node.key)
     new = LogSigner(old.name, b"n" * 32)
     country = sealed.agreement.countries["KZ"]
@@ -228,6 +229,11 @@ def test_an_auditor_finds_an_event_by_a_key_after_its_turn(sealed):
     sealed.agreement = replace(
         sealed.agreement, countries={**sealed.agreement.countries, "KZ": country}
     )
+    return old, new
+
+
+def test_an_auditor_finds_an_event_by_a_key_after_its_turn(sealed):
+    old, new = with_next_key(sealed)
     replaced(sealed.node, old, new)
     sealed.mirror("shared")
     assert findings(sealed) == []
@@ -238,13 +244,7 @@ def test_an_auditor_finds_an_event_by_a_key_after_its_turn(sealed):
 
 def test_an_auditor_waits_for_an_announcement_that_is_not_here_yet(sealed):
     """Its partition was not read as far as that of what the next key has signed."""
-    old = LogSigner.load(sealed.node.key)
-    new = LogSigner(old.name, b"n" * 32)
-    country = sealed.agreement.countries["KZ"]
-    country = replace(country, log_keys=(*country.log_keys, new.verifier.render()))
-    sealed.agreement = replace(
-        sealed.agreement, countries={**sealed.agreement.countries, "KZ": country}
-    )
+    old, new = with_next_key(sealed)
     shares(sealed.node)
     place = len(sealed.values("shared"))
     replaced(sealed.node, old, new)
