@@ -19,13 +19,14 @@ from consumers.asking_rules import AskedBefore, Desk, read_facts
 from consumers.release_measures import BREACHES
 from consumers.rulebook import in_force
 from events.codes import DataScope
+from events.errors import NotAllowedNow
 from ledger.case import monitoring, searching
 from ledger.case.case import Case
 from ledger.case.clocks import clock_of
 from ledger.case.monitoring import Reckoned
 from ledger.case.national import Clock, Deadline
 from ledger.case.personal import PersonalData
-from ledger.rules.deadlines import Due, asks_for_facts, clocks_out, next_of, reckon
+from ledger.rules.deadlines import Due, asks_for_facts, at_worst, clocks_out, next_of, reckon
 from ledger.rules.facts import Facts
 from ledger.rules.pack import Ruled
 from projections import generation
@@ -162,9 +163,14 @@ class Timekeeper:
     def _facts(self, case: Case, ruled: Ruled, today: date) -> Facts:
         """Return what the rules may know; nothing of her record is opened if none of them asks."""
         care = case.national.care
-        if asks_for_facts(ruled.pack, care.clocks.values()):
+        if not asks_for_facts(ruled.pack, care.clocks.values()):
+            return Facts(today=today, risk=care.known_risk)
+        try:
             return read_facts(self.desk, case, today)
-        return Facts(today=today, risk=care.known_risk)
+        except NotAllowedNow as refusal:
+            if refusal.rule != "record_open":
+                raise
+            return at_worst(today, care.known_risk, ruled.pack)
 
     def _ruled(self, database: Connection[Any], today: date) -> Ruled | None:
         rules = in_force(database, self.desk.case(self.register).national, self.country, today)

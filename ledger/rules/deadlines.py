@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from pydantic import TypeAdapter
@@ -50,6 +50,15 @@ def asks_for_facts(pack: Pack, clocks: Iterable[Clock]) -> bool:
 def steps_by_concern(pack: Pack) -> frozenset[str]:
     """Return the steps of which some rule is for children with certain concerns only."""
     return frozenset(rule.step for rule in pack.deadline if EVERYTHING not in rule.concerns)
+
+
+def at_worst(today: date, risk: str | None, pack: Pack) -> Facts:
+    """Return what rules suppose of a child whose record does not open: every concern they ask for.
+
+    She may have it, and nobody can say that she has not: no deadline is left out for that.
+    """
+    asked = {one for rule in pack.deadline for one in rule.concerns if one != EVERYTHING}
+    return Facts(today=today, risk=risk, concerns=tuple(sorted(asked)))
 
 
 def reckon(facts: Facts, pack: Pack, clocks: Mapping[str, Clock]) -> tuple[Due, ...]:

@@ -26,6 +26,7 @@ from events.monitoring import (
 )
 from ledger.case import care, closing, governance, identity, monitoring, searching
 from ledger.case.personal import PersonalData
+from ledger.keys.sealing import Opened
 from ledger.store import Store
 from node.run_reactor import LedgerDesk
 from tests.country import CASEWORKER, Node, Referee, agreement_of
@@ -35,6 +36,7 @@ from tests.ruled import FOLDER
 ALONE = PersonalData({DataScope.PROTECTION: {"concern": "unaccompanied"}})
 #: Long enough that everything is over that the example rules want within a day.
 LONG = timedelta(days=9)
+STOPPED = Opened("stopped")
 
 
 class Killed(BaseException):
@@ -253,7 +255,7 @@ def test_who_asks_in_vain_waits_and_is_not_forgotten_and_reads_no_more_than_it_h
 
     def gone(_found):
         one.desk.meanwhile = gone
-        raise NotAllowedNow("no record opens", rule="record_open")
+        raise NotAllowedNow("nobody is let in", rule="somewhere")
 
     one = replace(interrupted(both, gone), now=lambda: clock[0])
     rules_said: list[str] = []
@@ -262,15 +264,26 @@ def test_who_asks_in_vain_waits_and_is_not_forgotten_and_reads_no_more_than_it_h
             works(both, case_id, one)
         rules_said.append(refusal.value.rule)
         clock[0] += timedelta(minutes=1)
-    assert {"record_open", "asked_just_now"} == set(rules_said)
-    assert one.desk.reads == rules_said.count("record_open") == 8, (
-        "at once, after 1, 2, 4 … minutes"
-    )
+    assert {"somewhere", "asked_just_now"} == set(rules_said)
+    assert one.desk.reads == rules_said.count("somewhere") == 8, "at once, after 1, 2, 4 … minutes"
     one.desk.meanwhile = None
     clock[0] += timedelta(days=1)
     with psycopg.connect(both.kz.node.database.as_role("append"), autocommit=True) as database:
         one.reckon(database, both.kz.case(case_id), datetime.now(UTC).date())
     assert OVER == set(steps_of(both, case_id, DeadlineSet))
+
+
+def test_a_child_whose_record_does_not_open_has_every_deadline_that_she_might_need(both):
+    """Another country took its data back: nobody can say that she is not alone."""
+    case_id = both.kz.did(None, identity.open_case, by=CASEWORKER).case_id
+    both.kz.did(case_id, monitoring.begin_monitoring, since=datetime.now(UTC), by=SYSTEM)
+
+    def closed(found):
+        return {**found, "KG": {DataScope.PROTECTION: STOPPED}}
+
+    works(both, case_id, interrupted(both, closed))
+    assert OVER == set(steps_of(both, case_id, DeadlineSet)), "a guardian, too"
+    assert both.kz.case(case_id).national.care.to_reckon is None
 
 
 def shown_until(both, case_id: UUID, at: datetime) -> None:
