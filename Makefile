@@ -16,7 +16,7 @@ help:
 demo: venv
 	@$(BIN)/ledger demo
 
-# Three processes: one has the end-to-end tests, the others the rest. Most of it is waiting.
+# Three processes: one has the end-to-end tests, the others work while these wait.
 test: venv
 	@$(BIN)/python -m pytest -n 3 --no-loadscope-reorder
 

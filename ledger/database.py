@@ -61,17 +61,26 @@ def prepare(
     with _connected(dsn) as server:
         server.execute(_ONE_AT_A_TIME)
         there = server.execute("SELECT FROM pg_database WHERE datname = %s", (dbname,)).rowcount
-        name = Identifier(dbname)
         if not there:
-            copied = SQL("CREATE DATABASE {} TEMPLATE {}").format(name, Identifier(template))
-            server.execute(copied)
-        server.execute(SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
+            copied = SQL("CREATE DATABASE {} TEMPLATE {}")
+            server.execute(copied.format(Identifier(dbname), Identifier(template)))
+        close(server, dbname)
         target = make_conninfo(dsn, dbname=dbname)
         with _connected(target) as database:
             migrate(database, packages=packages)
-        # Generations of read models are schemas, made and dropped by the projecting role.
-        server.execute(SQL("GRANT CREATE ON DATABASE {} TO ledger_project").format(name))
+        let_project(server, dbname)
     return target
+
+
+def close(server: Connection[Any], dbname: str) -> None:
+    """Let nobody into a database who was not let in by name."""
+    server.execute(SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(Identifier(dbname)))
+
+
+def let_project(server: Connection[Any], dbname: str) -> None:
+    """Let the projecting role make generations of read models, which are schemas, and drop them."""
+    granted = SQL("GRANT CREATE ON DATABASE {} TO ledger_project")
+    server.execute(granted.format(Identifier(dbname)))
 
 
 def admit(dsn: str, dbname: str, *, user: str, role: str, password: str) -> str:

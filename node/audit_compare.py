@@ -133,9 +133,9 @@ def compare(one: Reader, other: Reader, agreement: Agreement) -> Compared:
     for partition in range(partitions):
         both = (mine.get(partition, 0), theirs.get(partition, 0))
         compared.partitions.append(compare_partition(one, other, agreement, partition, both))
-    common = {found.partition: found.end for found in compared.partitions}
-    for node in (one, other):
-        compared.beyond += check_ends(node, agreement, common)
+    for node, read in ((one, mine), (other, theirs)):
+        alone = {at.partition: (at.end, read.get(at.partition, 0)) for at in compared.partitions}
+        compared.beyond += check_ends(node, agreement, alone)
     compared.notes = compare_notes(one, other, agreement)
     compared.notes += compare_days(one, other, agreement)
     level = {found.partition for found in compared.partitions if found.level}

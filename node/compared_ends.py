@@ -20,7 +20,6 @@ from ledger.log.mirrored import LogName
 from ledger.log.rule_log import check_signature
 from node.audit_logs import LogSeen, Pinned, Row, check_log, leaf_of
 from node.audit_rows import WHOLE, bounded
-from node.compared_lines import ends
 from node.reading import Reader
 
 
@@ -38,10 +37,13 @@ class Beyond(NamedTuple):
     log_index: int | None
 
 
-def check_ends(node: Reader, agreement: Agreement, common: Mapping[int, int]) -> Iterator[Beyond]:
+def check_ends(
+    node: Reader, agreement: Agreement, alone: Mapping[int, tuple[int, int]]
+) -> Iterator[Beyond]:
     """Yield what a node cannot have read, then what it alone has read and nobody signed.
 
-    `common` says up to where each partition is compared. A node that is behind breaks nothing.
+    `alone` says from where to where it has read each partition further than it is compared. A node
+    that is behind breaks nothing.
     """
     for partition, offset, origin, event_id, index, header in node.connection.execute(
         _NOT_READ.format(schema=node.schema)
@@ -49,7 +51,7 @@ def check_ends(node: Reader, agreement: Agreement, common: Mapping[int, int]) ->
         log = None if origin is None else agreement.shared_log(origin)
         place = _index(header) if index is None else index
         yield Beyond(node.country, partition, offset, "not_read", event_id, log, place)
-    yield from _unproven(node, Pinned(agreement=agreement), _not_signed(node, agreement, common))
+    yield from _unproven(node, Pinned(agreement=agreement), _not_signed(node, agreement, alone))
 
 
 class _Doubt(NamedTuple):
@@ -59,16 +61,17 @@ class _Doubt(NamedTuple):
     fits: bool
 
 
-def _not_signed(node: Reader, agreement: Agreement, common: Mapping[int, int]) -> Iterator[_Doubt]:
+def _not_signed(
+    node: Reader, agreement: Agreement, alone: Mapping[int, tuple[int, int]]
+) -> Iterator[_Doubt]:
     """Yield each row past the common beginning on which its country's signature is not good."""
-    pinned, here = Pinned(agreement=agreement), ends(node)
+    pinned = Pinned(agreement=agreement)
     logs = {code: _shared(agreement, code) for code in agreement.countries}
     keys = {code: pinned.log_keys(code) for code in logs}
-    for partition in range(agreement.partitions):
-        asked = (partition, common.get(partition, 0), here.get(partition, 0))
+    for partition, part in alone.items():
         with node.connection.cursor(name=f"beyond_{partition}", binary=True) as cursor:
             cursor.itersize = 1_000
-            cursor.execute(_BEYOND, asked)
+            cursor.execute(_BEYOND, (partition, *part))
             for is_whole, origin, *columns in cursor:
                 row, is_signed, fits = Row(*columns), False, False
                 if is_whole and origin in logs:

@@ -115,12 +115,10 @@ def databases_for_a_while(postgres: str, template: str) -> Iterator[Callable[[],
         def make() -> Database:
             """Copy the template; `ledger.database.prepare` would look for migrations, too."""
             name = f"t_{secrets.token_hex(6)}"
-            for statement in (
-                "CREATE DATABASE {0} TEMPLATE {1}",
-                "REVOKE ALL ON DATABASE {0} FROM PUBLIC",
-                "GRANT CREATE ON DATABASE {0} TO ledger_project",
-            ):
-                server.execute(SQL(statement).format(Identifier(name), Identifier(template)))
+            copied = SQL("CREATE DATABASE {} TEMPLATE {}")
+            server.execute(copied.format(Identifier(name), Identifier(template)))
+            databases.close(server, name)
+            databases.let_project(server, name)
             made.append(Database(name, make_conninfo(postgres, dbname=name)))
             return made[-1]
 

@@ -63,26 +63,30 @@ def require_ok(done: Done, cases: int) -> dict:
 @pytest.mark.soak
 def test_what_is_simulated_is_decided_refused_and_agreed_on(simulated):
     """Cases of every kind, with mischief in them; and the lengths that the kinds promise."""
-    done = simulate(simulated, "--cases", 16, "--seed", 4, "--rate", 4)
-    said = require_ok(done, 16)
+    done = simulate(simulated, "--cases", 30, "--seed", 4)
+    said = require_ok(done, 30)
     assert said["seed"] == 4
-    assert said["decided"]["open_case"] == 16
-    assert said["played_seconds"] >= 16 / 4 - 1, "a rate is kept"
+    assert said["decided"]["open_case"] == 30
     assert {"send_referral", "grant_consent", "accept_routing", "record_views"} <= set(
         said["decided"]
     )
     assert "wrong_role" in said["refused"]
-    assert said["mischief"]["forbidden"] > 10
-    assert said["mischief"]["repeated"] > 2
+    assert said["mischief"]["forbidden"] > 20
+    assert said["mischief"]["repeated"] > 5
     found = said["events_per_case"]
     assert found["monitored"] < found["domestic"] < found["crossing"]
 
 
-def test_what_is_broken_is_named_and_told_by_the_exit_code(simulated):
-    """Somebody changes one line of one country: the views differ, and so would a rebuild.
+@pytest.mark.soak
+def test_the_same_seed_again_is_other_cases(simulated):
+    """Keys and ids of one run mean nothing in another; a rate is kept."""
+    again = require_ok(simulate(simulated, "--cases", 3, "--seed", 4, "--rate", 2), 3)
+    assert again["decided"]["open_case"] == 3
+    assert again["played_seconds"] >= 1
 
-    The same seed again is another case: keys and ids of one run mean nothing in the next one.
-    """
+
+def test_what_is_broken_is_named_and_told_by_the_exit_code(simulated):
+    """Somebody changes one line of one country: the views differ, and so would a rebuild."""
     with psycopg.connect(simulated.document["countries"]["KZ"]["postgresql"]) as connection:
         row = connection.execute("SELECT number FROM projections.current_generation").fetchone()
         assert row is not None
@@ -92,7 +96,7 @@ def test_what_is_broken_is_named_and_told_by_the_exit_code(simulated):
             f" (SELECT case_id, topic, place FROM {trail} WHERE topic = 'shared' LIMIT 1)"
         )
         assert changed.rowcount == 1
-    done = simulate(simulated, "--cases", 1, "--seed", 4)
+    done = simulate(simulated, "--cases", 1, "--seed", 1)
     assert done.code == 3
     assert done.json["decided"]["open_case"] == 1
     assert set(INVARIANTS) <= set(done.json["invariants"])
