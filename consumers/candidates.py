@@ -10,11 +10,19 @@ from psycopg import Connection
 from projections import generation
 from projections.generation import schema_of
 
+#: Records of one partition that are looked at together.
+_MOST = 1_000
+# Side by side, each partition from where it was left: a join would read the whole mirror, at every
+# look, because nobody can tell a planner that almost nothing is new.
 _MIRRORED = """
-SELECT record.topic, record.partition, max(record."offset"), array_agg(DISTINCT record.case_id)
+SELECT topic, partition, max(news."offset"), array_agg(DISTINCT news.case_id), count(*)
 FROM unnest(%b::text[], %b::int[], %b::bigint[]) AS reached (topic, partition, "offset")
-JOIN mirror.record AS record ON record.topic = reached.topic
-    AND record.partition = reached.partition AND record."offset" > reached."offset"
+CROSS JOIN LATERAL (
+    SELECT record."offset", record.case_id FROM mirror.record AS record
+    WHERE record.topic = reached.topic AND record.partition = reached.partition
+        AND record."offset" > reached."offset"
+    ORDER BY record."offset" LIMIT %b
+) AS news
 GROUP BY 1, 2
 """
 _ENDS = """
@@ -107,17 +115,21 @@ class Candidates:
 
         What was held takes effect with a newer record of its case: that record is the news.
         """
-        topics, partitions = zip(*self._reached, strict=True)
-        reached = list(self._reached.values())
-        rows = self._connection.execute(
-            _MIRRORED, (list(topics), list(partitions), reached), prepare=True
-        ).fetchall()
         found: set[UUID] = set()
-        for topic, partition, offset, cases in rows:
-            self._reached[topic, partition] = offset
-            found.update(cases)
+        while self._look(found):
+            pass
         row = self._connection.execute(_DECIDED, (self._decided,), prepare=True).fetchone()
         if row is not None and row[0] is not None:
             self._decided = row[0]
             found.update(row[1])
         return found
+
+    def _look(self, found: set[UUID]) -> bool:
+        """Add the cases of what was mirrored next; say whether there may be more."""
+        topics, partitions = zip(*self._reached, strict=True)
+        asked = (list(topics), list(partitions), list(self._reached.values()), _MOST)
+        rows = self._connection.execute(_MIRRORED, asked, prepare=True).fetchall()
+        for topic, partition, offset, cases, _count in rows:
+            self._reached[topic, partition] = offset
+            found.update(cases)
+        return any(count == _MOST for *_, count in rows)

@@ -284,7 +284,7 @@ def test_the_questions_of_a_start_need_no_scan_of_the_mirror(both):
             (candidates._ENDS, (["shared"], [0])),
             (candidates._NEWEST, None),
             (candidates._DECIDED, (1,)),
-            (candidates._MIRRORED, (["shared"], [0], [1])),
+            (candidates._MIRRORED, (["shared"], [0], [1], 1)),
         ):
             plan = database.execute("EXPLAIN " + statement, asked).fetchall()
             assert not [line for (line,) in plan if "Seq Scan" in line]
