@@ -189,8 +189,8 @@ class Plane:
     consents: Mapping[UUID, Basis] = field(default_factory=dict)
     referrals: Mapping[UUID, Handoff] = field(default_factory=dict)
     transfers: Mapping[UUID, Handoff] = field(default_factory=dict)
-    care: Care = field(default_factory=Care)
-    caution: Caution = field(default_factory=Caution)
+    care: Care = Care()
+    caution: Caution = Caution()
     releases: Mapping[UUID, Release] = field(default_factory=dict)
     #: Last epoch of keys that each origin stopped sharing.
     stopped_epochs: Mapping[str, int] = field(default_factory=dict)
@@ -236,9 +236,13 @@ def with_care(plane: Plane, **changes: Any) -> Plane:
     return changed(plane, care=changed(plane.care, **changes))
 
 
+#: Made once: to fill in what is not there takes as long as to fold three events.
+_BLANK = {shared: Plane(shared=shared, case_id=UUID(int=0)) for shared in (False, True)}
+
+
 def empty(case_id: UUID, *, shared: bool) -> Plane:
     """Return a case of which this topic has said nothing yet."""
-    return Plane(shared=shared, case_id=case_id)
+    return changed(_BLANK[shared], case_id=case_id)
 
 
 class VoidReason(StrEnum):
