@@ -7,6 +7,7 @@ country says of its own clock may be wrong, and the log is what it is.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final, LiteralString
 
 from psycopg import Connection
@@ -54,16 +55,16 @@ class EventTimes:
             if not rows:
                 break
             for index, partition, event_id, value, not_before in rows:
-                if not_before is not None and _claims_before(value, not_before):
+                if not_before is not None and claims_before(value, not_before - TOLERANCE):
                     place = {"partition": partition, "log_index": index, "event_id": event_id}
                     found.append(Fault("backdated", self._log.name, **place))
             self._next = rows[-1][0] + 1
         return found
 
 
-def _claims_before(value: bytes, not_before: Any) -> bool:
+def claims_before(value: bytes, moment: datetime) -> bool:
+    """Say whether an event says that it was recorded before a moment."""
     try:
-        claimed = read_stamp(value).recorded_at
+        return read_stamp(value).recorded_at < moment
     except RecordRejected:  # no event of ours: its signature or its leaf is wrong, too
         return False
-    return bool(claimed < not_before - TOLERANCE)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, LiteralString, NamedTuple
 
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
+from consumers.event_times import claims_before
 from consumers.trust import Committed, Ordered, Signed
 from events.errors import RecordRejected
 from ledger.log.checkpoint import Checkpoint, signed_checkpoint
@@ -28,12 +30,15 @@ _COSIGNED: LiteralString = """
 INSERT INTO witness.cosignature (log, size, witness, cosigned_at)
 VALUES (%b, %b, %b, to_timestamp(%b)) ON CONFLICT DO NOTHING
 """
-_IS_OLD: LiteralString = """
+# Whether a log has been known for long to go further than a size (NULL: it is not known to), and
+# the last event of that size.
+_WENT_ON: LiteralString = """
 SELECT least(
     (SELECT min(signed_at) FROM witness.checkpoint WHERE log = %(log)s AND size > %(size)s),
     (SELECT mirrored_at FROM mirror.record
         WHERE topic = %(topic)s AND origin = %(origin)s AND log_index = %(size)s LIMIT 1)
-) < now() - %(since_s)s * interval '1 second'
+) < now() - %(since_s)s * interval '1 second', (SELECT value FROM mirror.record
+    WHERE topic = %(topic)s AND origin = %(origin)s AND log_index = %(size)s - 1 LIMIT 1)
 """
 _IS_COSIGNED: LiteralString = """
 SELECT FROM witness.cosignature WHERE log = %b AND size = %b AND witness = %b
@@ -100,15 +105,22 @@ def is_cosigned(database: Connection[Any], log: str, size: int, witness: str) ->
     return found.fetchone() is not None
 
 
-def is_outdated(database: Connection[Any], log: LogName, size: int, *, since_s: float) -> bool:
-    """Say whether a log has been known to go further than a size for so many seconds.
+def is_outdated(
+    database: Connection[Any], log: LogName, size: int, *, now: float, since_s: float
+) -> bool:
+    """Say whether a log went further than a size more than so many seconds before now.
 
-    By what it has signed, or by an event that was received: whoever carries the notes may be late
-    with them on purpose.
+    It has been known for so long, by what was signed or received: whoever carries the notes may be
+    late with them on purpose. Or the last event of that size is as old: a node that was off hears
+    of everything at once.
     """
     asked = {**log._asdict(), "log": log.name, "size": size, "since_s": since_s}
-    row = database.execute(_IS_OLD, asked, prepare=True).fetchone()
-    return row is not None and row[0] is True
+    row = database.execute(_WENT_ON, asked, prepare=True).fetchone()
+    assert row is not None
+    known_for_long, last = row
+    if known_for_long is None or last is None:
+        return known_for_long is True
+    return known_for_long or claims_before(last, datetime.fromtimestamp(now - since_s, UTC))
 
 
 def note_of(

@@ -261,7 +261,8 @@ class WitnessedLog:
 
     def is_outdated(self, database: Connection[Any], size: int) -> bool:
         """Say whether a new time under a size would say that the log had not gone on by then."""
-        return kept_notes.is_outdated(database, self._log, size, since_s=OUTDATED_S)
+        now = self._desk.now()
+        return kept_notes.is_outdated(database, self._log, size, now=now, since_s=OUTDATED_S)
 
     def cosign_again(self, text: str) -> SignatureLine:
         """Return the cosignature of a checkpoint that was cosigned last, with the time of now."""

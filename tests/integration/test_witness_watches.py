@@ -131,6 +131,33 @@ def test_an_event_that_claims_an_earlier_time_is_found_as_it_comes(kg):
     assert 1 == len(kg.alarms()), "and is said once"
 
 
+def test_a_node_that_was_off_cosigns_nothing_old_while_it_catches_up(kg):
+    """It hears of an hour at once, and its mirror comes further piece by piece."""
+    told = [
+        recorded(index, AT - timedelta(hours=1) + 5 * timedelta(minutes=index))
+        for index in range(8)
+    ]
+    told.append(recorded(8, AT - timedelta(seconds=5)))
+    kg.mirrors(*told[:3])
+    kg.hears(*(KEYS.checkpoint(KZ, log_of(told, "KZ")[:size]) for size in (2, 3, 6, 9)))
+    for event in told[3:]:
+        kg.looks()
+        assert [] == kg.cosigned("KZ")
+        kg.mirrors(event)
+    kg.looks()
+    assert [9] == kg.cosigned("KZ")
+    assert [] == kg.alarms(), "no honest event looks backdated"
+
+
+def test_the_last_word_of_a_log_that_was_quiet_is_cosigned(kg):
+    """However old: nothing was decided since."""
+    told = [recorded(index, AT - timedelta(days=1)) for index in range(2)]
+    kg.mirrors(*told)
+    kg.hears(head(told, 1), head(told, 2))
+    kg.looks()
+    assert [2] == kg.cosigned("KZ")
+
+
 def test_what_comes_while_a_witness_is_away_is_looked_at_when_it_is_back(kg):
     honest = [recorded(0, AT)]
     kg.mirrors(*honest)
