@@ -49,10 +49,11 @@ BENCHMARKS: Mapping[str, str] = {
     "backdating": "backdating:run",
     "routing": "routing:run",
     "audit": "auditing:run",
+    "audit-kills": "auditing_killed:run",
     "kills": "kills:run",
 }
 #: Only run when named: they take longer, and ask whether all is well.
-NAMED_ONLY = frozenset({"audit", "kills"})
+NAMED_ONLY = frozenset({"audit", "audit-kills", "kills"})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--rounds", type=int, default=5, help="turns of each contender")
     parser.add_argument("--events", type=int, help="events of a run, instead of each one's own")
-    parser.add_argument("--kills", type=int, default=100, help="how often `kills` kills")
+    parser.add_argument("--kills", type=int, default=100, help="how often programs are killed")
     parser.add_argument(
         "--patience", type=float, default=0, metavar="S", help="repeat disturbed rounds so long"
     )

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
@@ -28,6 +29,7 @@ from events.contract import order_name, partition_of, witness_name
 from events.stamp import leaf_hash
 from ledger import mirror
 from ledger.case.case import Topic
+from ledger.keys.national import NationalKeys
 from ledger.log.checkpoint import Checkpoint
 from ledger.log.cosignature import Ed25519Cosigner
 from ledger.log.heads import Head
@@ -42,7 +44,9 @@ from projections.positions import Position
 from projections.rebuild import rebuild
 
 _COUNTRY = "KG"
-_PARTITIONS, _CHUNK, _EVERY = 12, 10_000, 256
+_PARTITIONS, _CHUNK = 12, 10_000
+#: Events of a log between two of its checkpoints.
+CHECKPOINT_EVERY = 256
 _SEED = b"a key of a benchmark, no secret."
 
 
@@ -54,10 +58,12 @@ class Outcome:
     events: int
     #: What was found in an honest history, by rule.
     false_alarms: int
-    found: dict[str, int]
+    found: Mapping[str, int]
     checkpoints: int
     seconds: float
     events_per_second: float
+    #: What was killed or restarted meanwhile, and how often.
+    killed: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def good(self) -> bool:
@@ -81,23 +87,38 @@ def run(servers: Servers, effort: Effort) -> Iterator[Outcome]:
         rebuild(dsn, country=_COUNTRY, keys=KEYS, expect_difference="there was nothing yet")
         say("audit: check")
         with psycopg.connect(dsn) as connection:
-            number = generation.current(connection)
-            assert number is not None
-            watch = Watch()
-            reading = Reader(connection, _COUNTRY, number)
-            audit = check(reading, Pinned(agreement=honest.agreement), keys=KEYS)
-            seconds = watch.seconds
-    found = {f"{rule} {what}": many for (rule, what), many in audit.found.items()}
-    for one in audit.breaches[:5]:
+            yield audited("audit", connection, _COUNTRY, honest.agreement, KEYS)
+
+
+def audited(
+    name: str,
+    connection: psycopg.Connection[Any],
+    country: str,
+    agreement: Agreement,
+    keys: NationalKeys,
+    *,
+    killed: Mapping[str, int] = MappingProxyType({}),
+) -> Outcome:
+    """Audit a node; the alarms that it has raised itself count, too."""
+    number = generation.current(connection)
+    assert number is not None
+    watch = Watch()
+    audit = check(Reader(connection, country, number), Pinned(agreement=agreement), keys=keys)
+    seconds = watch.seconds
+    alarms = connection.execute("SELECT rule, log, words FROM witness.alarm").fetchall()
+    for one in [*audit.breaches[:5], *alarms[:5]]:
         say(str(one))
-    yield Outcome(
-        "audit",
+    found = Counter({f"{rule} {what}": many for (rule, what), many in audit.found.items()})
+    found.update(f"alarm {rule}" for rule, *_ in alarms)
+    return Outcome(
+        name,
         audit.counts.events,
-        sum(found.values()),
-        found,
+        found.total(),
+        dict(found),
         sum(one.checkpoints for one in audit.logs),
         round(seconds, 1),
         round(audit.counts.events / seconds),
+        dict(killed),
     )
 
 
@@ -163,7 +184,7 @@ class _Honest:
         tree.append(leaf)
         if topic == Topic.SHARED:
             self._orders[partition].append(leaf)
-        if tree.size % _EVERY == 0:
+        if tree.size % CHECKPOINT_EVERY == 0:
             notes += self._sealed(log, topic, entry.origin, tree, stamp.recorded_at)
         return mirror.Record(
             topic, partition, offset, offset, 0, entry.case_id, entry.origin, stamp.version,

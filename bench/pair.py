@@ -6,7 +6,7 @@ What `ledger up` would make, but each program is started when a benchmark wants 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import psycopg
@@ -57,10 +57,12 @@ class Pair:
         """Return the keys that seal what is national in a country."""
         return NationalKeys.load(self.home.country(country).national_key)
 
-    def fill(self, count: int) -> Mapping[str, CompactRange]:
+    def fill(
+        self, count: int, tell: Callable[[str, CompactRange], object] = lambda _origin, _tree: None
+    ) -> Mapping[str, CompactRange]:
         """Put so many signed records on the shared topic, without transactions.
 
-        Returns the tree of each country's log.
+        Returns the tree of each country's log; `tell` is given each as it grows.
         """
         trees: dict[str, CompactRange] = {}
         producer = KafkaProducer(
@@ -68,7 +70,9 @@ class Pair:
         )
         topic = self.agreement.shared_topic
         for record in records(count, self.agreement, self.signers()):
-            trees.setdefault(record.origin, CompactRange()).append(leaf_hash(record.value))
+            tree = trees.setdefault(record.origin, CompactRange())
+            tree.append(leaf_hash(record.value))
+            tell(record.origin, tree)
             producer.send(
                 topic,
                 partition=record.partition,
