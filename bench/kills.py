@@ -129,7 +129,7 @@ def _kill(programs: Sequence[PythonProgram], kills: int) -> Counter[str]:
     killed: Counter[str] = Counter()
     while killed.total() < kills:
         time.sleep(drawn.uniform(*_BETWEEN_S))
-        _start_again(programs)
+        start_again(programs)
         back = [one for one in programs if waits_for(one.address) is None]
         candidates = programs if drawn.random() < _MERCILESS else back
         if candidates:
@@ -142,7 +142,7 @@ def _kill(programs: Sequence[PythonProgram], kills: int) -> Counter[str]:
     return killed
 
 
-def _start_again(programs: Sequence[PythonProgram]) -> None:
+def start_again(programs: Sequence[PythonProgram]) -> None:
     """Start what has ended by itself: a program leaves whenever it is not sure."""
     for program in programs:
         if program.poll() is not None:
@@ -154,7 +154,7 @@ def _rest(programs: Sequence[PythonProgram], dsns: Mapping[str, str]) -> None:
     """Wait until everything that was decided has come back to both countries."""
     watch = Watch()
     while watch.seconds < _REST_S:
-        _start_again(programs)
+        start_again(programs)
         under_way = [_under_way(country, dsn) for country, dsn in dsns.items()]
         if not any(own for own, _ in under_way) and len({shared for _, shared in under_way}) == 1:
             break
