@@ -63,7 +63,7 @@ class Outcome:
     seconds: float
     events_per_second: float
     #: What was killed or restarted meanwhile, and how often.
-    killed: Mapping[str, int] = field(default_factory=dict)
+    killed: Mapping[str, int]
 
     @property
     def good(self) -> bool:

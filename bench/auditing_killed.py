@@ -13,8 +13,9 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from typing import LiteralString
 
 import psycopg
 from kafka import KafkaProducer
@@ -24,6 +25,7 @@ from bench.harness import Effort, Watch, say
 from bench.kills import start_again
 from bench.pair import Pair
 from bench.play import COUNTRIES
+from bench.projecting import READ, counting
 from bench.servers import Servers
 from ledger.log.checkpoint import Checkpoint
 from ledger.log.merkle import CompactRange
@@ -34,11 +36,11 @@ _COUNTRY = "KG"
 #: Seconds between two kills.
 _BETWEEN_S = (3.0, 8.0)
 _STUCK_S = 120.0
-_TAKEN_IN = "SELECT count(*) FROM read_1.audit_trail WHERE topic = 'shared'"
-_COSIGNED = """
-SELECT count(*) FROM witness.cosignature WHERE log = %s AND size = (
-    SELECT max(size) FROM witness.checkpoint WHERE log = %s
-)
+#: Logs that are cosigned to their end; nobody cosigns the country's own.
+_COSIGNED: LiteralString = """
+SELECT count(*) FROM witness.cosignature
+JOIN (SELECT log, max(size) AS size FROM witness.checkpoint GROUP BY log) AS newest
+    USING (log, size)
 """
 
 
@@ -54,8 +56,9 @@ def run(servers: Servers, effort: Effort) -> Iterator[Outcome]:
         programs = [
             stack.enter_context(pair.running(_COUNTRY, noun)) for noun in ("worker", "witness")
         ]
-        killed = _under_fire(servers, programs, dsn, count, kills=effort.kills)
-        _wait_until_cosigned(dsn, pair.agreement.shared_log(COUNTRIES[0]), programs)
+        with counting(dsn, READ) as reached, counting(dsn, _COSIGNED) as cosigned:
+            killed = _under_fire(servers, programs, reached, count, kills=effort.kills)
+            _wait_until_cosigned(programs, cosigned)
         say(f"audit-kills: taken in within {watch.seconds:,.0f} s; check")
         with psycopg.connect(dsn) as connection:
             keys = pair.keys(_COUNTRY)
@@ -86,12 +89,17 @@ def _fill(pair: Pair, count: int) -> None:
 
 
 def _under_fire(
-    servers: Servers, programs: Sequence[PythonProgram], dsn: str, count: int, *, kills: int
+    servers: Servers,
+    programs: Sequence[PythonProgram],
+    taken_in: Callable[[], int],
+    count: int,
+    *,
+    kills: int,
 ) -> Counter[str]:
     """Kill until everything is taken in, and so often at least; restart the broker half way."""
     drawn, killed = random.Random(count), Counter[str]()
     changed, last = time.monotonic(), -1
-    while (reached := _asked(dsn, _TAKEN_IN)) < count or killed.total() < kills:
+    while (reached := taken_in()) < count or killed.total() < kills:
         if reached > last:
             changed, last = time.monotonic(), reached
         if time.monotonic() - changed > _STUCK_S and reached < count:
@@ -109,19 +117,10 @@ def _under_fire(
     return killed
 
 
-def _wait_until_cosigned(dsn: str, log: str, programs: Sequence[PythonProgram]) -> None:
+def _wait_until_cosigned(programs: Sequence[PythonProgram], cosigned: Callable[[], int]) -> None:
     """Wait for the witness: by then it has compared every checkpoint of the other country's log."""
     end = time.monotonic() + _STUCK_S
-    while _asked(dsn, _COSIGNED, (log, log)) == 0:
+    while cosigned() == 0:
         start_again(programs)
-        assert time.monotonic() < end, f"the end of {log} is not cosigned"
+        assert time.monotonic() < end, "the end of the other country's log is not cosigned"
         time.sleep(0.5)
-
-
-def _asked(dsn: str, statement: str, given: Sequence[object] = ()) -> int:
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        try:
-            row = connection.execute(statement, given).fetchone()
-        except psycopg.errors.UndefinedTable:
-            return 0
-    return int(row[0]) if row else 0
