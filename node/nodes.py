@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -54,9 +55,11 @@ class Nodes:
     say: Callable[[str], None] = print
     _programs: dict[str, CountryPrograms] = field(default_factory=dict, init=False)
     _holds: bool = field(default=False, init=False)
+    _is_told: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self._folder = ServerFolder(self.home.path)
+        self._writing = threading.Lock()
         self._kafka = KafkaServer(self.home.path / "kafka", self.settings)
         self._postgres = PostgresServer(self.home.path / "postgresql", self.settings)
         self._supervisor = Supervisor(self.say, changed=self._write_running)
@@ -76,6 +79,7 @@ class Nodes:
                 self._programs[country] = self._country(country, databases[country])
             list(pool.map(self._launch, self._all()))
         self._wait_until_ready()
+        self._is_told = True
         self._write_running()
         return self._describe()
 
@@ -83,8 +87,8 @@ class Nodes:
         """Stop everything, programs first, and let go of the folder if it is ours."""
         if not self._holds:
             return
-        self.home.running_file.unlink(missing_ok=True)
         self._supervisor.stop()
+        self.home.running_file.unlink(missing_ok=True)  # after those who might write it anew
         self._folder.release()
 
     def _start_kafka(self) -> None:
@@ -148,7 +152,10 @@ class Nodes:
                 time.sleep(0.03)
 
     def _write_running(self) -> None:
-        write_private(self.home.running_file, json.dumps(self._describe(), indent=2) + "\n")
+        with self._writing:  # several programs start again at once
+            if self._is_told:  # before, some have not been started yet
+                said = json.dumps(self._describe(), indent=2)
+                write_private(self.home.running_file, f"{said}\n")
 
     def _describe(self) -> Mapping[str, Any]:
         return {

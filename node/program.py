@@ -57,10 +57,11 @@ class PythonProgram:
         self._folder.stop_orphan(signal.SIGTERM)
         self._port = self._folder.port("metrics")
         log = self._folder.rotate_log(self.log.name)
-        self._child = Child(self.what, log, signal.SIGTERM)
+        child = Child(self.what, log, signal.SIGTERM)
         command = [sys.executable, "-m", self.module, *self.arguments]
-        self._child.start(command, self._environment())
-        self._folder.remember_process(self._child.pid)
+        child.start(command, self._environment())
+        self._child = child  # only now: others ask for its pid meanwhile, and hear the last one
+        self._folder.remember_process(child.pid)
 
     def poll(self) -> int | None:
         """Give None while it runs, else its exit code."""

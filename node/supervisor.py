@@ -16,8 +16,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from events.errors import LedgerError
-
 TEMPORARY = 75
 NEEDS_A_PERSON = 78
 
@@ -125,11 +123,14 @@ class Supervisor:
             return None
         try:
             kept.program.start()
-        except LedgerError as error:
-            self._say(f"{kept.name} cannot be started: {error}")
+        except Exception as error:  # noqa: BLE001 - a keeper that falls keeps nothing any more
+            self._say(f"{kept.name} cannot be started: {error or type(error).__name__}")
             return 1
         kept.started()
-        self._changed()
+        try:
+            self._changed()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._say(f"{kept.name} runs again, which cannot be told: {error!r}")
         return None
 
 

@@ -120,10 +120,12 @@ class Broker:
         if not (self._folder.path / "format-done").exists():
             self._format(command, settings)
         log = self._folder.rotate_log("kafka.log")
-        self.child = Child("Kafka", log, signal.SIGTERM, Account())
-        self.child.start([*command, "kafka.Kafka", str(settings)], environment())
-        self._folder.remember_process(self.child.pid)
-        self.child.wait_until(lambda: _STARTED in log.read_text(errors="replace"), START_SECONDS)
+        child = Child("Kafka", log, signal.SIGTERM, Account())
+        child.start([*command, "kafka.Kafka", str(settings)], environment())
+        self.child = child  # only now: others ask for its pid meanwhile, and hear the last one
+        self._folder.remember_process(child.pid)
+        child.wait_until(lambda: _STARTED in log.read_text(errors="replace"), START_SECONDS)
+        self._folder.settle_ports()
 
     def stop(self, grace: float = STOP_SECONDS) -> None:
         """Stop the broker if it runs."""

@@ -25,6 +25,7 @@ class ServerFolder:
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
         self._lock: int | None = None
+        self._settled: dict[str, int] = {}
 
     def hold(self) -> None:
         """Take the folder for this run, or say which process holds it."""
@@ -47,13 +48,22 @@ class ServerFolder:
             self._lock = None
 
     def port(self, name: str) -> int:
-        """Give the port remembered under this name, or a free one if it is new or taken."""
+        """Give the port remembered under this name, or a free one if it is new or taken.
+
+        A settled one stays, taken or not: clients that were told of it look nowhere else.
+        """
+        if name in self._settled:
+            return self._settled[name]
         remembered = self._read("ports.json")
         port = int(remembered.get(name, 0))
         if not port or not is_free(port):
             port = _choose(taken=set(remembered.values()))
             self._write("ports.json", {**remembered, name: port})
         return port
+
+    def settle_ports(self) -> None:
+        """The server serves: where it was started it is started again, as long as we live."""
+        self._settled = {name: int(port) for name, port in self._read("ports.json").items()}
 
     def remember_process(self, pid: int) -> None:
         """Write down what runs, so that a run after a kill -9 of this one can stop it."""

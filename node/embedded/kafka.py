@@ -94,7 +94,8 @@ class EmbeddedKafka:
 
     def _start(self) -> None:
         jvm = Jvm(java(), tuple(classpath()))
-        self._broker = Broker(self._folder, jvm, self._properties, secured=self._secured)
+        if self._broker is None:  # else who asks while it starts again would hear of none
+            self._broker = Broker(self._folder, jvm, self._properties, secured=self._secured)
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 self._broker.start()

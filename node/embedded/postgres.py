@@ -115,7 +115,7 @@ class EmbeddedPostgres:
 
     def _run(self, lodging: Lodging) -> None:
         log = self._folder.rotate_log("postgresql.log")
-        self._child = Child("PostgreSQL", log, signal.SIGINT, lodging.account)
+        child = Child("PostgreSQL", log, signal.SIGINT, lodging.account)
         _disown_pid_file(lodging.data / "postmaster.pid")
         ours = {
             "listen_addresses": "127.0.0.1",
@@ -126,9 +126,11 @@ class EmbeddedPostgres:
             f"--{name}={value}" for name, value in (_DEFAULTS | self._settings | ours).items()
         ]
         program = str(lodging.programs / "postgres")
-        self._child.start([program, "-D", str(lodging.data), *options], _ENV)
-        self._folder.remember_process(self._child.pid)
-        self._child.wait_until(lambda: self._is_ready(lodging.data), _START_SECONDS)
+        child.start([program, "-D", str(lodging.data), *options], _ENV)
+        self._child = child  # only now: others ask for its pid meanwhile, and hear the last one
+        self._folder.remember_process(child.pid)
+        child.wait_until(lambda: self._is_ready(lodging.data), _START_SECONDS)
+        self._folder.settle_ports()
 
     def _is_ready(self, data: Path) -> bool:
         # The server's own word, as pg_ctl reads it: line 1 is its pid, line 8 its status.

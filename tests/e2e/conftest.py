@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -97,17 +98,19 @@ class Up:
 
     @classmethod
     def start(cls, *arguments: object, env: dict[str, str]) -> "Up":
+        said = tempfile.TemporaryFile("w+")  # noqa: SIM115 - the program's, as long as it lives
         process = subprocess.Popen(
             [LEDGER, "up", "--json", *map(str, arguments)],
             env=env,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=said,  # not a pipe: nobody reads on, and a full one would stop the supervisor
             text=True,
         )
         assert process.stdout is not None
         for line in process.stdout:  # one document, printed when everything is ready
             return cls(process, json.loads(line))
-        raise AssertionError(process.stderr.read() if process.stderr else "")
+        said.seek(0)
+        raise AssertionError(said.read())
 
     @property
     def pids(self) -> set[int]:
@@ -126,9 +129,8 @@ class Up:
             return self.process.returncode
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(PATIENCE)
-        for stream in (self.process.stdout, self.process.stderr):
-            if stream is not None:
-                stream.close()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
         return code
 
 

@@ -1,6 +1,7 @@
 """A program that ends is started again, as soon as its exit code allows; stopping stops all."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from events.errors import ServiceUnavailable
@@ -13,6 +14,7 @@ class Scripted:
 
     codes: list[int]
     refuses: int = 0
+    refusal: Exception = field(default_factory=lambda: ServiceUnavailable("no port is free"))
     pid: int = 1
     starts: int = 0
     stops: int = 0
@@ -21,7 +23,7 @@ class Scripted:
     def start(self) -> None:
         self.starts += 1
         if self.starts <= self.refuses:
-            raise ServiceUnavailable("no port is free")
+            raise self.refusal
         if not self.codes:
             self.running.set()
 
@@ -32,9 +34,11 @@ class Scripted:
         self.stops += 1
 
 
-def supervised(program: Scripted) -> tuple[list[str], Scripted]:
+def supervised(
+    program: Scripted, changed: Callable[[], None] = lambda: None
+) -> tuple[list[str], Scripted]:
     said: list[str] = []
-    supervisor = Supervisor(said.append, changed=lambda: None)
+    supervisor = Supervisor(said.append, changed)
     supervisor.keep("KZ relay", program)
     assert program.running.wait(20)
     supervisor.stop()
@@ -70,6 +74,27 @@ def test_a_program_that_cannot_be_started_is_tried_again():
     said, program = supervised(Scripted([TEMPORARY], refuses=1))
     assert program.starts == 2
     assert "cannot be started: no port is free" in said[1]
+
+
+def test_whatever_a_start_runs_into_it_is_tried_again():
+    """A keeper that fell with its program would leave it dead for ever, and say nothing."""
+    program = Scripted([TEMPORARY], refuses=1, refusal=OSError("no space left"))
+    said, program = supervised(program)
+    assert program.starts == 2
+    assert "cannot be started: no space left" in said[1]
+
+
+def test_a_program_is_kept_although_its_start_cannot_be_told():
+    """Several start again at once, and what is told names all of them."""
+    told: list[int] = []
+
+    def changed() -> None:
+        told.append(1)
+        raise AssertionError("KG sealer was not started")
+
+    said, program = supervised(Scripted([TEMPORARY, -9]), changed)
+    assert program.starts == len(told) == 2
+    assert "KZ relay runs again, which cannot be told" in said[1]
 
 
 def test_servers_stop_after_the_programs_that_use_them():
