@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -94,6 +94,7 @@ class Up:
     """A running `ledger up`."""
 
     process: subprocess.Popen[str]
+    said: IO[str]
     document: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -108,9 +109,10 @@ class Up:
         )
         assert process.stdout is not None
         for line in process.stdout:  # one document, printed when everything is ready
-            return cls(process, json.loads(line))
-        said.seek(0)
-        raise AssertionError(said.read())
+            return cls(process, said, json.loads(line))
+        with said:
+            said.seek(0)
+            raise AssertionError(said.read())
 
     @property
     def pids(self) -> set[int]:
@@ -129,8 +131,9 @@ class Up:
             return self.process.returncode
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(PATIENCE)
-        if self.process.stdout is not None:
-            self.process.stdout.close()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        self.said.close()
         return code
 
 

@@ -108,7 +108,7 @@ def test_what_is_broken_is_named_and_told_by_the_exit_code(simulated):
 
 
 def test_without_running_nodes_nothing_is_simulated(tmp_path):
-    done = simulate(Up(None, {"dir": str(tmp_path)}), "--cases", 1)
+    done = simulate(Up(None, None, {"dir": str(tmp_path)}), "--cases", 1)
     assert done.code == 6
     assert "ledger up" in done.err
 

@@ -254,12 +254,11 @@ def test_a_server_outlives_the_thread_that_started_it(tmp_path):
 
 
 def test_a_port_that_a_stranger_took_is_chosen_again(tmp_path):
-    server = EmbeddedPostgres(tmp_path / "pg")
-    with running(server):
+    with running(EmbeddedPostgres(tmp_path / "pg")) as server:
         port = server.port
     with socket.create_server(("127.0.0.1", port)):
         assert not is_free(port)
-        with running(server):
+        with running(EmbeddedPostgres(tmp_path / "pg")) as server:
             assert server.port != port
             assert ask(server.dsn(), "SELECT 1") == 1
 
