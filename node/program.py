@@ -57,11 +57,14 @@ class PythonProgram:
         self._folder.stop_orphan(signal.SIGTERM)
         self._port = self._folder.port("metrics")
         log = self._folder.rotate_log(self.log.name)
-        child = Child(self.what, log, signal.SIGTERM)
-        command = [sys.executable, "-m", self.module, *self.arguments]
-        child.start(command, self._environment())
-        self._child = child  # only now: others ask for its pid meanwhile, and hear the last one
-        self._folder.remember_process(child.pid)
+        self._child = Child.start(
+            self.what,
+            [sys.executable, "-m", self.module, *self.arguments],
+            log=log,
+            stop_signal=signal.SIGTERM,
+            environment=self._environment(),
+        )
+        self._folder.remember_process(self._child.pid)
 
     def poll(self) -> int | None:
         """Give None while it runs, else its exit code."""

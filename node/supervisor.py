@@ -124,7 +124,7 @@ class Supervisor:
         try:
             kept.program.start()
         except Exception as error:  # noqa: BLE001 - a keeper that falls keeps nothing any more
-            self._say(f"{kept.name} cannot be started: {error or type(error).__name__}")
+            self._say(f"{kept.name} cannot be started: {str(error) or type(error).__name__}")
             return 1
         kept.started()
         try:

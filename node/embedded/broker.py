@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .certificates import Certificates, ensure_certificates
-from .child import Account, Child
+from .child import Child
 from .errors import EmbeddedServerFailed
 from .folder import ServerFolder
 from .listeners import SUPER_USER, Listeners
@@ -120,11 +120,15 @@ class Broker:
         if not (self._folder.path / "format-done").exists():
             self._format(command, settings)
         log = self._folder.rotate_log("kafka.log")
-        child = Child("Kafka", log, signal.SIGTERM, Account())
-        child.start([*command, "kafka.Kafka", str(settings)], environment())
-        self.child = child  # only now: others ask for its pid meanwhile, and hear the last one
-        self._folder.remember_process(child.pid)
-        child.wait_until(lambda: _STARTED in log.read_text(errors="replace"), START_SECONDS)
+        self.child = Child.start(
+            "Kafka",
+            [*command, "kafka.Kafka", str(settings)],
+            log=log,
+            stop_signal=signal.SIGTERM,
+            environment=environment(),
+        )
+        self._folder.remember_process(self.child.pid)
+        self.child.wait_until(lambda: _STARTED in log.read_text(errors="replace"), START_SECONDS)
         self._folder.settle_ports()
 
     def stop(self, grace: float = STOP_SECONDS) -> None:
@@ -149,11 +153,16 @@ class Broker:
         """Make the disk a Kafka disk; what an interrupted run left is thrown away first."""
         shutil.rmtree(self._folder.path / "data", ignore_errors=True)
         log = self._folder.rotate_log("format.log")
-        tool = Child("Kafka's storage tool", log, signal.SIGKILL)
         # No leading dash, which the tool would take for an option: 0x4c and on give letters.
         cluster = base64.urlsafe_b64encode(b"ledger" + uuid.uuid4().bytes[:10]).decode()[:22]
         arguments = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(settings)]
-        tool.start([*command, *arguments], environment())
+        tool = Child.start(
+            "Kafka's storage tool",
+            [*command, *arguments],
+            log=log,
+            stop_signal=signal.SIGKILL,
+            environment=environment(),
+        )
         code = tool.wait(START_SECONDS)
         if code != 0:
             raise tool.failed(f"ended with code {code}")

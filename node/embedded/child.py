@@ -1,12 +1,14 @@
 """One server process: started on a leash, watched until it is ready, stopped by its pid."""
 
+from __future__ import annotations
+
 import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGKILL, Signals
 
@@ -39,49 +41,63 @@ class Account:
 
 @dataclass
 class Child:
-    """A running server and its log; nothing here knows which server it is."""
+    """A running server and its log; nothing here knows which server it is.
+
+    There is none before its process is: others may ask for the pid at any time.
+    """
 
     what: str
     log: Path
     stop_signal: Signals
-    account: Account = Account()
-    _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
-    _released: threading.Event = field(default_factory=threading.Event, init=False)
+    _process: subprocess.Popen[bytes]
+    #: Lets the thread that started it end.
+    _released: threading.Event
 
-    @property
-    def pid(self) -> int:
-        """The server's own process id: leash and prefix become the server by exec."""
-        assert self._process is not None, f"{self.what} was not started"
-        return self._process.pid
-
-    def start(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+    @classmethod
+    def start(
+        cls,
+        what: str,
+        command: Sequence[str],
+        *,
+        log: Path,
+        stop_signal: Signals,
+        environment: Mapping[str, str] | None = None,
+        account: Account = Account(),
+    ) -> Child:
         """Start the command from a thread that lives as long as the server.
 
         Linux pulls the leash when the *thread* that started a child ends, so a caller's
         short-lived thread must not be the one.
         """
-        ready = threading.Event()
+        ready, released = threading.Event(), threading.Event()
+        made: list[subprocess.Popen[bytes]] = []
         failure: list[OSError] = []
 
         def keep() -> None:
             try:
-                self._process = self._spawn(command, environment)
+                leashed = account.on_leash(command, stop_signal)
+                made.append(_spawn(leashed, log, environment))
             except OSError as error:
                 failure.append(error)
+                return
             finally:
                 ready.set()
-            self._released.wait()
+            released.wait()
 
-        self._released.clear()
-        threading.Thread(target=keep, name=f"keeps {self.what}", daemon=True).start()
+        threading.Thread(target=keep, name=f"keeps {what}", daemon=True).start()
         ready.wait()
         if failure:
-            self._released.set()
-            raise EmbeddedServerFailed(f"{self.what} cannot be run: {failure[0]}") from failure[0]
+            raise EmbeddedServerFailed(f"{what} cannot be run: {failure[0]}") from failure[0]
+        return cls(what, log, stop_signal, made[0], released)
+
+    @property
+    def pid(self) -> int:
+        """The server's own process id: leash and prefix become the server by exec."""
+        return self._process.pid
 
     def poll(self) -> int | None:
         """Give None while the server runs, else its exit code."""
-        return None if self._process is None else self._process.poll()
+        return self._process.poll()
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
         """Return when the server is ready; explain it, with its last words, if it never is."""
@@ -97,7 +113,6 @@ class Child:
 
     def wait(self, seconds: float) -> int:
         """Give the exit code of a program that ends by itself."""
-        assert self._process is not None, f"{self.what} was not started"
         try:
             return self._process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -108,7 +123,7 @@ class Child:
 
     def stop(self, grace: float) -> None:
         """Ask the server to stop; kill it if it has not within the grace."""
-        if self._process is not None and self._process.poll() is None:
+        if self._process.poll() is None:
             send(self.pid, self.stop_signal)
             try:
                 self._process.wait(grace)
@@ -124,17 +139,18 @@ class Child:
         words = "\n".join(f"  {line}" for line in text.splitlines()[-_LAST_LINES:])
         return EmbeddedServerFailed(f"{self.what} {how}; its log {self.log} ends:\n{words}")
 
-    def _spawn(
-        self, command: Sequence[str], environment: Mapping[str, str] | None
-    ) -> subprocess.Popen[bytes]:
-        with self.log.open("ab") as log:
-            return subprocess.Popen(
-                self.account.on_leash(command, self.stop_signal),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd="/",
-                env=environment,
-                # Ctrl-C in a terminal is for us; the servers stop when we have said goodbye.
-                start_new_session=True,
-            )
+
+def _spawn(
+    command: Sequence[str], log: Path, environment: Mapping[str, str] | None
+) -> subprocess.Popen[bytes]:
+    with log.open("ab") as opened:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=opened,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            env=environment,
+            # Ctrl-C in a terminal is for us; the servers stop when we have said goodbye.
+            start_new_session=True,
+        )

@@ -115,7 +115,6 @@ class EmbeddedPostgres:
 
     def _run(self, lodging: Lodging) -> None:
         log = self._folder.rotate_log("postgresql.log")
-        child = Child("PostgreSQL", log, signal.SIGINT, lodging.account)
         _disown_pid_file(lodging.data / "postmaster.pid")
         ours = {
             "listen_addresses": "127.0.0.1",
@@ -126,10 +125,16 @@ class EmbeddedPostgres:
             f"--{name}={value}" for name, value in (_DEFAULTS | self._settings | ours).items()
         ]
         program = str(lodging.programs / "postgres")
-        child.start([program, "-D", str(lodging.data), *options], _ENV)
-        self._child = child  # only now: others ask for its pid meanwhile, and hear the last one
-        self._folder.remember_process(child.pid)
-        child.wait_until(lambda: self._is_ready(lodging.data), _START_SECONDS)
+        self._child = Child.start(
+            "PostgreSQL",
+            [program, "-D", str(lodging.data), *options],
+            log=log,
+            stop_signal=signal.SIGINT,
+            environment=_ENV,
+            account=lodging.account,
+        )
+        self._folder.remember_process(self._child.pid)
+        self._child.wait_until(lambda: self._is_ready(lodging.data), _START_SECONDS)
         self._folder.settle_ports()
 
     def _is_ready(self, data: Path) -> bool:
@@ -147,10 +152,16 @@ class EmbeddedPostgres:
         handed = lodging.data.with_name("initdb-password")
         _write_secret(handed, self.password, uid=lodging.account.uid)
         log = self._folder.rotate_log("initdb.log")
-        initdb = Child("initdb", log, signal.SIGKILL, lodging.account)
         program = str(lodging.programs / "initdb")
         try:
-            initdb.start([program, "-D", str(lodging.data), f"--pwfile={handed}", *_INITDB], _ENV)
+            initdb = Child.start(
+                "initdb",
+                [program, "-D", str(lodging.data), f"--pwfile={handed}", *_INITDB],
+                log=log,
+                stop_signal=signal.SIGKILL,
+                environment=_ENV,
+                account=lodging.account,
+            )
             code = initdb.wait(_START_SECONDS)
         finally:
             handed.unlink()
