@@ -21,8 +21,8 @@ def until(holds, what):
         time.sleep(0.1)
 
 
-def running(nodes):
-    return json.loads((nodes.home / "running.json").read_text())
+def running(home):
+    return json.loads((home / "running.json").read_text())
 
 
 def test_the_document_says_where_everything_is(nodes):
@@ -47,11 +47,11 @@ def test_a_second_up_on_the_same_folder_is_refused(nodes):
 @pytest.mark.parametrize("program", ["relay", "worker"])
 def test_a_killed_program_is_started_again(nodes, program):
     """And a decision that was taken meanwhile takes effect."""
-    before = running(nodes)["countries"]["KZ"][program]["pid"]
+    before = running(nodes.home)["countries"]["KZ"][program]["pid"]
     os.kill(before, signal.SIGKILL)
     case = nodes.does("case", "open")["case_id"]
     until(
-        lambda: running(nodes)["countries"]["KZ"][program]["pid"] != before,
+        lambda: running(nodes.home)["countries"]["KZ"][program]["pid"] != before,
         "it is not started again",
     )
     until(
@@ -128,8 +128,7 @@ def test_up_survives_its_own_death_and_leaves_nothing_behind(tmp_path):
         assert set(second.document["countries"]) == {"KZ", "KG"}
         assert ledger("case", "show", case, env=env).code == 0
         for _ in range(3):  # everything ends and starts again at once
-            running = json.loads((tmp_path / "running.json").read_text())
-            os.kill(running["postgresql"]["pid"], signal.SIGKILL)
+            os.kill(running(tmp_path)["postgresql"]["pid"], signal.SIGKILL)
             until(
                 lambda: ledger("case", "open", "--wait", env=env).code == 0,
                 "the server is not started again",
